@@ -1,0 +1,39 @@
+# make study   create .venv, install requirements.txt, run the whole study, print the results table
+# make test    create .venv if needed, run lint and the whole test suite
+# make readme  put the results table that the study wrote into README.md
+# make clean   remove what git does not hold: .venv, DVC's cache, the data that stages made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# No telemetry, no look-ups on a hub unless asked for, no caches in the tree.
+export DVC_NO_ANALYTICS := 1
+export PYTHONDONTWRITEBYTECODE := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: study test lint readme clean
+
+study: $(STAMP)
+	dvc repro
+	@cat plots/results.md
+
+test: lint
+	pytest
+
+lint: $(STAMP)
+	ruff check .
+	ruff format --check .
+
+readme: $(STAMP)
+	python -m stages.evidence.readme
+
+clean:
+	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/encoders data/predictions data/models
+
+$(STAMP): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $(STAMP)

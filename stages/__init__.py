@@ -1,0 +1,1 @@
+"""The study: short stage scripts over the packages beads, learning and evidence."""

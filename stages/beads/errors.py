@@ -1,0 +1,30 @@
+"""The one error a user's mistake raises: a single line that says where and what was expected."""
+
+from pathlib import Path
+
+
+class StudyError(ValueError):
+    """A mistake in a file or parameter that only the user can mend.
+
+    The message is one line: ``file, row R, column C: 'value': reason; expected ...``. Stage
+    scripts print it and exit with status 1, without a traceback.
+    """
+
+    def __init__(
+        self,
+        file: str | Path,
+        reason: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        value: object = None,
+        expected: str | None = None,
+    ) -> None:
+        place = str(file)
+        if row is not None:
+            place += f", row {row}"
+        if column is not None:
+            place += f", column {column}"
+        found = "" if value is None else f"{value!r}: "
+        wanted = "" if expected is None else f"; expected {expected}"
+        super().__init__(" ".join(f"{place}: {found}{reason}{wanted}".split()))

@@ -1,0 +1,1 @@
+"""What the predictions show: metrics, tables and figures."""
