@@ -1,0 +1,194 @@
+"""The data card: the only place that knows the columns of a raw table."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field
+
+from stages.beads.errors import StudyError
+from stages.beads.formulas import evaluate, names_in
+from stages.beads.schema import Section, read_yaml
+from stages.beads.units import convert
+
+Role = Literal["identifier", "group", "set_point", "measurement", "outcome", "note", "prompt"]
+Kind = Literal["number", "category", "text", "labels", "flag"]
+Information = Literal["pre_weld", "post_weld"]
+
+
+class Level(Section):
+    """One value of a category: how else it is spelled, and its handbook properties."""
+
+    aliases: list[str] = []
+    properties: dict[str, float] = {}
+
+
+class Column(Section):
+    """One column of the clean table and where it stands in the raw one.
+
+    `nominal` is what derived fields take where the value is missing.
+    """
+
+    meaning: str
+    role: Role
+    kind: Kind
+    header: str | None = None
+    formula: str | None = None
+    unit: str | None = None
+    raw_unit: str | None = None
+    accepted_units: list[str] = []
+    unit_header: str | None = None
+    lost_unit_like: str | None = None
+    range: tuple[float, float] | None = None
+    faults: list[float] = []
+    required: bool = False
+    phrase: str | None = None
+    digits: int = 4
+    nominal: float | None = None
+    levels: dict[str, Level] = {}
+    labels: dict[str, list[str]] = {}
+    exclusive: str | None = None
+
+
+class Derived(Section):
+    """A physics field computed from columns; with a phrase, for sentences and features too."""
+
+    meaning: str
+    formula: str
+    unit: str
+    phrase: str | None = None
+    digits: int = 4
+
+
+class Repair(Section):
+    """A known slip: the reported value is `ratio` (a formula) times the expected one."""
+
+    ratio: str
+    reason: str
+
+
+class Check(Section):
+    """A column that must agree with one of the formulas (the first that is defined)."""
+
+    column: str
+    expected: list[str]
+    tolerance: float = Field(gt=0)
+    repairs: list[Repair] = []
+
+
+class Task(Section):
+    """What is predicted. `binary` asks whether `label` is among the labels of `columns[0]`."""
+
+    kind: Literal["multi_label", "binary", "regression"]
+    columns: list[str] = Field(min_length=1)
+    question: str
+    label: str | None = None
+    classes: tuple[str, str] = ("no", "yes")
+    transform: Literal["log", "none"] = "none"
+    formulas: dict[Information, str] = {}
+
+
+class Card(Section):
+    """Everything that is known of a raw table; see `data/raw/waam_beads.yaml`."""
+
+    title: str
+    description: str
+    simulated: bool
+    licence: str
+    source: str
+    ceiling: dict[str, float] = {}
+    columns: dict[str, Column]
+    derived: dict[str, Derived] = {}
+    checks: list[Check] = []
+    tasks: dict[str, Task]
+
+    def named(self, *roles: Role, kind: Kind | None = None) -> list[str]:
+        """Names of the columns with one of the roles (and of the kind), in the card's order."""
+        columns = self.columns.items()
+        return [n for n, c in columns if c.role in roles and kind in (None, c.kind)]
+
+    @property
+    def clean_columns(self) -> list[str]:
+        """Names of the card's columns in the clean table."""
+        columns = self.columns.items()
+        return [n for n, c in columns if c.role != "identifier" and (c.header or c.formula)]
+
+    def fields(self, information: Information, derived: bool) -> list[str]:
+        """Columns and derived fields that a sentence or a feature table may use, in order.
+
+        `pre_weld` holds what is known before striking the arc: set-points, and derived fields
+        whose every input is one. Outcomes are never among them.
+        """
+        roles = ("set_point", "measurement") if information == "post_weld" else ("set_point",)
+        known = [name for name in self.named(*roles) if self.columns[name].phrase]
+        if derived:
+            inputs = {*self.named(*roles), *self.properties(roles)}
+            spoken = {name: d for name, d in self.derived.items() if d.phrase}
+            known += [n for n, d in spoken.items() if names_in(d.formula) <= inputs]
+        return known
+
+    def properties(self, roles: tuple[Role, ...]) -> set[str]:
+        """Names of the level properties of the categories with one of the roles."""
+        columns = (self.columns[name] for name in self.named(*roles, kind="category"))
+        return {
+            p for column in columns for level in column.levels.values() for p in level.properties
+        }
+
+    def task(self, name: str, file: object) -> Task:
+        """The task called `name`; raises StudyError where the card has none of that name."""
+        if name not in self.tasks:
+            expected = ", ".join(self.tasks)
+            raise StudyError(file, "no such task in the card", value=name, expected=expected)
+        return self.tasks[name]
+
+    def with_formulas(self, table: pd.DataFrame) -> pd.DataFrame:
+        """`table` with the level properties and then the derived fields as further columns."""
+        table = table.copy()
+        for name in self.named("set_point", "measurement", kind="category"):
+            levels = self.columns[name].levels
+            for prop in sorted({p for level in levels.values() for p in level.properties}):
+                values = {k: level.properties.get(prop) for k, level in levels.items()}
+                table[prop] = table[name].map(values).astype(float)
+        nominal = {n: c.nominal for n, c in self.columns.items() if c.nominal is not None}
+        known = table.fillna(nominal)
+        for name, derived in self.derived.items():
+            table[name] = known[name] = evaluate(derived.formula, known)
+        return table
+
+
+def read_card(file: Path) -> Card:
+    """Read and check a card; raises StudyError for what does not fit together."""
+    card = read_yaml(Card, file)
+    try:
+        _check(card)
+    except ValueError as error:
+        raise StudyError(file, str(error)) from None
+    return card
+
+
+def _check(card: Card) -> None:
+    known = {*card.columns, *card.derived, *card.properties(("set_point", "measurement"))}
+    formulas = {f"derived.{name}": [d.formula] for name, d in card.derived.items()}
+    for name, column in card.columns.items():
+        if not re.fullmatch(r"[a-z]\w*", name):
+            raise ValueError(f"columns: {name!r} is no name; expected lower case, digits, _")
+        templated = card.named("prompt") and column.role == "measurement"
+        if not templated and (column.header is None) == (column.formula is None):
+            raise ValueError(f"columns.{name}: expected a header or a formula, and not both")
+        for other in filter(None, [*column.accepted_units, column.raw_unit]):
+            convert(1.0, other, column.unit or "")
+        formulas[f"columns.{name}"] = [column.formula] if column.formula else []
+    for check in card.checks:
+        formulas[f"checks.{check.column}"] = check.expected + [r.ratio for r in check.repairs]
+    for name, task in card.tasks.items():
+        formulas[f"tasks.{name}"] = list(task.formulas.values())
+        for column in task.columns:
+            if column not in card.named("outcome"):
+                raise ValueError(f"tasks.{name}: {column!r} is no outcome column")
+        if task.kind == "binary" and task.label not in card.columns[task.columns[0]].labels:
+            raise ValueError(f"tasks.{name}: {task.label!r} is no label of {task.columns[0]}")
+    for place, texts in formulas.items():
+        unknown = {name for text in texts for name in names_in(text)} - known
+        if unknown:
+            raise ValueError(f"{place}: {min(unknown)!r} is no column, property or derived field")

@@ -1,0 +1,29 @@
+"""Cells: beads of one campaign with the same set-points, found from the table itself."""
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+def find_cells(table: pd.DataFrame, keys: list[str]) -> np.ndarray:
+    """Cell number of every row, shape (rows,), counted from 0 in order of appearance.
+
+    Two rows share a cell when they agree in every key that both have: a missing set-point may
+    hide a repeat, so it separates nothing. The relation is closed (if A joins B and B joins C, the
+    three are one cell), so that no doubt about a repeat can become a leak.
+    """
+    if not keys:
+        return np.arange(len(table))
+    codes = np.column_stack([pd.factorize(table[key])[0] for key in keys])  # -1 means missing
+    combinations, inverse = np.unique(codes, axis=0, return_inverse=True)
+    edges = []
+    for one in np.flatnonzero((combinations < 0).any(axis=1)):
+        both = (combinations >= 0) & (combinations[one] >= 0)
+        agree = ((combinations == combinations[one]) | ~both).all(axis=1)
+        edges += [(one, other) for other in np.flatnonzero(agree)]
+    rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
+    size = len(combinations)
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][inverse.ravel()]
+    return pd.factorize(component)[0]

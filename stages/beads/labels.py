@@ -1,0 +1,38 @@
+"""Label sets: spelled in many ways in a raw table, in one way after it."""
+
+import re
+
+JOINER = " or "
+
+_JOINERS = re.compile(r"\s+(?:or|and)\s+|[,;/|&+]", re.IGNORECASE)
+
+
+def split(labels: str) -> list[str]:
+    """The labels of a clean label set: "Humping or Balling" -> ["Humping", "Balling"]."""
+    return labels.split(JOINER)
+
+
+def _key(spelling: str) -> str:
+    return re.sub(r"[\W_]+", " ", spelling.casefold()).strip()
+
+
+def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None) -> str:
+    """A raw label set in the canonical spelling and order, joined by " or ".
+
+    `spellings` maps each label to its other spellings; case, hyphens and spaces do not matter.
+    Raises ValueError for a label that is not known, an empty set, or an exclusive label (Normal)
+    beside another.
+    """
+    known = {_key(s): label for label, others in spellings.items() for s in [label, *others]}
+    if _key(text) in known:
+        return known[_key(text)]
+    found = set()
+    for part in filter(None, (p.strip(" .") for p in _JOINERS.split(text))):
+        if _key(part) not in known:
+            raise ValueError(f"{part!r} is no known label; expected {', '.join(spellings)}")
+        found.add(known[_key(part)])
+    if not found:
+        raise ValueError("there is no label")
+    if exclusive in found and len(found) > 1:
+        raise ValueError(f"{exclusive} cannot stand beside another label")
+    return JOINER.join(label for label in spellings if label in found)

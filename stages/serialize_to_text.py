@@ -1,0 +1,28 @@
+"""Stage `serialize-to-text`: every bead as sentences."""
+
+import logging
+from pathlib import Path
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_jsonl
+from stages.beads.stage import run_stage
+from stages.beads.text import make_prompts
+from stages.params import read_params
+
+BEADS = Path("data/clean/beads.csv")
+PROMPTS = Path("data/text/prompts.jsonl")
+
+
+def main() -> None:
+    """Write the prompts of all beads."""
+    params = read_params()
+    card = read_card(params.card_file)
+    for task in params.tasks:
+        card.task(task, params.card_file)
+    rows = list(make_prompts(read_table(BEADS), card, params.text, params.tasks))
+    write_jsonl(PROMPTS, rows)
+    logging.info("%d prompts; the first: %s", len(rows), rows[0]["text"])
+
+
+if __name__ == "__main__":
+    run_stage(main)

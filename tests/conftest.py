@@ -1,0 +1,96 @@
+"""Workspaces: a folder with params.yaml, a small raw table and its card, to run stages in."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+# Before anything imports it: no test asks a hub.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+SMALL_CARD = (ROOT / "tests/cards/small.yaml").read_text(encoding="utf-8")
+
+HEADER = (
+    "record,campaign,material,travel_speed,travel_speed_unit,voltage,current,heat_input,note,result"
+)
+
+
+def small_rows(beads: int = 24) -> list[str]:
+    """A clean raw table: two campaigns, cells of two repeats, every label."""
+    results = ["Normal", "Humping", "Humping or Balling", "Lack of fusion"]
+    rows = []
+    for bead in range(beads):
+        cell = bead // 2
+        speed, volts, amps = 4 + cell, 15 + 0.1 * bead, 150 + bead
+        heat = 0.8 * volts * amps / speed
+        material = ("ER70S-6", "ER316L")[cell % 2]
+        result = results[(cell + bead % 2 * (cell % 3 == 0)) % 4]
+        cells = [f"r{bead:02d}", f"lab {cell % 2}", material, f"{speed}", "mm/s"]
+        rows.append(",".join([*cells, f"{volts:.3f}", f"{amps}", f"{heat:.4f}", "", result]))
+    return rows
+
+
+@pytest.fixture
+def params() -> dict:
+    """The study's own params.yaml, cut down to seconds."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw["dataset"] = "small"
+    raw["tasks"] = ["defects", "quality", "heat_input"]
+    raw["split"] |= {"folds": 3, "hold_out": 0.2}
+    raw["train"] |= {"epochs": 1, "workers": 1}
+    raw["baselines"]["trees"] = 10
+    for encoder in ("bert", "roberta"):
+        raw["encoder"][encoder]["checkpoint"] = f"data/encoders/{encoder}-mini"
+    return raw
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: dict) -> Callable[..., Path]:
+    """A function that fills a folder and enters it: workspace(rows=..., card=..., params=...)."""
+
+    def fill(
+        rows: list[str] | None = None,
+        card: str = SMALL_CARD,
+        params: dict = params,
+        header: str = HEADER,
+        raw: bytes | None = None,
+    ) -> Path:
+        folder = tmp_path / "data" / "raw"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "\n".join([header, *(small_rows() if rows is None else rows)]) + "\n"
+        name = f"{params['dataset']}.{params['dataset_format']}"
+        (folder / name).write_bytes(text.encode() if raw is None else raw)
+        (folder / f"{params['dataset']}.yaml").write_text(card, encoding="utf-8")
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return fill
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Models of tests are tiny: more threads would only wait for each other."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny random checkpoints bert-mini and roberta-mini (1 x 32)."""
+    from stages.learning.initial import train_tokenizer, write_random_encoder
+
+    folder = tmp_path_factory.mktemp("encoders")
+    sentences = ["The travel speed is 4.5 mm/s. The material is ER70S-6. What is the result?"] * 3
+    for encoder in ("bert", "roberta"):
+        tokenizer = train_tokenizer(encoder, sentences, 400)
+        write_random_encoder(
+            encoder, folder / f"{encoder}-mini", tokenizer, layers=1, width=32, heads=2, seed=1
+        )
+    return folder
