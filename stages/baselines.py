@@ -1,0 +1,39 @@
+"""Stage `baselines`: `python -m stages.baselines TASK`."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from stages.beads.card import read_card
+from stages.beads.files import read_jsonl, read_table, write_table
+from stages.beads.stage import run_stage
+from stages.learning.baseline_folds import predict_folds
+from stages.learning.features import make_features
+from stages.learning.folds import check_folds
+from stages.learning.tasks import known_targets, make_task
+from stages.params import read_params
+
+BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
+FOLDS = Path("data/split/folds.csv")
+
+
+def main(task_name: str) -> None:
+    """Fit every baseline of one task on every fold, then on all training beads."""
+    params = read_params()
+    card = read_card(params.card_file)
+    task = make_task(card, task_name, params.card_file)
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    check_folds(folds, beads, card, FOLDS)
+    features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
+    targets = known_targets(card, task, beads)
+    rows = predict_folds(
+        task, features, targets, folds, params.baselines.trees, params.baselines.seed
+    )
+    predictions = pd.concat(rows, ignore_index=True)
+    predictions = predictions.sort_values(["model", "repeat", "fold"], kind="stable")
+    write_table(Path("data/predictions/baselines") / f"{task_name}.csv", predictions)
+
+
+if __name__ == "__main__":
+    run_stage(main, *sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Baselines in the same folds, with the same rows of predictions, as the encoders."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from stages.learning.baselines import Fold, baselines_of
+from stages.learning.features import Features
+from stages.learning.predictions import fold_jobs, members, prediction_rows
+from stages.learning.scaler import Scaler
+from stages.learning.tasks import Task
+
+CERTAIN = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity
+
+
+def predict_folds(
+    task: Task,
+    features: Features,
+    targets: dict[str, np.ndarray],
+    folds: pd.DataFrame,
+    trees: int,
+    seed: int,
+) -> Iterator[pd.DataFrame]:
+    """Prediction rows of every baseline on every fold and on the hold-out."""
+    for place in fold_jobs(folds):
+        train, test = ([b for b in part if b in targets] for part in members(folds, *place))
+        if not test:
+            continue
+        y, truth = (np.array([targets[bead] for bead in part]) for part in (train, test))
+        fold = Fold(task, features.of(train), y, features.of(test), trees, seed)
+        for name, baseline in baselines_of(task).items():
+            scores = baseline(fold)
+            if scores is not None:
+                losses = _losses(task, y, truth, scores)
+                yield prediction_rows(name, place, test, task.outputs, truth, scores, losses)
+
+
+def _losses(task: Task, y: np.ndarray, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Binary cross-entropy, or the squared error on the scale that encoders learn on."""
+    if task.kind == "regression":
+        scaler = Scaler.fit(y[:, 0], task.transform)
+        floor = np.finfo(float).tiny if scaler.log else -np.inf
+        return (scaler.scale(np.maximum(scores, floor)) - scaler.scale(truth)) ** 2
+    p = np.clip(scores, CERTAIN, 1 - CERTAIN)
+    return -(truth * np.log(p) + (1 - truth) * np.log(1 - p))

@@ -1,0 +1,41 @@
+"""Stage `split`: which bead trains and tests where, the same for every model and task."""
+
+import logging
+from pathlib import Path
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_table
+from stages.beads.stage import run_stage
+from stages.learning.folds import check_folds, make_folds, strata_of
+from stages.learning.tasks import check_learnable, make_task, targets
+from stages.params import read_params
+
+BEADS = Path("data/clean/beads.csv")
+FOLDS = Path("data/split/folds.csv")
+
+
+def main() -> None:
+    """Make the folds and refuse to write them if anything crosses them."""
+    params = read_params()
+    card = read_card(params.card_file)
+    beads = read_table(BEADS)
+    tasks = [make_task(card, name, params.card_file) for name in params.tasks]
+    for task in tasks:
+        check_learnable(task, targets(card, task, beads), BEADS)
+    folds = make_folds(
+        beads,
+        strata_of(card, tasks, beads),
+        folds=params.split.folds,
+        repeats=params.split.repeats,
+        hold_out=params.split.hold_out,
+        seed=params.split.seed,
+        file=BEADS,
+    )
+    check_folds(folds, beads, card, FOLDS)
+    write_table(FOLDS, folds)
+    test = folds[folds["role"] == "test"]
+    logging.info("%d beads train, %d test", len(beads) - len(test), len(test))
+
+
+if __name__ == "__main__":
+    run_stage(main)
