@@ -1,13 +1,16 @@
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT, SMALL_CARD
 
+from stages.beads import spellings
 from stages.beads.card import read_card
 from stages.beads.errors import StudyError
 from stages.beads.formulas import names_in
-from stages.beads.materials import MODES, WIRES
+from stages.beads.labels import normalise
+from stages.beads.materials import GASES, MODES, WIRES
 from stages.beads.units import registry
 
 CARD = ROOT / "data" / "raw" / "waam_beads.yaml"
@@ -19,6 +22,29 @@ def test_outcomes_never_reach_a_sentence_and_measurements_only_after_the_weld() 
     assert set(card.named("outcome")).isdisjoint(post)
     assert {"voltage_v", "current_a", "arc_power_w"} <= set(post) - set(pre)
     assert "bead_section_mm2" in pre
+
+
+def test_ceilings_of_the_card_are_those_that_the_simulator_computed() -> None:
+    measured = json.loads((ROOT / "metrics/simulator.json").read_text(encoding="utf-8"))["ceiling"]
+    assert read_card(CARD).ceiling == {
+        f"quality_{name}": round(measured[name], 3) for name in ("without_note", "with_note")
+    }
+
+
+def test_spellings_of_the_card_cover_those_of_the_simulator() -> None:
+    columns = read_card(CARD).columns
+    levels = columns["material"].levels
+    assert {name: set(level.aliases) for name, level in levels.items()} == {
+        name: set(aliases) for name, aliases in spellings.MATERIAL_ALIASES.items()
+    }
+    result = columns["labels"]
+    for label, spelled in spellings.LABEL_SPELLINGS.items():
+        for one in spelled:
+            assert normalise(one, result.labels, result.exclusive) == label
+    faults = [float(text) for text in spellings.VOLTAGE_FAULTS]
+    assert set(faults) <= set(columns["voltage_v"].faults)
+    assert {float(t) for t in spellings.CURRENT_FAULTS} <= set(columns["current_a"].faults)
+    assert set(columns["shielding_gas"].levels) == set(GASES)
 
 
 def test_handbook_constants_of_the_card_are_those_of_the_simulator() -> None:

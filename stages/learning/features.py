@@ -62,7 +62,7 @@ def encoder_of(table: pd.DataFrame, log: bool = False):
     return make_column_transformer(
         (make_pipeline(_fill(), logarithm, StandardScaler()), positive),
         (make_pipeline(_fill(), StandardScaler()), plain),
-        (OneHotEncoder(handle_unknown="ignore"), words),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
     )
 
 

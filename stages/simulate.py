@@ -1,0 +1,51 @@
+"""Stage `simulate`: the raw table of beads and what the simulator did.
+
+Reads params.yaml; writes data/raw/waam_beads.csv and metrics/simulator.json.
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from stages.beads.ceiling import ceiling
+from stages.beads.dirt import dirty
+from stages.beads.errors import StudyError
+from stages.beads.files import write_json, write_table
+from stages.beads.profile import compared, profile
+from stages.beads.simulator import LIMITS, simulate_population
+from stages.beads.stage import run_stage
+from stages.beads.study import BEADS, study_table
+from stages.params import PARAMS_FILE, Simulate, read_params
+
+RAW_FILE = Path("data/raw/waam_beads.csv")
+METRICS_FILE = Path("metrics/simulator.json")
+
+
+def main() -> None:
+    """Simulate, write the raw table and the metrics; raises StudyError for a wrong parameter."""
+    wanted = read_params().simulate
+    table = simulate(wanted)
+    raw = dirty(table, wanted.seed)
+    metrics = {"design": wanted.design, "seed": wanted.seed, **profile(table, raw)}
+    if wanted.design == "study":
+        metrics |= {"ceiling": ceiling(table, LIMITS, wanted.seed), **compared(table)}
+    write_table(RAW_FILE, raw)
+    write_json(METRICS_FILE, metrics)
+    logging.info("%d beads in %d raw rows", len(table), len(raw))
+
+
+def simulate(wanted: Simulate) -> pd.DataFrame:
+    """The canonical table of a design; raises StudyError where the study is not of 140 beads."""
+    if wanted.design == "population":
+        return simulate_population(wanted.beads, wanted.seed)
+    if wanted.beads != BEADS:
+        reason = "the design `study` has a fixed size"
+        raise StudyError(
+            PARAMS_FILE, reason, column="simulate.beads", value=wanted.beads, expected=str(BEADS)
+        )
+    return study_table(wanted.seed)
+
+
+if __name__ == "__main__":
+    run_stage(main)
