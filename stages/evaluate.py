@@ -1,0 +1,77 @@
+"""Stage `evaluate`: predictions to metrics, tables and figures."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from stages.beads.card import read_card
+from stages.beads.errors import StudyError
+from stages.beads.files import read_table, write_json, write_table, write_text
+from stages.beads.stage import run_stage
+from stages.evidence import plots
+from stages.evidence.assessment import ENCODERS, Assessment, assess
+from stages.evidence.gallery import draw
+from stages.evidence.scores import read_predictions
+from stages.evidence.style import save
+from stages.evidence.summary import summarise
+from stages.evidence.tables import results_page
+from stages.learning.decisions import default_thresholds
+from stages.learning.tasks import Task, known_targets, make_task
+from stages.params import read_params
+
+BEADS = Path("data/clean/beads.csv")
+FOLDS = Path("data/split/folds.csv")
+PREDICTIONS = Path("data/predictions")
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+
+
+def main() -> None:
+    """Assess every model of params.yaml; nothing is looked for that it does not name."""
+    params = read_params()
+    card = read_card(params.card_file)
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    study = {}
+    for name in params.tasks:
+        task = make_task(card, name, params.card_file)
+        known = known_targets(card, task, beads)
+        truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
+        study[name] = _assess(task, folds, truth, params.text.information)
+    history = plots.read_history(PLOTS / "history", params.tasks)
+    # Only now: a fault in the last file must not leave the metrics of the first.
+    for name, assessments in study.items():
+        _write_metrics(name, assessments)
+    write_json(METRICS / "summary.json", summarise(study))
+    write_text(PLOTS / "results.md", results_page(study, card, params.text.information))
+    tables = plots.tables(study)
+    for name, table in tables.items():
+        write_table(PLOTS / f"{name}.csv", table.round(6))
+    for name, figure in draw(study, tables, history).items():
+        save(PLOTS / f"{name}.svg", figure, simulated=card.simulated)
+    logging.info("%d tasks assessed; see %s", len(study), PLOTS / "results.md")
+
+
+def _assess(
+    task: Task, folds: pd.DataFrame, truth: pd.DataFrame, information: str
+) -> list[Assessment]:
+    thresholds, found = default_thresholds(task), []
+    for source in (*ENCODERS, "baselines"):
+        file = PREDICTIONS / source / f"{task.name}.csv"
+        scores = read_predictions(file, task, folds, truth)
+        if source in ENCODERS and list(scores) != [source]:
+            raise StudyError(file, "other models", value=", ".join(scores), expected=source)
+        for model, each in scores.items():
+            found.append(assess(task, model, each, thresholds, information))
+    return found
+
+
+def _write_metrics(name: str, assessments: list[Assessment]) -> None:
+    metrics = {one.model: one.metrics for one in assessments}
+    for encoder in ENCODERS:
+        write_json(METRICS / encoder / f"{name}.json", metrics.pop(encoder))
+    write_json(METRICS / "baselines" / f"{name}.json", metrics)
+
+
+if __name__ == "__main__":
+    run_stage(main)

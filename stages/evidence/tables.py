@@ -1,0 +1,131 @@
+"""plots/results.md: every model of every task, and what the numbers say in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stages.beads.card import Card
+from stages.evidence.assessment import FORMULAS, Assessment, best, difference, named, ranked
+from stages.evidence.plots import Study
+from stages.evidence.style import title
+from stages.learning.metrics import HEADLINES, file_key
+from stages.learning.tasks import Task
+
+METRICS = {
+    "binary": ("macro_f1", "partial_score", "exact_match", "label_accuracy"),
+    "multi_label": ("macro_f1", "partial_score", "exact_match", "label_accuracy"),
+    "regression": ("rmse", "mae"),
+}
+KNOWS_MORE = (
+    "† is given measured values that the encoders do not see, so it is never the best baseline."
+)
+FOOTNOTE = (
+    "Out of fold: pooled over the folds of a repeat, then the mean over repeats; in brackets the "
+    "95 % percentile bootstrap over cells. The best encoder and the best baseline are chosen on "
+    "the rows they are reported for, so a difference of two bests is a selection and a little "
+    "flattered on both sides. The intervals hold the models fixed: they leave out how far "
+    "another training would fall. A dash is a score that is not defined."
+)
+
+
+def results_page(study: Study, card: Card, information: str) -> str:
+    """The Markdown page of all tasks; `information` is the set that the models saw."""
+    kind = "simulated data" if card.simulated else "measured data"
+    known = information.replace("_", "-")
+    parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
+    for assessments in study.values():
+        parts += _section(list(assessments), card, information)
+    return "\n\n".join([*parts, FOOTNOTE]) + "\n"
+
+
+def _section(assessments: list[Assessment], card: Card, information: str) -> list[str]:
+    task, first = assessments[0].task, assessments[0]
+    parts = [f"## {title(task.name).capitalize()}", f"{task.question} ({_size(first)}.)"]
+    parts.append(_table(task, ranked(assessments)))
+    if task.kind == "regression":
+        parts.append(_formula_sentences(assessments, information))
+    parts.append(_baseline_sentence(assessments))
+    parts += _ceiling(task, card)
+    return parts
+
+
+def _size(one: Assessment) -> str:
+    sizes = [(len(part.beads), len(np.unique(part.cells))) for part in (one.oof, one.hold_out)]
+    return "{} beads in {} cells out of fold, {} in {} hold-out".format(*sizes[0], *sizes[1])
+
+
+def _table(task: Task, assessments: Sequence[Assessment]) -> str:
+    metrics = [HEADLINES[task.kind], *METRICS[task.kind]]
+    if task.kind == "binary":
+        metrics += [f"recall_{file_key(name)}" for name in task.classes]
+        # The rest equal the accuracy where every bead has one of two classes.
+        metrics = [name for name in metrics if name not in METRICS["binary"][1:]]
+    unit = {"rmse": task.unit, "mae": task.unit}
+    names = [title(m) + (f", {unit[m]}" if unit.get(m) else "") for m in metrics]
+    heads = ["model", *(f"{n}, {side}" for n in names for side in ("out of fold", "hold-out"))]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    for one in assessments:
+        name = title(one.model) + (" †" if one.knows_more else "")
+        cells = [f"**{name}**" if one.is_encoder else name]
+        for number, metric in enumerate(metrics):
+            inner = _number(one.metrics["oof"][metric])
+            if number == 0:
+                low, high = one.metrics["oof"]["interval"].values()
+                inner += f" ({_number(low)} to {_number(high)})"
+            cells += [inner, _number(one.metrics["hold_out"][metric])]
+        lines.append(cells)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _formula_sentences(assessments: Sequence[Assessment], information: str) -> str:
+    encoder, parts = best(assessments, encoder=True), []
+    if named(assessments, FORMULAS[information]) is None:
+        known = information.replace("_", "-")
+        parts.append(f"The card gives no closed formula for this task with {known} information.")
+    for formula in filter(None, (named(assessments, name) for name in FORMULAS.values())):
+        parts.append(_against(encoder, formula, f"the {title(formula.model)} information,"))
+        if formula.knows_more:
+            parts.append(KNOWS_MORE)
+    return " ".join(parts)
+
+
+def _baseline_sentence(assessments: Sequence[Assessment]) -> str:
+    encoder, baseline = best(assessments, encoder=True), best(assessments, encoder=False)
+    if baseline is None:
+        return "No baseline was run."
+    if baseline.model in FORMULAS.values():
+        return "No baseline with the same information does better than the closed formula."
+    return _against(encoder, baseline, f"the best baseline ({title(baseline.model)})")
+
+
+def _against(encoder: Assessment | None, other: Assessment, name: str) -> str:
+    """What the comparison says, in words that follow the numbers."""
+    metric = title(HEADLINES[other.task.kind])
+    start = f"{name[:1].upper()}{name[1:]} scores {metric} {_number(other.score)}"
+    if encoder is None or encoder.score is None or other.score is None:
+        return f"{start}; there is no encoder's score beside it."
+    start += f", the best encoder ({title(encoder.model)}) {_number(encoder.score)}"
+    gap, low, high = difference(encoder, other).values()
+    if gap == 0:
+        return f"{start}: a tie."
+    verdict = "wins" if gap > 0 else "loses"
+    paired = f"95 % interval of the difference {_number(low)} to {_number(high)}"
+    doubt = ", which holds zero" if low is not None and low <= 0 <= high else ""
+    return f"{start}: the encoder {verdict} by {_number(abs(gap))} ({paired}{doubt})."
+
+
+def _ceiling(task: Task, card: Card) -> list[str]:
+    prefix = f"{task.name}_"
+    found = {k: v for k, v in card.ceiling.items() if k.startswith(prefix)}
+    if not found:
+        return []
+    listed = ", ".join(f"{_number(v)} {title(k.removeprefix(prefix))}" for k, v in found.items())
+    metric = title(HEADLINES[task.kind])
+    return [f"Ceiling of the {metric}, which the card gives for this table: {listed}."]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0

@@ -1,0 +1,60 @@
+"""Stage `explore`: what the clean table looks like, before anything learns from it."""
+
+import logging
+from pathlib import Path
+
+from stages.beads.card import read_card
+from stages.beads.files import read_jsonl, read_table, write_table
+from stages.beads.stage import run_stage
+from stages.evidence import exploration, exploration_figures
+from stages.evidence.sentence_figure import sentence_lengths_figure
+from stages.evidence.sentence_lengths import sentence_lengths, token_counter
+from stages.evidence.style import save
+from stages.params import read_params
+
+BEADS = Path("data/clean/beads.csv")
+PROMPTS = Path("data/text/prompts.jsonl")
+PLOTS = Path("plots/explore")
+
+
+def main() -> None:
+    """Write every figure that the card has the columns for, and its numbers beside it."""
+    params = read_params()
+    card = read_card(params.card_file)
+    beads = read_table(BEADS)
+    counters = {}
+    for name, encoder in params.encoder:
+        counters[name] = token_counter(encoder.checkpoint, encoder.revision)
+    column = exploration.label_column(card)
+    order = list(card.columns[column].labels) if column else []
+    figures = exploration_figures
+    plots = {
+        "label_sets": (exploration.label_sets(beads, card), figures.label_sets_figure),
+        "defect_map": (
+            exploration.defect_map(beads, card),
+            lambda table: figures.defect_map_figure(table, card, order),
+        ),
+        "distributions": (
+            exploration.distributions(beads, card),
+            lambda table: figures.distributions_figure(table, card),
+        ),
+        "correlations": (
+            exploration.correlations(beads, card),
+            lambda table: figures.correlations_figure(table, card),
+        ),
+        "sentence_lengths": (
+            sentence_lengths(read_jsonl(PROMPTS), counters),
+            lambda table: sentence_lengths_figure(table, params.train.max_tokens),
+        ),
+    }
+    for name, (table, figure) in plots.items():
+        if table is None:
+            logging.info("%s: left out, the card has no columns for it", name)
+            continue
+        table = table.round(6)
+        write_table(PLOTS / f"{name}.csv", table)
+        save(PLOTS / f"{name}.svg", figure(table), simulated=card.simulated)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,107 @@
+"""dvc.yaml against the code: dependencies, arrows between packages, what stands in git."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from imports import closure, imports_of
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+LAYERS = ("beads", "learning", "evidence")
+
+
+def paths(entries: list) -> list[str]:
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_every_module_that_it_imports_and_on_no_other(name: str) -> None:
+    script = re.match(r"python -m (stages\.\w+)", STAGES[name]["cmd"]).group(1)
+    needed = {file.as_posix() for file in closure(Path(script.replace(".", "/") + ".py"))}
+    declared = {dep for dep in paths(STAGES[name]["deps"]) if dep.endswith(".py")}
+    assert declared == needed
+
+
+def test_editing_a_figure_or_a_metric_retrains_nothing() -> None:
+    for name in ("train-bert", "train-roberta", "baselines", "split"):
+        for dep in paths(STAGES[name]["deps"]):
+            assert not dep.startswith("stages/evidence")
+            assert dep != "stages/learning/metrics.py"
+
+
+def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
+    assert "encoder.bert" in STAGES["train-bert"]["params"]
+    assert not [p for p in STAGES["train-bert"]["params"] if p.startswith("encoder.roberta")]
+    assert not [p for p in STAGES["train-roberta"]["params"] if p.startswith("encoder.bert")]
+
+
+def test_arrows_between_packages_go_one_way_and_nothing_imports_a_stage() -> None:
+    for file in (ROOT / "stages").rglob("*.py"):
+        relative = file.relative_to(ROOT)
+        layer = relative.parts[1]
+        for other in imports_of(relative):
+            assert len(other.parts) > 2 or other.name == "params.py", f"{relative} imports {other}"
+            if layer in LAYERS:
+                assert other.parts[1] in LAYERS[: LAYERS.index(layer) + 1], f"{relative} -> {other}"
+
+
+def test_packages_hold_a_docstring_alone() -> None:
+    """So that a stage need not depend on them."""
+    for file in (ROOT / "stages").rglob("__init__.py"):
+        assert re.fullmatch(r'"""[^"]*"""\n', file.read_text(encoding="utf-8")), file
+
+
+def test_stage_scripts_are_short_and_beads_know_no_torch() -> None:
+    for file in (ROOT / "stages").glob("*.py"):
+        assert len(file.read_text(encoding="utf-8").splitlines()) < 150, file
+        if file.name != "params.py":
+            assert len(file.read_text(encoding="utf-8").splitlines()) < 80, file
+    for file in (ROOT / "stages/beads").glob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(import|from) (torch|transformers)", text, re.MULTILINE), file
+
+
+def test_no_pickle_is_read_or_written() -> None:
+    for file in (ROOT / "stages").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"pickle|joblib|torch\.(save|load)\(", text), file
+
+
+def test_no_path_of_a_machine_and_no_clock_stands_in_the_code() -> None:
+    for file in (ROOT / "stages").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"/(home|root|tmp|work)/|datetime\.now|time\.time\(", text), file
+
+
+def test_small_outputs_stand_in_git_and_large_ones_do_not() -> None:
+    for stage in STAGES.values():
+        for kind in ("outs", "metrics", "plots"):
+            for entry in stage.get(kind, []):
+                path = paths([entry])[0]
+                in_git = isinstance(entry, dict) and entry[path].get("cache") is False
+                small = path.startswith(("metrics/", "plots/", "data/raw/"))
+                assert in_git == small, path
+
+
+def test_the_results_in_the_readme_are_those_that_the_study_wrote() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    results = (ROOT / "plots/results.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"<!-- results -->\n(.*?)<!-- end of results -->", readme, re.DOTALL)
+    assert block == results
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (ROOT / path).exists(), path
+
+
+def test_everything_tracked_is_small() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        assert (ROOT / name).stat().st_size < 2_000_000, name
