@@ -9,6 +9,8 @@ import yaml
 from conftest import ROOT
 from imports import closure, imports_of
 
+from stages.evidence.readme import embed
+
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 LAYERS = ("beads", "learning", "evidence")
 
@@ -89,8 +91,7 @@ def test_small_outputs_stand_in_git_and_large_ones_do_not() -> None:
 def test_the_results_in_the_readme_are_those_that_the_study_wrote() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     results = (ROOT / "plots/results.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"<!-- results -->\n(.*?)<!-- end of results -->", readme, re.DOTALL)
-    assert block == results
+    assert readme == embed(readme, results), "run `make readme`"
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
