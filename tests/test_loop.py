@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForMaskedLM
 
 from stages.beads.errors import StudyError
 from stages.learning.encoders import check_checkpoint, load_encoder, load_tokenizer, tokenize
@@ -118,6 +119,25 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, encoders: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(StudyError, match="cannot be loaded"):
         check_checkpoint("bert", str(tmp_path), None)
+
+
+@pytest.mark.parametrize("encoder", ["bert", "roberta"])
+def test_a_folder_in_the_layout_of_the_hub_just_works(
+    tmp_path: Path, encoders: Path, encoder: str
+) -> None:
+    """As bert-base-uncased and roberta-base are laid out: weights of a masked language model."""
+    source = encoders / f"{encoder}-mini"
+    pretrained = AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(source))
+    pretrained.save_pretrained(tmp_path)
+    load_tokenizer(str(source)).save_pretrained(tmp_path)
+    check_checkpoint(encoder, str(tmp_path), None)
+    model = load_encoder(str(tmp_path), None, 3, 0)
+    body = {n: p for n, p in pretrained.base_model.named_parameters() if "pooler" not in n}
+    for name, parameter in model.base_model.named_parameters():
+        if "pooler" not in name:
+            assert torch.equal(parameter, body[name]), name
+    tokens = tokenize(load_tokenizer(str(tmp_path)), TEXTS, 64)
+    assert predict(model, tokens, 8).shape == (len(TEXTS), 3)
 
 
 def test_pickled_weights_are_refused(tmp_path: Path, encoders: Path) -> None:

@@ -1,0 +1,59 @@
+"""A user's mistake at the command line: one line, no traceback, exit status 1, nothing written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "error: data/raw/small.csv: there is a header and no row; expected at least one row"),
+        (
+            ["a,b,ER70S-6,5,miles,15,150,1,,Normal"],
+            "error: data/raw/small.csv, row 1, column travel_speed_unit: 'miles': the card does "
+            "not accept this unit; expected cm/min, mm/s",
+        ),
+    ],
+)
+def test_a_broken_table_ends_the_stage_with_one_line(workspace, rows, message: str) -> None:
+    folder = workspace(rows=rows)
+    result = run(folder, "stages.clean")
+    assert result.returncode == 1
+    assert result.stderr.strip() == message
+    assert not (folder / "data/clean").exists()
+
+
+def test_a_misspelt_parameter_ends_the_stage_with_one_line(workspace, params) -> None:
+    params["train"]["epoch"] = 3
+    folder = workspace(params=params)
+    result = run(folder, "stages.clean")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: params.yaml: 3: train.epoch: Extra inputs")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_clean_table_is_cleaned(workspace) -> None:
+    folder = workspace()
+    result = run(folder, "stages.clean")
+    assert result.returncode == 0
+    assert "24 rows -> 24 beads" in result.stderr
+    written = yaml.safe_load((folder / "metrics/clean.json").read_text(encoding="utf-8"))
+    assert written["beads"] == 24
