@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM
 from stages.beads.errors import StudyError
 from stages.learning.encoders import check_checkpoint, load_encoder, load_tokenizer, tokenize
 from stages.learning.loop import Examples, fine_tune, forward, parameter_groups, predict
-from stages.learning.losses import make_loss
+from stages.learning.losses import make_objective
 from stages.learning.recipe import Recipe
 
 TEXTS = ["The travel speed is 4.5 mm/s.", "The material is ER70S-6. What is the result?"] * 8
@@ -41,7 +41,7 @@ def trained(folder: Path, encoder: str, recipe: Recipe = RECIPE, evaluate: bool 
             predict(model, tokens, 4)
 
     examples = Examples(tokens, targets)
-    fine_tune(model, examples, recipe, make_loss("binary", "bce", targets), after_epoch)
+    fine_tune(model, examples, recipe, make_objective("binary", "bce", targets), after_epoch)
     return model, losses, predict(model, tokens, 4)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stages.beads.errors import StudyError
-from stages.learning.losses import CLASSIFICATION, REGRESSION, make_loss
+from stages.learning.losses import CLASSIFICATION, REGRESSION, make_objective
 
 TARGETS = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
 
@@ -25,7 +25,7 @@ TARGETS = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
     ],
 )
 def test_losses_have_their_closed_values(kind, name, logit, target, value) -> None:
-    loss = make_loss(kind, name, TARGETS)
+    loss = make_objective(kind, name, TARGETS).loss
     found = loss(torch.tensor([[logit]]), torch.tensor([[target]]))
     assert found.shape == (1, 1)
     assert found.item() == pytest.approx(value, rel=1e-6)
@@ -34,7 +34,7 @@ def test_losses_have_their_closed_values(kind, name, logit, target, value) -> No
 def test_the_positive_weight_is_capped() -> None:
     rare = torch.zeros(100, 1)
     rare[0] = 1
-    found = make_loss("binary", "weighted_bce", rare)(torch.zeros(1, 1), torch.ones(1, 1))
+    found = make_objective("binary", "weighted_bce", rare).loss(torch.zeros(1, 1), torch.ones(1, 1))
     assert found.item() == pytest.approx(5 * math.log(2), rel=1e-6)
 
 
@@ -44,10 +44,10 @@ def test_the_positive_weight_is_capped() -> None:
 )
 def test_gradients_are_right(kind: str, name: str) -> None:
     logits = torch.tensor([[0.3], [-1.2], [2.0], [0.7]], dtype=torch.float64, requires_grad=True)
-    loss = make_loss(kind, name, TARGETS.double())
+    loss = make_objective(kind, name, TARGETS.double()).loss
     assert torch.autograd.gradcheck(lambda x: loss(x, TARGETS.double()), [logits])
 
 
 def test_a_loss_that_the_task_does_not_have_is_named() -> None:
     with pytest.raises(StudyError, match="'mse': no loss of a binary task; expected bce"):
-        make_loss("binary", "mse", TARGETS)
+        make_objective("binary", "mse", TARGETS)

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from stages.learning.encoders import load_encoder
 from stages.learning.loop import Examples, fine_tune, predict
-from stages.learning.losses import Loss, make_loss
+from stages.learning.losses import Objective, make_objective
 from stages.learning.predictions import prediction_rows
 from stages.learning.recipe import Recipe
 from stages.learning.scaler import Scaler
@@ -61,21 +61,25 @@ def fit_fold(
     if task.kind == "regression":
         scaler = Scaler.fit(np.array([truth[bead][0] for bead in train]), task.transform)
         truth = {bead: scaler.scale(values) for bead, values in truth.items()}
-    loss = make_loss(task.kind, recipe.loss, _stack(truth, train))
-    model = load_encoder(material.checkpoint, material.revision, len(task.outputs), seed)
+    objective = make_objective(task.kind, recipe.loss, _stack(truth, train))
+    model = load_encoder(material.checkpoint, material.revision, objective.logits, seed)
     prompts = [(bead, tokens) for bead in train for tokens in material.tokens[bead]]
     examples = Examples([t for _, t in prompts], _stack(truth, [bead for bead, _ in prompts]))
     history = []
 
     def after_epoch(epoch: int, train_loss: float) -> None:
         # The hold-out is looked at once, by the final model, and never along the way.
-        value = None if fold < 0 else _losses(model, material, truth, test, loss)[1].mean().item()
+        value = (
+            None if fold < 0 else _losses(model, material, truth, test, objective)[1].mean().item()
+        )
         where = {"repeat": repeat, "fold": fold, "epoch": epoch + 1}
         history.append({**where, "train_loss": train_loss, "val_loss": value})
 
-    fine_tune(model, examples, recipe, loss, after_epoch)
-    logits, losses = _losses(model, material, truth, test, loss)
-    scores = scaler.restore(logits.numpy()) if scaler else torch.sigmoid(logits).numpy()
+    fine_tune(model, examples, recipe, objective, after_epoch)
+    logits, losses = _losses(model, material, truth, test, objective)
+    scores = objective.scores(logits).numpy()
+    if scaler:
+        scores = scaler.restore(scores)
     raw = np.array([material.targets[bead] for bead in test]).reshape(len(test), -1)
     rows = prediction_rows(material.encoder, place, test, task.outputs, raw, scores, losses.numpy())
     return Fitted(model, scaler, rows, history)
@@ -86,17 +90,17 @@ def _losses(
     material: Material,
     truth: dict[str, np.ndarray],
     beads: list[str],
-    loss: Loss,
+    objective: Objective,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits and losses (beads, outputs), a bead's prompts averaged first."""
+    """Logits (beads, logits) and losses (beads, outputs), a bead's prompts averaged first."""
     if not beads:
-        empty = torch.empty(0, len(material.task.outputs), dtype=torch.float64)
-        return empty, empty
+        empty = torch.empty(0, objective.logits, dtype=torch.float64)
+        return empty, empty[:, : len(material.task.outputs)]
     tokens = [t for bead in beads for t in material.tokens[bead]]
     counts = [len(material.tokens[bead]) for bead in beads]
     logits = predict(model, tokens, material.recipe.batch_size)
     mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
-    return mean, loss(mean, _stack(truth, beads).double())
+    return mean, objective.loss(mean, _stack(truth, beads).double())
 
 
 def _stack(truth: dict[str, np.ndarray], beads: list[str]) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup, set_seed
 
-from stages.learning.losses import Loss
+from stages.learning.losses import Objective
 from stages.learning.recipe import Recipe
 
 
@@ -31,7 +31,7 @@ def fine_tune(
     model: PreTrainedModel,
     examples: Examples,
     recipe: Recipe,
-    loss: Loss,
+    objective: Objective,
     after_epoch: Callable[[int, float], None],
 ) -> None:
     """Fine-tune `model` in place; `after_epoch(epoch, mean training loss)` is called each epoch."""
@@ -49,7 +49,7 @@ def fine_tune(
         total = 0.0
         for rows in torch.randperm(len(examples), generator=order).split(recipe.batch_size):
             logits = forward(model, [examples.tokens[row] for row in rows])
-            mean = loss(logits, examples.targets[rows]).mean()
+            mean = objective.loss(logits, examples.targets[rows]).mean()
             mean.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
             optimizer.step()
