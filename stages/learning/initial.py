@@ -1,7 +1,6 @@
 """Small encoders with random weights and their tokenizers, until there are pretrained ones."""
 
 import string
-from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import (
@@ -28,41 +27,16 @@ transformers_logging.disable_progress_bar()
 MAX_TOKENS = 512
 
 
-def train_tokenizer(
-    encoder: str, sentences: Iterable[str], vocabulary: int
-) -> PreTrainedTokenizerFast:
+def train_tokenizer(encoder: str, sentences: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """WordPiece (bert, uncased) or byte-level BPE (roberta); digits are split one by one."""
-    digits = pre_tokenizers.Digits(individual_digits=True)
     if encoder == "bert":
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         pad, unknown, start, end, mask = special
-        tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
-        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.BertPreTokenizer(), digits]
-        )
-        tokenizer.decoder = decoders.WordPiece()
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=vocabulary,
-            special_tokens=special,
-            initial_alphabet=list(string.digits + string.ascii_lowercase + string.punctuation),
-            show_progress=False,
-        )
+        tokenizer = _word_pieces(sentences, vocabulary, special, unknown)
     else:
         special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
         start, pad, end, unknown, mask = special
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [digits, pre_tokenizers.ByteLevel(add_prefix_space=False)]
-        )
-        tokenizer.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(
-            vocab_size=vocabulary,
-            special_tokens=special,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        )
-    tokenizer.train_from_iterator(sentences, trainer)
+        tokenizer = _byte_pairs(sentences, vocabulary, special)
     ends = [(token, tokenizer.token_to_id(token)) for token in (start, end)]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{start} $A {end}", special_tokens=ends
@@ -79,6 +53,57 @@ def train_tokenizer(
         mask_token=mask,
         model_input_names=["input_ids", "attention_mask"],
     )
+
+
+def _word_pieces(
+    sentences: list[str], vocabulary: int, special: list[str], unknown: str
+) -> Tokenizer:
+    trained = Tokenizer(models.WordPiece(unk_token=unknown))
+    trained.normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), _digits()])
+    trained.pre_tokenizer = splitter
+    seen = {c for text in sentences for c in trained.normalizer.normalize_str(text)}
+    letters = sorted(seen - set(" ") | set(string.printable.lower()) - set(string.whitespace))
+    # The trainer numbers "##c" pieces in the order of a hash map, and numbers decide ties: named
+    # beforehand, as special tokens, they have the same numbers in every run.
+    inner = [f"##{letter}" for letter in letters]
+    trained.train_from_iterator(
+        sentences,
+        trainers.WordPieceTrainer(
+            vocab_size=vocabulary,
+            special_tokens=[*special, *inner],
+            initial_alphabet=letters,
+            show_progress=False,
+        ),
+    )
+    # Built anew, so that the pieces are no special tokens of the tokenizer that is used.
+    tokenizer = Tokenizer(models.WordPiece(trained.get_vocab(), unk_token=unknown))
+    tokenizer.add_special_tokens(special)
+    tokenizer.normalizer, tokenizer.pre_tokenizer = trained.normalizer, splitter
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def _byte_pairs(sentences: list[str], vocabulary: int, special: list[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [_digits(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        sentences,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    return tokenizer
+
+
+def _digits() -> pre_tokenizers.Digits:
+    return pre_tokenizers.Digits(individual_digits=True)
 
 
 def write_random_encoder(
