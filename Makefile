@@ -1,5 +1,6 @@
 # make study   create .venv, install requirements.txt, run the whole study, print the results table
 # make test    create .venv if needed, run lint and the whole test suite
+# make losses  compare all losses anew (a frozen stage: minutes that `make study` does not spend)
 # make readme  put the results table that the study wrote into README.md
 # make clean   remove what git does not hold: .venv, DVC's cache, the data that stages made
 
@@ -13,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint readme clean
+.PHONY: study test lint losses readme clean
 
 study: $(STAMP)
 	dvc repro
@@ -25,6 +26,10 @@ test: lint
 lint: $(STAMP)
 	ruff check .
 	ruff format --check .
+
+losses: $(STAMP)
+	dvc unfreeze losses
+	dvc repro losses; status=$$?; dvc freeze losses; exit $$status
 
 readme: $(STAMP)
 	python -m stages.evidence.readme

@@ -12,7 +12,7 @@ from pydantic import Field
 from stages.beads.errors import StudyError
 from stages.beads.schema import Section, read_yaml
 from stages.beads.text import TextStyle
-from stages.learning.recipe import Recipe, Training
+from stages.learning.recipe import Recipe, Source, Training
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -68,9 +68,29 @@ class Train(Training):
 
 
 class Task(Section):
-    """The loss of one task; the names are the table of `stages.learning.losses`."""
+    """The loss of one task, by the table of `stages.learning.losses`, and a target's scale."""
 
     loss: str
+    scale: Literal["raw", "standardised", "log"] | None = None
+
+
+class Parity(Section):
+    """The loop against Trainer on one fold, with `seeds` seeds and a recipe that moves weights."""
+
+    encoder: Literal["bert", "roberta"]
+    tasks: list[str] = Field(min_length=1)
+    seeds: int = Field(ge=2)
+    epochs: int = Positive
+    learning_rate: float = Positive
+
+
+class Losses(Section):
+    """The sweep over all losses of the stage `losses`."""
+
+    encoder: Literal["bert", "roberta"]
+    tasks: list[str] = Field(min_length=1)
+    epochs: int = Positive
+    learning_rate: float = Positive
 
 
 class Baselines(Section):
@@ -92,6 +112,8 @@ class Params(Section):
     train: Train
     task: dict[str, Task]
     baselines: Baselines
+    parity: Parity
+    losses: Losses
 
     @property
     def raw_file(self) -> Path:
@@ -103,6 +125,11 @@ class Params(Section):
         """The card beside the raw table."""
         return Path("data/raw") / f"{self.dataset}.yaml"
 
+    def source(self, encoder: str) -> Source:
+        """Where an encoder comes from."""
+        found = getattr(self.encoder, encoder)
+        return Source(encoder=encoder, checkpoint=found.checkpoint, revision=found.revision)
+
     def recipe(self, encoder: str, task: str) -> Recipe:
         """The recipe of one encoder and task; raises StudyError for a task without parameters."""
         if task not in self.task:
@@ -112,7 +139,7 @@ class Params(Section):
             )
         shared = self.train.model_dump(include=set(Training.model_fields))
         rate = getattr(self.encoder, encoder).learning_rate
-        return Recipe(**shared, learning_rate=rate, loss=self.task[task].loss)
+        return Recipe(**shared, **self.task[task].model_dump(), learning_rate=rate)
 
 
 def read_params(file: Path = PARAMS_FILE) -> Params:

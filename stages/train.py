@@ -8,19 +8,22 @@ import pandas as pd
 from tqdm import tqdm
 
 from stages.beads.card import read_card
-from stages.beads.files import read_jsonl, read_table, write_table
+from stages.beads.files import move_folder, read_jsonl, read_table, write_table
 from stages.beads.stage import run_stage
-from stages.learning.encoders import check_checkpoint, load_tokenizer, tokenize
-from stages.learning.fitting import Material
+from stages.learning.engine import engine_of
 from stages.learning.folds import check_folds
+from stages.learning.material import make_material
 from stages.learning.model_folder import ModelFolder
 from stages.learning.predictions import fold_jobs
-from stages.learning.tasks import known_targets, make_task
-from stages.learning.workers import fit_all
+from stages.learning.progress import Progress
+from stages.learning.stopping import check_selection
+from stages.learning.tasks import make_task
+from stages.learning.workers import Work, in_processes
 from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS = Path("data/split/folds.csv")
+CURVE = ["repeat", "fold", "epoch", "train_loss", "val_loss"]
 
 
 def main(encoder: str, task_name: str) -> None:
@@ -32,34 +35,27 @@ def main(encoder: str, task_name: str) -> None:
     recipe = params.recipe(encoder, task_name)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
-    source = getattr(params.encoder, encoder)
-    check_checkpoint(encoder, source.checkpoint, source.revision)
-    tokenizer = load_tokenizer(source.checkpoint, source.revision)
-    prompts = [row for row in read_jsonl(PROMPTS) if row["task"] in (None, task_name)]
-    tokens: dict[str, list[list[int]]] = {bead: [] for bead in beads["bead"]}
-    ids = tokenize(tokenizer, [row["text"] for row in prompts], recipe.max_tokens)
-    for row, prompt in zip(prompts, ids, strict=True):
-        tokens[row["bead"]].append(prompt)
-    material = Material(
-        encoder=encoder,
-        checkpoint=source.checkpoint,
-        revision=source.revision,
-        task=task,
-        recipe=recipe,
-        targets=known_targets(card, task, beads),
-        tokens=tokens,
-        threads=params.train.threads,
-    )
+    if recipe.selection != "none":
+        check_selection(task, recipe.select_by)
+    engine_of(recipe)
+    prompts, threads = read_jsonl(PROMPTS), params.train.threads
+    source = params.source(encoder)
+    material, tokenizer = make_material(source, task, recipe, card, beads, prompts, threads)
     jobs = fold_jobs(folds)
-    final = ModelFolder(Path("data/models") / encoder / task_name, tokenizer, card, material)
-    fits = fit_all(material, folds, jobs, params.train.workers, final.save)
+    progress = Progress(Path("data/unfinished") / encoder / task_name, material, folds)
+    final = ModelFolder(progress.folder / "model", tokenizer, card, material)
+    workers = 1 if recipe.device == "cuda" else params.train.workers
+    fits = in_processes(Work(material, folds, progress, final.save).fit, jobs, workers)
     fitted = list(tqdm(fits, f"{encoder} {task_name}", len(jobs), unit="fit"))
     write_table(
         Path("data/predictions") / encoder / f"{task_name}.csv",
         pd.concat([one.predictions for one in fitted], ignore_index=True),
     )
     history = pd.DataFrame([row for one in fitted for row in one.history])
+    history = history[[*CURVE, *history.columns.difference(CURVE)]]
     write_table(Path("plots/history") / encoder / f"{task_name}.csv", history.round(6))
+    move_folder(final.folder, Path("data/models") / encoder / task_name)
+    progress.clear()
 
 
 if __name__ == "__main__":

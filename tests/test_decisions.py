@@ -1,9 +1,17 @@
-"""The rule that turns scores into labels."""
+"""The rule that turns scores into labels, and the decision that one fold fits."""
+
+import json
 
 import numpy as np
 import pytest
 
-from stages.learning.decisions import decide, default_thresholds, exclusive_index, indicators
+from stages.learning.decisions import (
+    Decision,
+    decide,
+    default_thresholds,
+    exclusive_index,
+    indicators,
+)
 from stages.learning.tasks import Task
 
 NORMAL = 2
@@ -61,11 +69,93 @@ def test_shapes_must_fit(thresholds: np.ndarray) -> None:
         decide(np.zeros((4, 3)), thresholds, None)
 
 
+def test_thresholds_of_every_bead() -> None:
+    scores = np.array([[0.4, 0.2, 0.1], [0.4, 0.2, 0.1]])
+    thresholds = np.array([[0.3, 0.1, 0.5], [0.5, 0.5, 0.05]])
+    decided = decide(scores, thresholds, NORMAL)
+    assert decided.tolist() == [[True, True, False], [False, False, True]]
+    same = np.random.default_rng(0).random((20, 3))
+    assert (decide(same, HALF, NORMAL) == decide(same, np.tile(HALF, (20, 1)), NORMAL)).all()
+
+
+LABELS = ("Humping", "Balling", "Normal")
+DEFECTS = Task("d", "multi_label", LABELS, "Normal", ("no", "yes"), "none", None, "?")
+QUALITY = Task("q", "binary", ("Normal",), None, ("defect", "normal"), "none", None, "?")
+HEAT = Task("h", "regression", ("heat",), None, ("no", "yes"), "log", "J/mm", "?")
+
+
 def test_of_a_task() -> None:
-    labels = ("Humping", "Balling", "Normal")
-    task = Task("d", "multi_label", labels, "Normal", ("no", "yes"), "none", None, "?")
-    assert exclusive_index(task) == NORMAL
-    assert default_thresholds(task).tolist() == [0.5] * 3
-    binary = Task("q", "binary", ("Normal",), None, ("defect", "normal"), "none", None, "?")
-    assert exclusive_index(binary) is None
-    assert indicators(binary, np.array([[0.0], [1.0]])).tolist() == [[True, False], [False, True]]
+    assert exclusive_index(DEFECTS) == NORMAL
+    assert default_thresholds(DEFECTS).tolist() == [0.5] * 3
+    assert exclusive_index(QUALITY) is None
+    assert indicators(QUALITY, np.array([[0.0], [1.0]])).tolist() == [[True, False], [False, True]]
+
+
+def made_scores() -> tuple[np.ndarray, np.ndarray]:
+    """Scores that are too sure and too low, and their targets, for 80 beads."""
+    rng = np.random.default_rng(3)
+    targets = np.eye(3)[rng.choice(3, 80, p=[0.4, 0.05, 0.55])]
+    logits = 4 * (targets - 0.9) + rng.normal(size=targets.shape)
+    return 1 / (1 + np.exp(-3 * logits)), targets
+
+
+def test_the_default_changes_nothing() -> None:
+    scores, _ = made_scores()
+    decision = Decision.default(DEFECTS)
+    assert decision == Decision(LABELS, 1.0, (0.5, 0.5, 0.5), "Normal")
+    assert decision.apply(scores) is scores
+
+
+def test_a_fit_calibrates_and_helps_the_labels_that_have_support() -> None:
+    def f1(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+        decided = scores >= thresholds
+        return 2 * (decided & (targets > 0)).sum(axis=0) / (decided + targets).sum(axis=0)
+
+    scores, targets = made_scores()
+    support = targets[:, 1].sum()
+    decision = Decision.fit(DEFECTS, scores, targets, floor=int(support) + 1)
+    assert decision.temperature > 1.5
+    assert decision.thresholds[1] == 0.5
+    calibrated = decision.apply(scores)
+    # A temperature alone moves no score over one half.
+    assert ((calibrated >= 0.5) == (scores >= 0.5)).all()
+    gain = f1(calibrated, np.array(decision.thresholds)) - f1(scores, HALF)
+    assert (gain[[0, 2]] > 0.02).all()
+    assert gain[1] == 0
+    assert Decision.fit(DEFECTS, scores, targets, floor=int(support)).thresholds[1] != 0.5
+
+
+def test_a_binary_fit_serves_the_accuracy() -> None:
+    scores, targets = (part[:, 2:] for part in made_scores())
+    decision = Decision.fit(QUALITY, scores, targets, floor=5)
+    found = decide(decision.apply(scores), np.array(decision.thresholds), None) == (targets > 0)
+    assert found.mean() > ((scores >= 0.5) == (targets > 0)).mean()
+    assert decision.exclusive is None
+
+
+def test_nothing_to_fit_on_is_the_default() -> None:
+    nobody = np.empty((0, 3))
+    assert Decision.fit(DEFECTS, nobody, nobody, floor=5) == Decision.default(DEFECTS)
+
+
+def test_json_and_back_whatever_the_order_of_its_keys() -> None:
+    decision = Decision.fit(DEFECTS, *made_scores(), floor=2)
+    text = json.dumps(decision.to_json(), sort_keys=True, allow_nan=False)
+    assert set(json.loads(text)) == {"temperature", "thresholds", "exclusive"}
+    assert list(json.loads(text)["thresholds"]) != list(LABELS)
+    assert Decision.from_json(DEFECTS, json.loads(text)) == decision
+
+
+def test_a_decision_of_other_labels_is_refused() -> None:
+    value = Decision.default(QUALITY).to_json()
+    with pytest.raises(ValueError, match="task d: a decision of other labels: Normal"):
+        Decision.from_json(DEFECTS, value)
+
+
+def test_a_regression_has_no_decision_and_shapes_must_fit() -> None:
+    with pytest.raises(ValueError, match="no decision"):
+        Decision.default(HEAT)
+    with pytest.raises(ValueError, match="do not fit"):
+        Decision.fit(DEFECTS, np.zeros((4, 3)), np.zeros((4, 1)), floor=5)
+    with pytest.raises(ValueError, match="do not fit"):
+        Decision.fit(QUALITY, np.zeros((4, 3)), np.zeros((4, 3)), floor=5)

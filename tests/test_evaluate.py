@@ -15,6 +15,7 @@ from stages.beads.errors import StudyError
 from stages.evidence import statistics
 from stages.evidence.assessment import Assessment, best, difference
 from stages.evidence.tables import _against, _ceiling
+from stages.learning.predictions import COLUMNS, prediction_rows
 from stages.learning.tasks import Task, make_task, targets
 
 ROOT = Path(__file__).parents[1]
@@ -70,9 +71,8 @@ def make_predictions(
         rows["loss"] = -np.log(np.where(rows["target"] > 0.5, rows["score"], 1 - rows["score"]))
     rows["role"] = rows["role"].map({"train": "oof", "test": "hold_out"})
     rows["model"] = model
-    return rows[
-        ["model", "repeat", "fold", "role", "bead", "label", "target", "score", "loss"]
-    ].sort_values(["repeat", "fold", "bead"], kind="stable")
+    rows["threshold"] = np.nan if task.kind == "regression" else 0.5
+    return rows[COLUMNS].sort_values(["repeat", "fold", "bead"], kind="stable")
 
 
 def make_study(folder: Path) -> None:
@@ -237,7 +237,7 @@ def test_page_gives_the_ceiling_of_the_card(study: Path) -> None:
 def one(model: str, score: float, gap: float) -> Assessment:
     task = Task("t", "binary", ("a",), None, ("no", "yes"), "none", None, "?")
     metrics = {"oof": {"accuracy": score}}
-    return Assessment(task, model, np.array([0.5]), None, None, metrics, np.full(9, gap))
+    return Assessment(task, model, None, None, metrics, np.full(9, gap))
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,14 @@ QUALITY = Path("data/predictions/bert/quality.csv")
         (lambda t: t.assign(role="test"), "unknown role"),
         (lambda t: t.assign(model="bertha"), "other models"),
         (lambda t: t.drop(columns="loss"), "the column is missing"),
+        (lambda t: t.drop(columns="threshold"), "column threshold: the column is missing"),
+        (lambda t: t.assign(threshold=""), "row 1, column threshold: '': not a threshold"),
+        (lambda t: t.assign(threshold="nan"), "row 1, column threshold"),
+        (lambda t: t.assign(threshold="1.5"), "'1.5': not a threshold from 0 to 1"),
+        (
+            lambda t: t.assign(threshold=t["threshold"].where(t.index != 7, "0.3")),
+            "row 8, column threshold: '0.3': not the threshold of the rest of its fold",
+        ),
         (lambda t: t.iloc[:0], "no row"),
     ],
 )
@@ -287,6 +295,68 @@ def test_refuses_predictions_that_do_not_fit(study: Path, change, message: str) 
     assert message in str(error.value)
     assert str(QUALITY) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_regression_with_a_threshold_is_refused(study: Path) -> None:
+    edit(study / "data/predictions/bert/energy.csv", lambda t: t.assign(threshold="0.5"))
+    with pytest.raises(StudyError, match=r"energy.csv, row 1, column threshold: .*regression"):
+        evaluate.main()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_every_bead_is_decided_on_by_the_threshold_of_its_fold(study: Path) -> None:
+    file = study / QUALITY
+    text = {"0": "0.1", "1": "0.9", "2": "0.5", "3": "0.5", "4": "0.5", "-1": "0.2"}
+    edit(file, lambda t: t.assign(threshold=t["fold"].map(text)))
+    evaluate.main()
+    rows = pd.read_csv(file)
+    rows["right"] = (rows["score"] >= rows["threshold"]) == (rows["target"] > 0.5)
+    found = json.loads((study / "metrics/bert/quality.json").read_text())
+    for role in ("oof", "hold_out"):
+        expected = rows[rows["role"] == role].groupby("repeat")["right"].mean().mean()
+        assert found[role]["accuracy"] == pytest.approx(expected, abs=1e-6)
+    first = rows[(rows["role"] == "oof") & (rows["repeat"] == 0)]
+    drawn = pd.read_csv(study / "plots/confusion.csv").query("model == 'bert'")
+    assert (drawn["actual"] == drawn["predicted"]).mean() == pytest.approx(first["right"].mean())
+    interval = found["oof"]["interval"]
+    assert interval["low"] < found["oof"]["accuracy"] < interval["high"]
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_thresholds_of_one_half_or_others_that_decide_alike_are_the_same(study: Path) -> None:
+    before = outputs(study)
+    rows = pd.read_csv(study / QUALITY)
+    gap = 0.5 + 0.9 * (rows.loc[rows["score"] >= 0.5, "score"].min() - 0.5)
+    edit(study / QUALITY, lambda t: t.assign(threshold=repr(float(gap))))
+    evaluate.main()
+    assert outputs(study) == before
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_what_was_chosen_on_the_reported_fold_is_called_optimistic(made: Path, study: Path) -> None:
+    text = (study / "params.yaml").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("  selection:")]
+    lines.insert(lines.index("train:") + 1, "  selection: published")
+    (study / "params.yaml").write_text("\n".join(lines) + "\n")
+    evaluate.main()
+    for task in TASKS:
+        assert json.loads((study / f"metrics/bert/{task}.json").read_text())["optimistic"] == 1
+        baselines = json.loads((study / f"metrics/baselines/{task}.json").read_text())
+        assert {found["optimistic"] for found in baselines.values()} == {0}
+    page = (study / "plots/results.md").read_text(encoding="utf-8")
+    assert page.count("| **BERT** *optimistic* |") == len(TASKS)
+    assert "chosen on the very beads that their scores are reported for" in page
+    assert "optimistic" not in (made / "plots/results.md").read_text(encoding="utf-8")
+
+
+def test_rows_without_thresholds_leave_the_column_empty() -> None:
+    values = np.zeros((2, 3))
+    arguments = ("bert", (0, 1), ["b1", "b2"], ("a", "b", "c"), values, values, values)
+    assert prediction_rows(*arguments)["threshold"].isna().all()
+    rows = prediction_rows(*arguments, np.array([0.1, 0.2, 0.3]))
+    assert list(rows.columns) == COLUMNS
+    assert rows["threshold"].tolist() == [0.1, 0.2, 0.3] * 2
+    assert prediction_rows("bert", (0, -1), [], ("a",), *np.zeros((3, 0, 1))).empty
 
 
 def only(study: Path, task: str) -> str:

@@ -136,3 +136,12 @@ def test_rounding_hides_the_last_bits_and_knows_no_nan() -> None:
 )
 def test_file_keys_are_snake_case(label: str, key: str) -> None:
     assert file_key(label) == key
+
+
+def test_every_bead_may_have_thresholds_of_its_own() -> None:
+    task = Task("q", "binary", ("Normal",), None, ("defect", "normal"), "none", None, "?")
+    target, score = np.array([[1.0], [0.0]]), np.array([[0.4], [0.6]])
+    loss = np.zeros((2, 1))
+    assert task_metrics(task, target, score, loss, np.array([0.5]))[0]["accuracy"] == 0.0
+    own = np.array([[0.3], [0.7]])
+    assert task_metrics(task, target, score, loss, own)[0]["accuracy"] == 1.0

@@ -25,9 +25,9 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("epochs: 10", "epoch: 10", "train.epoch"),
-        ("epochs: 10", "epochs: ten", "'ten': train.epochs"),
-        ("epochs: 10", "epochs: 0", "train.epochs.*greater than 0"),
+        ("epochs: 8", "epoch: 8", "train.epoch"),
+        ("epochs: 8", "epochs: ten", "'ten': train.epochs"),
+        ("epochs: 8", "epochs: 0", "train.epochs.*greater than 0"),
         ("learning_rate: 0.0003", "learning_rate: .nan", "learning_rate"),
         ("information: pre_weld", "information: preweld", "text.information.*'post_weld'"),
         ("engine: loop", "engine: magic", "train.engine"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
     """Write one JSON object a line."""
     lines = (json.dumps(row, sort_keys=True, allow_nan=False, ensure_ascii=False) for row in rows)
     write_text(path, "".join(line + "\n" for line in lines))
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Put a finished folder in its place; what stood there before is gone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    source.rename(target)
 
 
 def read_jsonl(path: Path) -> list[dict]:

@@ -25,7 +25,6 @@ class Assessment:
 
     task: Task
     model: str
-    thresholds: np.ndarray
     oof: Scores
     hold_out: Scores
     metrics: dict
@@ -38,6 +37,11 @@ class Assessment:
         return self.metrics["oof"][HEADLINES[self.task.kind]]
 
     @property
+    def is_optimistic(self) -> bool:
+        """Whether something was chosen on the very rows that the scores are of."""
+        return bool(self.metrics["optimistic"])
+
+    @property
     def is_encoder(self) -> bool:
         """Whether this is a fine-tuned encoder and no baseline."""
         return self.model in ENCODERS
@@ -47,44 +51,45 @@ def assess(
     task: Task,
     model: str,
     scores: dict[str, Scores],
-    thresholds: np.ndarray,
     information: str,
+    *,
+    optimistic: bool = False,
 ) -> Assessment:
     """Assess a model; its `metrics` are what its metrics file holds.
 
     `information` is the set that the encoders saw, "pre_weld" or "post_weld". Each out-of-fold
-    value is pooled over the folds of a repeat and then the mean over repeats.
+    value is pooled over the folds of a repeat and then the mean over repeats; a bead is decided on
+    by the thresholds of its fold. `optimistic` says that something was chosen on these rows.
     """
     found, labels = {}, []
     for role, part in scores.items():
         repeats = [
-            task_metrics(task, part.target, score, loss, thresholds)
-            for score, loss in zip(part.score, part.loss, strict=True)
+            task_metrics(task, part.target, *each)
+            for each in zip(part.score, part.loss, part.thresholds, strict=True)
         ]
         if not repeats:  # a split without a hold-out
             nobody = np.empty((0, len(task.outputs)))
-            repeats = [task_metrics(task, nobody, nobody, nobody, thresholds)]
+            repeats = [task_metrics(task, nobody, nobody, nobody, nobody)]
         found[role] = mean_metrics([values for values, _ in repeats])
         if role == "oof":
             labels = [each for _, each in repeats]
-    draws = _draws(task, scores["oof"], thresholds)
+    draws = _draws(task, scores["oof"])
     low, high = statistics.interval(draws)
     found["oof"]["interval"] = {"low": rounded(low), "high": rounded(high)}
     per_label = mean_metrics(labels)
     for each in per_label.values():
         each["support"] = int(each["support"])
-    metrics = {**found, "per_label": per_label, "optimistic": 0}
+    metrics = {**found, "per_label": per_label, "optimistic": int(optimistic)}
     more = information == "pre_weld" and model == FORMULAS["post_weld"]
-    return Assessment(
-        task, model, thresholds, scores["oof"], scores["hold_out"], metrics, draws, more
-    )
+    return Assessment(task, model, scores["oof"], scores["hold_out"], metrics, draws, more)
 
 
-def _draws(task: Task, oof: Scores, thresholds: np.ndarray) -> np.ndarray:
-    sums = [
-        statistics.cell_sums(statistics.bead_terms(task, oof.target, score, thresholds), oof.cells)
-        for score in oof.score
+def _draws(task: Task, oof: Scores) -> np.ndarray:
+    terms = [
+        statistics.bead_terms(task, oof.target, *each)
+        for each in zip(oof.score, oof.thresholds, strict=True)
     ]
+    sums = [statistics.cell_sums(each, oof.cells) for each in terms]
     return statistics.bootstrap(task, np.stack(sums))
 
 

@@ -64,7 +64,7 @@ def confusion(study: Study) -> pd.DataFrame:
             if one.task.kind != "binary":
                 continue
             scores, classes = one.oof.score[0], np.array(one.task.classes)
-            decided = decide(scores, one.thresholds, exclusive_index(one.task))
+            decided = decide(scores, one.oof.thresholds[0], exclusive_index(one.task))
             tables.append(
                 pd.DataFrame(
                     {

@@ -12,7 +12,9 @@ from stages.learning.predictions import COLUMNS
 from stages.learning.tasks import Task
 
 KEYS = ["model", "repeat", "role", "bead", "label"]
+FITTING = ["model", "repeat", "fold", "label"]
 NUMBERS = ["target", "score", "loss"]
+VALUES = ["score", "loss", "threshold"]  # in the order of `Scores`
 ROLES = {"oof": "train", "hold_out": "test"}  # role of a prediction -> role of its bead
 
 
@@ -20,8 +22,8 @@ ROLES = {"oof": "train", "hold_out": "test"}  # role of a prediction -> role of 
 class Scores:
     """What one model says of the beads of one role.
 
-    `beads` and `cells` have the shape (beads,), `target` (beads, outputs), `score` and `loss`
-    (repeats, beads, outputs).
+    `beads` and `cells` have the shape (beads,), `target` (beads, outputs), `score`, `loss` and
+    `thresholds` (repeats, beads, outputs); the thresholds of a regression are NaN.
     """
 
     beads: np.ndarray
@@ -29,6 +31,7 @@ class Scores:
     target: np.ndarray
     score: np.ndarray
     loss: np.ndarray
+    thresholds: np.ndarray
 
 
 def read_predictions(
@@ -39,19 +42,17 @@ def read_predictions(
     `folds` holds bead, cell, role, repeat and fold; `truth` has the targets of the beads that
     take part, indexed by bead, one column an output. Raises StudyError for a missing file, a
     number that is not finite, a bead that stands twice, is missing or does not belong, a fold
-    that is not the one of the split, and a target that is not the bead's.
+    that is not the one of the split, a target that is not the bead's, and a threshold that is no
+    probability, that differs within a fold, or that a regression has.
     """
-    rows = _read(file)
-    rows = _folds_as_ours(file, rows)
+    rows = _thresholds(file, task, _read(file))
     twice = rows.duplicated(KEYS)
     if twice.any():
         raise _error(file, rows, twice, "bead", "the bead stands twice for this model and label")
-    wrong = ~rows["role"].isin(ROLES)
-    if wrong.any():
-        raise _error(file, rows, wrong, "role", "unknown role", ", ".join(ROLES))
-    wrong = ~rows["label"].isin(task.outputs)
-    if wrong.any():
-        raise _error(file, rows, wrong, "label", "unknown output", ", ".join(task.outputs))
+    for column, name, known in (("role", "role", ROLES), ("label", "output", task.outputs)):
+        wrong = ~rows[column].isin(known)
+        if wrong.any():
+            raise _error(file, rows, wrong, column, f"unknown {name}", ", ".join(known))
     folds = folds[folds["bead"].isin(truth.index)]
     return {
         model: {role: _scores(file, task, group, folds, truth, role) for role in ROLES}
@@ -75,18 +76,29 @@ def _read(file: Path) -> pd.DataFrame:
     text = rows.copy()
     for name in ["repeat", "fold", *NUMBERS]:
         rows[name] = pd.to_numeric(rows[name], errors="coerce").astype(float)
-        bad = ~np.isfinite(rows[name])
+        bad, reason = ~np.isfinite(rows[name]), "not a finite number"
+        if name not in NUMBERS and not bad.any():
+            bad, reason = rows[name] != rows[name].round(), "not a whole number"
         if bad.any():
-            raise _error(file, text, bad, name, "not a finite number")
-    return rows
-
-
-def _folds_as_ours(file: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    for name in ["repeat", "fold"]:
-        bad = rows[name] != rows[name].round()
-        if bad.any():
-            raise _error(file, rows, bad, name, "not a whole number")
+            raise _error(file, text, bad, name, reason)
     return rows.astype({"repeat": int, "fold": int})
+
+
+def _thresholds(file: Path, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    values = pd.to_numeric(rows["threshold"], errors="coerce").astype(float)
+    if task.kind == "regression":
+        faults = {"a regression has no threshold": rows["threshold"] != ""}
+    else:
+        # A decision is fitted once a fold: a threshold of single beads would know their targets.
+        first = values.groupby([rows[name] for name in FITTING]).transform("first")
+        faults = {
+            "not a threshold from 0 to 1": ~values.between(0, 1),
+            "not the threshold of the rest of its fold": values != first,
+        }
+    for reason, bad in faults.items():
+        if bad.any():
+            raise _error(file, rows, bad, "threshold", reason)
+    return rows.assign(threshold=values)
 
 
 def _scores(
@@ -123,25 +135,16 @@ def _scores(
         raise _error(file, rows, other, "target", "not the target of the bead")
     shape = (len(repeats), len(cells), len(task.outputs))
     order = pd.MultiIndex.from_product([repeats, cells.index, task.outputs])
-    values = rows.set_index(["repeat", "bead", "label"])[["score", "loss"]].reindex(order)
-    return Scores(
-        beads=cells.index.to_numpy(),
-        cells=cells.to_numpy(),
-        target=truth.loc[cells.index, list(task.outputs)].to_numpy(float),
-        score=values["score"].to_numpy().reshape(shape),
-        loss=values["loss"].to_numpy().reshape(shape),
-    )
+    values = rows.set_index(["repeat", "bead", "label"])[VALUES].reindex(order)
+    target = truth.loc[cells.index, list(task.outputs)].to_numpy(float)
+    arrays = (values[name].to_numpy().reshape(shape) for name in VALUES)
+    return Scores(cells.index.to_numpy(), cells.to_numpy(), target, *arrays)
 
 
 def _error(
-    file: Path,
-    rows: pd.DataFrame,
-    bad: pd.Series,
-    column: str,
-    reason: str,
-    expected: str | None = None,
+    file: Path, rows: pd.DataFrame, bad: pd.Series, column: str, reason: str, expected: str = ""
 ) -> StudyError:
     row = int(bad.idxmax())
-    value = rows.at[row, column]
+    value, expected = rows.at[row, column], expected or None
     value = value.item() if isinstance(value, np.generic) else value
     return StudyError(file, reason, row=row, column=column, value=value, expected=expected)

@@ -20,6 +20,7 @@ def bead_terms(
 ) -> np.ndarray:
     """What a bead adds to the sums of its headline, shape (beads, terms, outputs or 1).
 
+    `thresholds` has the shape (outputs,) or (beads, outputs); a regression does not look at them.
     Accuracy: right, 1. Micro F1: true positives, false ones of both kinds. R2: 1, y, y squared,
     squared error, y centred so that the squares do not cancel.
     """

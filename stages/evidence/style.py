@@ -44,6 +44,8 @@ _NAMES = {
     "rmse": "RMSE",
     "mae": "MAE",
     "r2": "R²",
+    "trainer_with_another_seed": "Trainer with another seed",
+    "fused_adamw": "fused AdamW",
 }
 _UNITS = {"degC": "°C", "deg": "°", "mm**2": "mm²"}
 _MODEL_COLOURS = {"bert": COLOURS[2], "roberta": COLOURS[1]}

@@ -27,6 +27,11 @@ FOOTNOTE = (
     "another training would fall. A dash is a score that is not defined."
 )
 
+OPTIMISTIC = (
+    "*optimistic*: the epochs of these models were chosen on the very beads that their scores are "
+    "reported for, the published way, so that the scores are too good and no estimate."
+)
+
 
 def results_page(study: Study, card: Card, information: str) -> str:
     """The Markdown page of all tasks; `information` is the set that the models saw."""
@@ -35,6 +40,8 @@ def results_page(study: Study, card: Card, information: str) -> str:
     parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
     for assessments in study.values():
         parts += _section(list(assessments), card, information)
+    if any(one.is_optimistic for assessments in study.values() for one in assessments):
+        parts.append(OPTIMISTIC)
     return "\n\n".join([*parts, FOOTNOTE]) + "\n"
 
 
@@ -66,7 +73,8 @@ def _table(task: Task, assessments: Sequence[Assessment]) -> str:
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for one in assessments:
         name = title(one.model) + (" †" if one.knows_more else "")
-        cells = [f"**{name}**" if one.is_encoder else name]
+        name = f"**{name}**" if one.is_encoder else name
+        cells = [f"{name} *optimistic*" if one.is_optimistic else name]
         for number, metric in enumerate(metrics):
             inner = _number(one.metrics["oof"][metric])
             if number == 0:

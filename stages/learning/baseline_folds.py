@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.learning.baselines import Fold, baselines_of
+from stages.learning.decisions import default_thresholds
 from stages.learning.features import Features
 from stages.learning.predictions import fold_jobs, members, prediction_rows
 from stages.learning.scaler import Scaler
@@ -22,7 +23,11 @@ def predict_folds(
     trees: int,
     seed: int,
 ) -> Iterator[pd.DataFrame]:
-    """Prediction rows of every baseline on every fold and on the hold-out."""
+    """Prediction rows of every baseline on every fold and on the hold-out.
+
+    Baselines decide at 0.5: their scores are the probabilities that their own fitting gives.
+    """
+    thresholds = None if task.kind == "regression" else default_thresholds(task)
     for place in fold_jobs(folds):
         train, test = ([b for b in part if b in targets] for part in members(folds, *place))
         if not test:
@@ -33,7 +38,9 @@ def predict_folds(
             scores = baseline(fold)
             if scores is not None:
                 losses = _losses(task, y, truth, scores)
-                yield prediction_rows(name, place, test, task.outputs, truth, scores, losses)
+                yield prediction_rows(
+                    name, place, test, task.outputs, truth, scores, losses, thresholds
+                )
 
 
 def _losses(task: Task, y: np.ndarray, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -1,10 +1,80 @@
 """From scores to decisions: which labels a bead gets."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from stages.learning.calibration import (
+    DEFAULT_THRESHOLD,
+    fit_temperature,
+    fit_threshold,
+    tempered,
+)
 from stages.learning.tasks import Task
 
-DEFAULT_THRESHOLD = 0.5
+
+@dataclass(frozen=True)
+class Decision:
+    """How one fitting turns scores into labels; every later consumer applies this and no other.
+
+    `temperature` acts on all outputs, `thresholds` holds one number for each of `outputs`,
+    `exclusive` is the label that no other may join, if there is one.
+    """
+
+    outputs: tuple[str, ...]
+    temperature: float
+    thresholds: tuple[float, ...]
+    exclusive: str | None
+
+    @classmethod
+    def default(cls, task: Task) -> "Decision":
+        """What holds where nothing was fitted; raises ValueError for a regression."""
+        if task.kind == "regression":
+            raise ValueError(f"task {task.name}: a regression has no decision")
+        return cls(task.outputs, 1.0, tuple(default_thresholds(task).tolist()), task.exclusive)
+
+    @classmethod
+    def fit(cls, task: Task, scores: np.ndarray, targets: np.ndarray, floor: int) -> "Decision":
+        """Temperature first, then the thresholds of what it leaves, all from the same rows.
+
+        `scores` (probabilities) and `targets` (0 or 1) have the shape (beads, outputs) and belong
+        to beads that the model of their inner fold did not learn from. A multi-label threshold
+        maximises the F1 of its label, a binary one the accuracy, the headline of such a task; an
+        output with fewer than `floor` beads keeps 0.5. Raises ValueError for a regression and for
+        shapes that do not fit.
+        """
+        default = cls.default(task)
+        if scores.shape != targets.shape or scores.shape[1:] != (len(task.outputs),):
+            raise ValueError(f"scores {scores.shape} and targets {targets.shape} do not fit")
+        temperature = fit_temperature(scores, targets)
+        measure = "accuracy" if task.kind == "binary" else "f1"
+        columns = zip(tempered(scores, temperature).T, targets.T, strict=True)
+        found = tuple(fit_threshold(*each, measure=measure, floor=floor) for each in columns)
+        return cls(task.outputs, temperature, found, default.exclusive)
+
+    def apply(self, scores: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities (beads, outputs), whatever objective made the `scores`."""
+        return tempered(scores, self.temperature)
+
+    def to_json(self) -> dict:
+        """As `decision.json` holds it."""
+        return {
+            "temperature": self.temperature,
+            "thresholds": dict(zip(self.outputs, self.thresholds, strict=True)),
+            "exclusive": self.exclusive,
+        }
+
+    @classmethod
+    def from_json(cls, task: Task, value: dict) -> "Decision":
+        """The decision that `to_json` wrote; the order of the outputs is the task's.
+
+        Raises ValueError where it is that of other labels.
+        """
+        found = value["thresholds"]
+        if set(found) != set(task.outputs) or value["exclusive"] != task.exclusive:
+            raise ValueError(f"task {task.name}: a decision of other labels: {', '.join(found)}")
+        thresholds = tuple(float(found[output]) for output in task.outputs)
+        return cls(task.outputs, float(value["temperature"]), thresholds, task.exclusive)
 
 
 def default_thresholds(task: Task) -> np.ndarray:
@@ -20,14 +90,15 @@ def exclusive_index(task: Task) -> int | None:
 def decide(scores: np.ndarray, thresholds: np.ndarray, exclusive_index: int | None) -> np.ndarray:
     """The labels of each bead, a bool array of the shape of `scores`, (beads, outputs).
 
-    A label stands where its score reaches its threshold. Where there is an exclusive label (which
+    `thresholds` has the shape (outputs,), or that of `scores` where beads are of several folds. A
+    label stands where its score reaches its threshold. Where there is an exclusive label (which
     says that none of the others is there) no set is empty: if nothing passes, the highest score
     stands. It and the others shut each other out: the higher score stays, and on a tie the others
     do, because a missed defect costs more than a false alarm. Without an exclusive label the
     thresholds alone decide. Raises ValueError where the shapes do not fit.
     """
     scores, thresholds = np.asarray(scores, float), np.asarray(thresholds, float)
-    if scores.ndim != 2 or thresholds.shape != scores.shape[1:]:
+    if scores.ndim != 2 or thresholds.shape not in (scores.shape[1:], scores.shape):
         raise ValueError(f"scores {scores.shape} and thresholds {thresholds.shape} do not fit")
     decided = scores >= thresholds
     if exclusive_index is None or scores.shape[1] == 1:

@@ -1,5 +1,6 @@
 """One fold of one task: fine-tune on its training beads, predict the others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,101 +8,161 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from stages.learning.batches import Examples, predict
+from stages.learning.bookmark import Bookmark
+from stages.learning.decisions import Decision
 from stages.learning.encoders import load_encoder
-from stages.learning.loop import Examples, fine_tune, predict
+from stages.learning.engine import engine_of
+from stages.learning.inner import inner_folds, inner_hold_out, inner_strata
 from stages.learning.losses import Objective, make_objective
+from stages.learning.material import Material
 from stages.learning.predictions import prediction_rows
 from stages.learning.recipe import Recipe
 from stages.learning.scaler import Scaler
-from stages.learning.tasks import Task
-
-
-@dataclass(frozen=True)
-class Material:
-    """All that the folds of one task share.
-
-    `targets[bead]` has shape (outputs,) in physical units; `tokens[bead]` are its prompts' ids.
-    """
-
-    encoder: str
-    checkpoint: str
-    revision: str | None
-    task: Task
-    recipe: Recipe
-    targets: dict[str, np.ndarray]
-    tokens: dict[str, list[list[int]]]
-    threads: int = 1
+from stages.learning.stopping import selection_value
+from stages.learning.validation import Validation
 
 
 @dataclass
 class Fitted:
-    """What a fold leaves: the model, the scaler (regression), predictions and learning curve."""
+    """What a fold leaves: model, scaler (regression), decision, predictions, learning curve."""
 
     model: PreTrainedModel | None
     scaler: Scaler | None
+    decision: Decision | None
     predictions: pd.DataFrame
     history: list[dict] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Judge:
+    """A trained model's objective and target scale, to score the beads of its task."""
+
+    material: Material
+    objective: Objective
+    scaler: Scaler | None
+
+    def judge(self, logits: torch.Tensor, beads: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and losses (beads, outputs) from the logits of all prompts of `beads`.
+
+        A bead's prompts are averaged first. Scores are probabilities, or in physical units.
+        """
+        counts = [len(self.material.tokens[bead]) for bead in beads]
+        if not beads:
+            return np.empty((2, 0, len(self.material.task.outputs)))
+        mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
+        values = self.material.values(beads)
+        truth = torch.tensor(self.scaler.scale(values) if self.scaler else values)
+        scores = self.objective.scores(mean).numpy()
+        losses = self.objective.loss(mean, truth).numpy()
+        return self.scaler.restore(scores) if self.scaler else scores, losses
+
+    def examples(self, beads: Sequence[str]) -> Examples:
+        """The prompts of `beads` with their targets on the learning scale."""
+        pairs = [(bead, tokens) for bead in beads for tokens in self.material.tokens[bead]]
+        values = self.material.values([bead for bead, _ in pairs])
+        values = self.scaler.scale(values) if self.scaler else values
+        return Examples([t for _, t in pairs], torch.tensor(values, dtype=torch.float32))
+
+
 def fit_fold(
-    material: Material, place: tuple[int, int], train: list[str], test: list[str]
+    material: Material,
+    place: tuple[int, int],
+    train: list[str],
+    test: list[str],
+    bookmark: Bookmark | None = None,
 ) -> Fitted:
     """Fine-tune on the beads of `train` and predict those of `test`; `place` is (repeat, fold).
 
-    The scaler, the positive weights and the number of steps come from `train` alone. The seed is
-    the recipe's plus 1,000 x repeat + fold + 1, so that no two fittings share their noise.
+    Scaler, weights, decision and the number of steps come from `train` alone, and the epoch as
+    well unless the protocol is `published`. The seed is the recipe's plus 1,000 x repeat + fold
+    + 1, so that no two fittings share their noise.
     """
     torch.set_num_threads(material.threads)
     torch.use_deterministic_algorithms(True)
     task, (repeat, fold) = material.task, place
     seed = material.recipe.seed + 1000 * repeat + fold + 1
     recipe = material.recipe.model_copy(update={"seed": seed})
-    truth = {bead: material.targets[bead] for bead in [*train, *test]}
-    scaler = None
-    if task.kind == "regression":
-        scaler = Scaler.fit(np.array([truth[bead][0] for bead in train]), task.transform)
-        truth = {bead: scaler.scale(values) for bead, values in truth.items()}
-    objective = make_objective(task.kind, recipe.loss, _stack(truth, train))
-    model = load_encoder(material.checkpoint, material.revision, objective.logits, seed)
-    prompts = [(bead, tokens) for bead in train for tokens in material.tokens[bead]]
-    examples = Examples([t for _, t in prompts], _stack(truth, [bead for bead, _ in prompts]))
-    history = []
-
-    def after_epoch(epoch: int, train_loss: float) -> None:
+    decision = None if task.kind == "regression" else fit_decision(material, recipe, train)
+    watched = test
+    if recipe.selection == "none" and fold < 0:
         # The hold-out is looked at once, by the final model, and never along the way.
-        value = (
-            None if fold < 0 else _losses(model, material, truth, test, objective)[1].mean().item()
-        )
-        where = {"repeat": repeat, "fold": fold, "epoch": epoch + 1}
-        history.append({**where, "train_loss": train_loss, "val_loss": value})
+        watched = []
+    model, judge, history = fine_tune(material, recipe, train, watched, bookmark)
+    logits = predict(model, judge.examples(test).tokens, recipe) if test else torch.empty(0, 1)
+    scores, losses = judge.judge(logits, test)
+    thresholds = None
+    if decision:
+        scores, thresholds = decision.apply(scores), np.array(decision.thresholds)
+    rows = prediction_rows(
+        material.source.encoder,
+        place,
+        test,
+        task.outputs,
+        material.values(test),
+        scores,
+        losses,
+        thresholds,
+    )
+    where = {"repeat": repeat, "fold": fold}
+    return Fitted(model, judge.scaler, decision, rows, [where | row for row in history])
 
-    fine_tune(model, examples, recipe, objective, after_epoch)
-    logits, losses = _losses(model, material, truth, test, objective)
-    scores = objective.scores(logits).numpy()
-    if scaler:
-        scores = scaler.restore(scores)
-    raw = np.array([material.targets[bead] for bead in test]).reshape(len(test), -1)
-    rows = prediction_rows(material.encoder, place, test, task.outputs, raw, scores, losses.numpy())
-    return Fitted(model, scaler, rows, history)
 
-
-def _losses(
-    model: PreTrainedModel,
+def fine_tune(
     material: Material,
-    truth: dict[str, np.ndarray],
-    beads: list[str],
-    objective: Objective,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (beads, logits) and losses (beads, outputs), a bead's prompts averaged first."""
-    if not beads:
-        empty = torch.empty(0, objective.logits, dtype=torch.float64)
-        return empty, empty[:, : len(material.task.outputs)]
-    tokens = [t for bead in beads for t in material.tokens[bead]]
-    counts = [len(material.tokens[bead]) for bead in beads]
-    logits = predict(model, tokens, material.recipe.batch_size)
-    mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
-    return mean, objective.loss(mean, _stack(truth, beads).double())
+    recipe: Recipe,
+    train: list[str],
+    watched: list[str],
+    bookmark: Bookmark | None = None,
+) -> tuple[PreTrainedModel, Judge, list[dict]]:
+    """One fine-tuning: the model, what judges it, and what was seen after each epoch.
+
+    `watched` are the beads of the learning curve, which choose nothing unless the protocol is
+    `published`; with selection `inner`, a grouped hold-out of `train` takes their place.
+    """
+    task = material.task
+    if recipe.selection == "inner":
+        strata = inner_strata(task, material.values(train))
+        train, watched = inner_hold_out(train, material.cells, strata, recipe.seed)
+    values, scaler = material.values(train), None
+    if task.kind == "regression":
+        scaler = Scaler.fit(values[:, 0], recipe.scale or task.transform)
+        values = scaler.scale(values)
+    objective = make_objective(task.kind, recipe.loss, torch.tensor(values, dtype=torch.float32))
+    judge, source = Judge(material, objective, scaler), material.source
+    model = load_encoder(source.checkpoint, source.revision, objective.logits, recipe.seed)
+    model.to(recipe.device)
+
+    def seen(logits: torch.Tensor) -> dict[str, float | None]:
+        scores, losses = judge.judge(logits, watched)
+        found = {"val_loss": float(losses.mean())}
+        if recipe.selection != "none" and recipe.select_by != "val_loss":
+            cuts = None if scaler else np.array(Decision.default(task).thresholds)
+            truth = material.values(watched)
+            value = selection_value(task, recipe.select_by, truth, scores, losses, cuts)
+            found[recipe.select_by] = value
+        return found
+
+    validation = Validation(judge.examples(watched), seen) if watched else None
+    engine = engine_of(recipe)
+    history = engine(model, judge.examples(train), recipe, objective, validation, bookmark)
+    return model, judge, history
 
 
-def _stack(truth: dict[str, np.ndarray], beads: list[str]) -> torch.Tensor:
-    return torch.tensor(np.array([truth[bead] for bead in beads]), dtype=torch.float32)
+def fit_decision(material: Material, recipe: Recipe, train: list[str]) -> Decision:
+    """Thresholds and temperature from inner folds of `train`; the default where there are none."""
+    task = material.task
+    if not recipe.inner_folds:
+        return Decision.default(task)
+    strata = inner_strata(task, material.values(train))
+    parts = inner_folds(train, material.cells, strata, recipe.inner_folds, recipe.seed)
+    scores, order = [], []
+    for inside, outside in parts:
+        inner = recipe.model_copy(
+            update={"selection": "none"} if recipe.selection == "published" else {}
+        )
+        model, judge, _ = fine_tune(material, inner, inside, [])
+        logits = predict(model, judge.examples(outside).tokens, recipe)
+        scores.append(judge.judge(logits, outside)[0])
+        order += outside
+    return Decision.fit(task, np.vstack(scores), material.values(order), recipe.support_floor)

@@ -1,30 +1,21 @@
 """Fine-tuning by hand, read from top to bottom.
 
 Every choice that decides the result stands here or in the recipe. What Trainer does as well is
-done the same way: the seed is set again once the model is built, the order of an epoch comes from
-a generator seeded with seed + epoch, gradients are clipped, biases and LayerNorm do not decay.
+done the same way, so that both engines end in the same weights, bit for bit.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import copy
+import math
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel, get_linear_schedule_with_warmup, set_seed
+from transformers import PreTrainedModel, get_scheduler, set_seed
 
+from stages.learning.batches import Examples, forward, parameter_groups, predict
+from stages.learning.bookmark import Bookmark
 from stages.learning.losses import Objective
 from stages.learning.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Tokenised prompts: `tokens[i]` are the ids of prompt i, `targets` is (prompts, outputs)."""
-
-    tokens: list[list[int]]
-    targets: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.tokens)
+from stages.learning.stopping import Stopper
+from stages.learning.validation import Tally, Validation
 
 
 def fine_tune(
@@ -32,57 +23,88 @@ def fine_tune(
     examples: Examples,
     recipe: Recipe,
     objective: Objective,
-    after_epoch: Callable[[int, float], None],
-) -> None:
-    """Fine-tune `model` in place; `after_epoch(epoch, mean training loss)` is called each epoch."""
+    validation: Validation | None = None,
+    bookmark: Bookmark | None = None,
+) -> list[dict]:
+    """Fine-tune `model` in place; returns what was seen after each epoch.
+
+    A row holds `epoch`, `train_loss` and what `validation` judges. Where the recipe selects, the
+    model is left with the weights of the best epoch, else with the last. With a `bookmark`, a
+    killed run goes on after its last finished epoch and ends in the same weights.
+    """
+    size = recipe.batch_size
+    used = len(examples) // size * size if recipe.drop_last else len(examples)
+    steps = recipe.epochs * math.ceil(math.ceil(used / size) / recipe.accumulation)
     optimizer = torch.optim.AdamW(
-        parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True
+        parameter_groups(model, recipe),
+        lr=recipe.learning_rate,
+        eps=recipe.adam_eps,
+        fused=recipe.fused,
     )
-    steps = recipe.epochs * -(-len(examples) // recipe.batch_size)
-    schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup * steps), steps)
-    # Building the model drew random numbers; from here on dropout depends on the seed alone.
-    set_seed(recipe.seed)
-    for epoch in range(recipe.epochs):
-        # from_pretrained leaves the model in eval mode, and so does the evaluation in between.
-        model.train()
-        order = torch.Generator().manual_seed(recipe.seed + epoch)
-        total = 0.0
-        for rows in torch.randperm(len(examples), generator=order).split(recipe.batch_size):
-            logits = forward(model, [examples.tokens[row] for row in rows])
-            mean = objective.loss(logits, examples.targets[rows]).mean()
-            mean.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
-            optimizer.step()
-            schedule.step()
+    warmup = math.ceil(steps * recipe.warmup)
+    schedule = get_scheduler(recipe.schedule, optimizer, warmup, steps)
+    # float16 gradients underflow unless the loss is scaled up first.
+    scaler = torch.amp.GradScaler(recipe.device, enabled=recipe.precision == "fp16")
+    tally, stopper = Tally(), Stopper(recipe.select_by, recipe.patience)
+    best, history = None, []
+    if recipe.reseed:
+        # Building the model drew random numbers; from here on dropout depends on the seed alone.
+        set_seed(recipe.seed)
+    if bookmark:
+        best, history = bookmark.take(model, optimizer, schedule, scaler, stopper)
+    for epoch in range(len(history) + 1, recipe.epochs + 1):
+        if stopper.waited >= recipe.patience:
+            break
+        if recipe.train_mode:
+            # from_pretrained leaves the model in eval mode, and so does a look at the validation.
+            model.train()
+        rows = _order(len(examples), recipe, epoch)[:used].split(size)
+        for start in range(0, len(rows), recipe.accumulation):
+            group = rows[start : start + recipe.accumulation]
+            cells = sum(examples.targets[batch].numel() for batch in group)
+            for batch in group:
+                logits = forward(model, [examples.tokens[row] for row in batch], recipe)
+                losses = objective.loss(logits, examples.targets[batch].to(logits.device))
+                tally.add(losses)
+                scaler.scale(losses.sum() / cells).backward()
+            if recipe.max_grad_norm is not None:
+                scaler.unscale_(optimizer)
+                torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+            scaler.step(optimizer)
+            scaler.update()
+            if recipe.schedule_by == "step":
+                schedule.step()
             optimizer.zero_grad()
-            # The last batch may be smaller: a mean over batches would count its rows for more.
-            total += mean.item() * len(rows)
-        after_epoch(epoch, total / len(examples))
+        if recipe.schedule_by == "epoch":
+            schedule.step()
+        history.append({"epoch": epoch, "train_loss": tally.mean()})
+        if validation:
+            history[-1] |= validation.judge(predict(model, validation.examples.tokens, recipe))
+            if not recipe.keep_rng:
+                _draw()
+        if validation and recipe.selection != "none":
+            stopper.observe(epoch, history[-1][recipe.select_by])
+            if stopper.best_epoch == epoch:
+                best = copy.deepcopy(model.state_dict())
+        if bookmark:
+            bookmark.put(model, optimizer, schedule, scaler, stopper, best, history)
+    if best is not None:
+        model.load_state_dict(best)
+    return history
 
 
-@torch.no_grad()
-def predict(model: PreTrainedModel, tokens: list[list[int]], batch_size: int) -> torch.Tensor:
-    """Logits of shape (prompts, outputs); dropout off; draws no random number."""
-    model.eval()
-    batches = [tokens[i : i + batch_size] for i in range(0, len(tokens), batch_size)]
-    return torch.cat([forward(model, batch) for batch in batches])
+def _order(count: int, recipe: Recipe, epoch: int) -> torch.Tensor:
+    """Row numbers in the order of an epoch: from seed and epoch alone, or as the RNG stands."""
+    _draw()
+    if recipe.order == "global":
+        return torch.randperm(count)
+    generator = torch.Generator().manual_seed(recipe.seed + epoch - 1)
+    return torch.randperm(count, generator=generator)
 
 
-def forward(model: PreTrainedModel, tokens: list[list[int]]) -> torch.Tensor:
-    """Logits (prompts, outputs) of prompts padded to the longest among them, and no further."""
-    prompts = [torch.tensor(ids) for ids in tokens]
-    ids = pad_sequence(prompts, batch_first=True, padding_value=model.config.pad_token_id)
-    mask = pad_sequence([torch.ones_like(prompt) for prompt in prompts], batch_first=True)
-    return model(input_ids=ids, attention_mask=mask).logits
+def _draw() -> None:
+    """Draw what making an iterator over a DataLoader draws from the global generator.
 
-
-def parameter_groups(model: PreTrainedModel, weight_decay: float) -> list[dict]:
-    """AdamW's groups: everything decays but biases and LayerNorm."""
-    names = {True: [], False: []}
-    for name, parameter in model.named_parameters():
-        spared = name.endswith("bias") or "layernorm" in name.lower()
-        names[not spared].append(parameter)
-    return [
-        {"params": names[True], "weight_decay": weight_decay},
-        {"params": names[False], "weight_decay": 0.0},
-    ]
+    This loop needs no DataLoader, but dropout must go on where Trainer's does.
+    """
+    torch.empty((), dtype=torch.int64).random_()

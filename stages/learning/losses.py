@@ -1,38 +1,60 @@
-"""What a task's logits mean and what they cost, by name.
+"""What a task's logits mean and what they cost: the table of losses.
 
-| kind                | loss         | logits | what                                              |
-|---------------------|--------------|--------|---------------------------------------------------|
-| multi_label, binary | bce          | labels | binary cross-entropy on each logit (the default)  |
-| multi_label, binary | weighted_bce | labels | positives weighted by negatives / positives <= 5  |
-| multi_label, binary | focal        | labels | bce times (1 - p of the truth)^2 (Lin et al. 2017)|
-| regression          | mse          | 1      | squared error of the scaled target (the default)  |
-| regression          | mae          | 1      | absolute error of the same                        |
-| regression          | huber        | 1      | Huber's loss of the same, delta 1                 |
+| logits, problem type | original      | transformers 5    | here: kind and `loss`, default first  |
+|----------------------|---------------|-------------------|---------------------------------------|
+| 1, single_label      | BCEWithLogits | refused (1)       | binary: bce, weighted_bce, focal,     |
+|                      |               |                   | asymmetric, class_balanced            |
+| 2, single_label      | CrossEntropy  | CrossEntropy      | binary: cross_entropy                 |
+| 2+, multi_label      | BCEWithLogits | BCEWithLogits     | multi_label: bce, weighted_bce,       |
+|                      |               |                   | focal, asymmetric, class_balanced     |
+| sets, single_label   | none          | CrossEntropy      | multi_label: powerset                 |
+| 1, regression        | MSE           | MSE               | regression: mse, mae, huber, log_cosh |
+| 1, not given         | none          | MSE (2)           | none                                  |
 
-A binary task has one logit. (transformers itself takes one logit for a regression, whatever the
-problem type says, so that its own loss is not used here.)
+(1) By its configuration; set later, it is CrossEntropy over one logit, which is 0 whatever the
+logit. (2) Without a problem type, more logits are single_label if the labels are integers, else
+multi_label (ForSequenceClassificationLoss). Its own loss is therefore not used here. The formulas
+are in `loss_functions` and `powerset`; the scale of a regression's targets is the scaler's.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch.nn import functional
 
 from stages.beads.errors import StudyError
+from stages.learning import loss_functions as functions
+from stages.learning.powerset import label_sets, marginals, powerset
 
-CLASSIFICATION = ("bce", "weighted_bce", "focal")
-REGRESSION = ("mse", "mae", "huber")
-POSITIVE_WEIGHT_CAP = 5.0
-FOCAL_GAMMA = 2.0
+PLAIN = {
+    "bce": functions.bce,
+    "focal": functions.focal,
+    "asymmetric": functions.asymmetric,
+    "mse": functions.squared,
+    "mae": functions.absolute,
+    "huber": functions.huber,
+    "log_cosh": functions.log_cosh,
+}
+WEIGHTS = {
+    "weighted_bce": functions.capped_weights,
+    "class_balanced": functions.class_balanced_weights,
+}
+BY_LABEL = ("bce", "weighted_bce", "focal", "asymmetric", "class_balanced")
+LOSSES = {
+    "binary": (*BY_LABEL, "cross_entropy"),
+    "multi_label": (*BY_LABEL, "powerset"),
+    "regression": ("mse", "mae", "huber", "log_cosh"),
+}
 
 
 @dataclass(frozen=True)
 class Objective:
     """How many logits a task needs, what they cost and what they say.
 
-    `loss(logits, targets)` takes (beads, logits) and (beads, outputs) to losses (beads, outputs);
-    `scores(logits)` to probabilities or scaled values (beads, outputs).
+    `loss(logits, targets)` takes (beads, logits) and (beads, outputs) to losses (beads, outputs),
+    whose mean is the mean over beads; `scores(logits)` gives probabilities or scaled values
+    (beads, outputs). Both compute in float32 at least, on the device of the logits.
     """
 
     logits: int
@@ -42,51 +64,67 @@ class Objective:
 
 def names_for(kind: str) -> tuple[str, ...]:
     """The losses a kind of task may have, the default first."""
-    return REGRESSION if kind == "regression" else CLASSIFICATION
+    return LOSSES[kind]
+
+
+def original_rule(num_labels: int, problem_type: str) -> str:
+    """Our name of the loss that the original study gives to a number of labels and problem type.
+
+    `problem_type` may carry transformers' suffix `_classification`. Raises StudyError where the
+    original has no rule.
+    """
+    several = num_labels > 1
+    rules = {
+        "single_label": "cross_entropy" if several else "bce",
+        "multi_label": "bce" if several else None,
+        "regression": None if several else "mse",
+    }
+    rule = rules.get(problem_type.removesuffix("_classification")) if num_labels > 0 else None
+    if rule is None:
+        reason = f"the original study has no loss for num_labels {num_labels}"
+        expected = "single_label with 1 or more, multi_label with 2 or more, regression with 1"
+        raise StudyError("problem_type", reason, value=problem_type, expected=expected)
+    return rule
 
 
 def make_objective(kind: str, name: str, training_targets: torch.Tensor) -> Objective:
-    """The objective of a kind of task; `training_targets` (beads, outputs) give any weights.
+    """The objective of a kind of task.
 
+    `training_targets` (beads, outputs) are one row a bead, and give the weights and label sets.
     Raises StudyError for a name that the kind of task does not have.
     """
     if name not in names_for(kind):
         expected = ", ".join(names_for(kind))
         raise StudyError("params.yaml", f"no loss of a {kind} task", value=name, expected=expected)
-    outputs = training_targets.shape[1]
-    if kind == "regression":
-        loss = {"mse": _squared, "mae": _absolute, "huber": _huber}[name]
-        return Objective(outputs, loss, lambda logits: logits)
-    if name == "focal":
-        return Objective(outputs, _focal, torch.sigmoid)
-    weight = _positive_weight(training_targets) if name == "weighted_bce" else None
-
-    def bce(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return functional.binary_cross_entropy_with_logits(
-            logits, targets, pos_weight=weight, reduction="none"
-        )
-
-    return Objective(outputs, bce, torch.sigmoid)
-
-
-def _positive_weight(targets: torch.Tensor) -> torch.Tensor:
-    positives = targets.sum(dim=0)
-    ratio = (len(targets) - positives) / positives.clamp(min=1)
-    return ratio.clamp(max=POSITIVE_WEIGHT_CAP)
+    logits = training_targets.shape[1]
+    scores = _unchanged if kind == "regression" else torch.sigmoid
+    if name == "cross_entropy":
+        logits, loss, scores = 2, functions.cross_entropy, _second
+    elif name == "powerset":
+        sets = label_sets(training_targets)
+        logits, loss = len(sets), partial(powerset, sets=sets)
+        scores = partial(marginals, sets=sets)
+    elif name in WEIGHTS:
+        loss = partial(functions.weighted_bce, weights=WEIGHTS[name](training_targets))
+    else:
+        loss = PLAIN[name]
+    return Objective(logits, _precise(loss), _precise(scores))
 
 
-def _focal(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return (1 - torch.exp(-bce)) ** FOCAL_GAMMA * bce
+def _unchanged(logits: torch.Tensor) -> torch.Tensor:
+    return logits
 
 
-def _squared(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return functional.mse_loss(values, targets, reduction="none")
+def _second(logits: torch.Tensor) -> torch.Tensor:
+    return torch.softmax(logits, dim=1)[:, 1:]
 
 
-def _absolute(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return functional.l1_loss(values, targets, reduction="none")
+def _precise(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The function in float32 or wider: half-precision logits widened, autocast off."""
 
+    def precise(logits: torch.Tensor, *targets: torch.Tensor) -> torch.Tensor:
+        wide = logits.float() if logits.dtype.itemsize < 4 else logits
+        with torch.autocast(wide.device.type, enabled=False):
+            return function(wide, *(target.to(wide) for target in targets))
 
-def _huber(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return functional.huber_loss(values, targets, reduction="none")
+    return precise

@@ -7,9 +7,9 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from stages.beads.card import Card
-from stages.beads.files import write_json, write_text
-from stages.learning.decisions import default_thresholds
-from stages.learning.fitting import Fitted, Material
+from stages.beads.files import move_folder, write_json, write_text
+from stages.learning.fitting import Fitted
+from stages.learning.material import Material
 
 
 @dataclass(frozen=True)
@@ -30,26 +30,23 @@ class ModelFolder:
         if fitted.scaler:
             write_json(beside / "scaler.json", fitted.scaler.to_json())
         else:
-            task = self.material.task
-            thresholds = dict(zip(task.outputs, default_thresholds(task).tolist(), strict=True))
-            decision = {"thresholds": thresholds, "exclusive": task.exclusive}
-            write_json(beside / "decision.json", decision)
+            write_json(beside / "decision.json", fitted.decision.to_json())
         write_json(beside / "recipe.json", self.material.recipe.model_dump())
         write_text(beside / "README.md", self._model_card())
-        shutil.rmtree(self.folder, ignore_errors=True)
-        beside.rename(self.folder)
+        move_folder(beside, self.folder)
 
     def _model_card(self) -> str:
-        task, data = self.material.task, "simulated" if self.card.simulated else "measured"
+        task, encoder = self.material.task, self.material.source.encoder
+        data = "simulated" if self.card.simulated else "measured"
         unit = f" ({task.unit})" if task.unit else ""
-        return f"""# {self.material.encoder} for {task.name}
+        return f"""# {encoder} for {task.name}
 
-Fine-tuned from `{self.material.checkpoint}` on the training beads of "{self.card.title}"
+Fine-tuned from `{self.material.source.checkpoint}` on the training beads of "{self.card.title}"
 ({data} data; licence: {self.card.licence}).
 
 It answers "{task.question}" with {", ".join(task.outputs)}{unit}.
 The recipe is in `recipe.json`, the target's scale in `scaler.json` (regression), the thresholds in
 `decision.json` (classification). Its scores on beads it never saw are in
-`metrics/{self.material.encoder}/{task.name}.json` of the same commit. It knows the wires, ranges
+`metrics/{encoder}/{task.name}.json` of the same commit. It knows the wires, ranges
 and sentences of its training table and nothing beyond them.
 """

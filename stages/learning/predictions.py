@@ -5,7 +5,10 @@ import pandas as pd
 
 from stages.learning.folds import HOLD_OUT_FOLD
 
-COLUMNS = ["model", "repeat", "fold", "role", "bead", "label", "target", "score", "loss"]
+COLUMNS = [
+    *("model", "repeat", "fold", "role", "bead", "label"),
+    *("target", "score", "loss", "threshold"),
+]
 
 
 def fold_jobs(folds: pd.DataFrame) -> list[tuple[int, int]]:
@@ -32,14 +35,18 @@ def prediction_rows(
     targets: np.ndarray,
     scores: np.ndarray,
     losses: np.ndarray,
+    thresholds: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """One row a bead and output.
 
     `targets`, `scores` and `losses` have shape (beads, outputs): truth and prediction as 0 or 1
     and a probability, or both in physical units; the loss is the training criterion's.
+    `thresholds` (outputs,) are those of this fold's decision; a regression has none and leaves the
+    column empty.
     """
     repeat, fold = place
     size = len(outputs)
+    thresholds = np.full(size, np.nan) if thresholds is None else np.asarray(thresholds, float)
     return pd.DataFrame(
         {
             "model": model,
@@ -51,6 +58,7 @@ def prediction_rows(
             "target": targets.ravel(),
             "score": scores.ravel(),
             "loss": losses.ravel(),
+            "threshold": np.broadcast_to(thresholds, targets.shape).ravel(),
         },
         columns=COLUMNS,
     )

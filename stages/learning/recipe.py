@@ -10,26 +10,64 @@ from stages.beads.schema import Section
 class Training(Section):
     """The part of a recipe that every encoder and task shares.
 
-    `warmup` is the share of all steps in which the learning rate rises; `max_grad_norm` clips the
-    whole gradient; `weight_decay` spares biases and LayerNorm; `seed` fixes the new head, dropout
-    and, with the epoch, the order of the prompts.
+    The first block is what one chooses. `accumulation` batches make one optimizer step; `warmup`
+    is the share of all steps in which the learning rate rises; `max_grad_norm` clips the whole
+    gradient (null: no clipping); `weight_decay` spares biases and LayerNorm unless `decay_all`;
+    `precision` is that of the forward pass, under autocast. `selection` says which rows may choose
+    the epoch by `select_by`: none (all epochs are run, the last is kept), inner (a grouped
+    hold-out of the training beads) or published (the very fold that is reported: optimistic).
+    `inner_folds` (0: none) are trained to fit thresholds and a temperature, for labels with at
+    least `support_floor` beads.
+
+    The second block holds the habits of published loops, each of which changes the result; they
+    are here so that the study can switch them on one at a time (see the stage `parity`).
     """
 
-    engine: Literal["loop"]
+    engine: Literal["loop", "trainer"]
     seed: int
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)
+    accumulation: int = Field(default=1, gt=0)
     max_tokens: int = Field(ge=8)
     weight_decay: float = Field(ge=0)
     warmup: float = Field(ge=0, lt=1)
-    max_grad_norm: float = Field(gt=0)
+    schedule: Literal["linear", "constant"] = "linear"
+    max_grad_norm: float | None = Field(gt=0)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    device: Literal["cpu", "cuda"] = "cpu"
+    selection: Literal["none", "inner", "published"] = "none"
+    select_by: str = "val_loss"
+    patience: int = Field(default=3, gt=0)
+    inner_folds: int = Field(default=0, ge=0)
+    support_floor: int = Field(default=5, ge=1)
+
+    adam_eps: float = Field(default=1e-8, gt=0)
+    fused: bool = True
+    decay_all: bool = False
+    drop_last: bool = False
+    padding: Literal["batch", "max_tokens"] = "batch"
+    order: Literal["by_epoch", "global"] = "by_epoch"
+    reseed: bool = True
+    train_mode: bool = True
+    keep_rng: bool = True
+    schedule_by: Literal["step", "epoch"] = "step"
 
 
 class Recipe(Training):
     """One fine-tuning, fixed: two runs of it on one machine end in the same weights.
 
-    `learning_rate` belongs to the encoder, `loss` to the task.
+    `learning_rate` belongs to the encoder, `loss` and `scale` to the task; `scale` is that of a
+    regression's target (null: the one that the card names).
     """
 
     learning_rate: float = Field(gt=0)
     loss: str
+    scale: Literal["raw", "standardised", "log"] | None = None
+
+
+class Source(Section):
+    """Where an encoder comes from: a local folder or a hub name, and its revision."""
+
+    encoder: str
+    checkpoint: str
+    revision: str | None

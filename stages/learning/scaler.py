@@ -4,19 +4,32 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+SCALES = ("raw", "standardised", "log")
+SYNONYMS = {"none": "standardised"}  # the word of the cards' `transform`
+
 
 @dataclass(frozen=True)
 class Scaler:
-    """Standardises a target (its logarithm, if `log`) with the mean and sd of a training fold."""
+    """(target - mean) / sd, of its logarithm if `log`; mean and sd are those of a training fold."""
 
     log: bool
     mean: float
     sd: float
 
     @classmethod
-    def fit(cls, values: np.ndarray, transform: str) -> "Scaler":
-        """Fit on training values of shape (beads,) in physical units, positive if logged."""
-        log = transform == "log"
+    def fit(cls, values: np.ndarray, scale: str) -> "Scaler":
+        """Fit on training values of shape (beads,) in physical units.
+
+        `scale` is `raw` (unchanged: mean 0, sd 1), `standardised` (`none` means the same) or `log`
+        (the standardised logarithm). A constant target has sd 1. Raises ValueError for another
+        scale, and for a logarithm of values that are not all positive.
+        """
+        scale = SYNONYMS.get(scale, scale)
+        if scale not in SCALES:
+            raise ValueError(f"{scale!r} is no scale; expected {', '.join(SCALES)}")
+        if scale == "raw":
+            return cls(False, 0.0, 1.0)
+        log = scale == "log"
         if log and (values <= 0).any():
             raise ValueError(f"the logarithm of {values.min():g} is not defined")
         values = np.log(values) if log else values

@@ -1,57 +1,78 @@
-"""The folds of a task over the cores: each in its own process, with its own few threads."""
+"""Work over the cores: each job in its own process, with its own few threads."""
 
 import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 
-from stages.learning.fitting import Fitted, Material, fit_fold
+from stages.learning.fitting import Fitted, fit_fold
 from stages.learning.folds import HOLD_OUT_FOLD
+from stages.learning.material import Material
 from stages.learning.predictions import members
+from stages.learning.progress import Progress
 
-Save = Callable[[Fitted], None]
+LOOK_S = 2.0
+
+Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
-def fit_all(
-    material: Material,
-    folds: pd.DataFrame,
-    jobs: list[tuple[int, int]],
-    workers: int,
-    save: Save,
-) -> Iterator[Fitted]:
-    """What every (repeat, fold) of `jobs` leaves, in their order; `save` takes the final model.
+@dataclass(frozen=True)
+class Work:
+    """What every worker needs; `save` takes the final model."""
 
-    Results do not depend on `workers`: every fold seeds itself and keeps to `material.threads`.
+    material: Material
+    folds: pd.DataFrame
+    progress: Progress
+    save: Callable[[Fitted], None]
+
+    def fit(self, place: tuple[int, int]) -> Fitted:
+        """What a fold leaves, without its model; from the last run if it is done already."""
+        done = self.progress.load(place)
+        if done is not None:
+            return done
+        train, test = (
+            [bead for bead in part if bead in self.material.targets]
+            for part in members(self.folds, *place)
+        )
+        fitted = fit_fold(self.material, place, train, test, self.progress.bookmark(place))
+        if place[1] == HOLD_OUT_FOLD:
+            self.save(fitted)
+        self.progress.store(place, fitted)
+        fitted.model = None  # the weights stay in their process
+        return fitted
+
+
+def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:
+    """`work` of every job, in their order, by that many processes (1: in this one).
+
+    Results must not depend on `workers`: every job seeds itself and keeps to its threads.
     """
     if workers == 1:
-        _share(material, folds, save)
-        yield from map(_fit, jobs)
+        yield from map(work, jobs)
         return
     # fork spares every worker the import of torch; nothing has been computed with it yet.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     with ProcessPoolExecutor(
         max_workers=workers,
         mp_context=multiprocessing.get_context(method),
-        initializer=_share,
-        initargs=(material, folds, save),
+        initializer=_leave_with,
+        initargs=(os.getpid(),),
     ) as pool:
-        yield from pool.map(_fit, jobs)
+        yield from pool.map(work, jobs)
 
 
-_shared: dict[str, object] = {}
+def _leave_with(parent: int) -> None:
+    """End this worker when the parent is gone: a killed parent cannot tell it to."""
 
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+        os._exit(1)
 
-def _share(material: Material, folds: pd.DataFrame, save: Save) -> None:
-    _shared.update(material=material, folds=folds, save=save)
-
-
-def _fit(place: tuple[int, int]) -> Fitted:
-    material = _shared["material"]
-    train, test = members(_shared["folds"], *place)
-    known = [[bead for bead in part if bead in material.targets] for part in (train, test)]
-    fitted = fit_fold(material, place, *known)
-    if place[1] == HOLD_OUT_FOLD:
-        _shared["save"](fitted)
-    fitted.model = None  # the weights stay in their process
-    return fitted
+    threading.Thread(target=watch, daemon=True).start()

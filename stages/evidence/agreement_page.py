@@ -1,0 +1,67 @@
+"""The waterfall as a figure and as a page, from the rows of `stages.evidence.agreement`."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stages.evidence.agreement import MEASURES, SEED_NOISE
+from stages.evidence.style import COLOURS, GREY, new_figure, title
+
+HEADS = ("largest difference of a logit", "beads decided otherwise", "change of macro F1 or R²")
+
+
+def agreement_figure(table: pd.DataFrame) -> Figure:
+    """One panel a task: the largest difference of a logit to Trainer at every step."""
+    tasks = list(table["task"].unique())
+    figure, axes = new_figure(1, len(tasks), width=5.2, height=3.4)
+    for axis, task in zip(axes, tasks, strict=True):
+        part = table[table["task"] == task]
+        steps = [step for step in part["step"].unique() if step != SEED_NOISE]
+        noise = part.loc[part["step"] == SEED_NOISE, MEASURES[0]]
+        axis.axvspan(noise.min(), noise.max(), color=COLOURS[4], alpha=0.35, lw=0)
+        for place, step in enumerate(reversed(steps)):
+            found = part.loc[part["step"] == step, MEASURES[0]]
+            axis.plot(found, [place] * len(found), "o", color=COLOURS[2], alpha=0.7)
+        axis.set_xscale("symlog", linthresh=1e-7)
+        axis.set_xticks([0, 1e-6, 1e-4, 1e-2, 1], ["0", "10⁻⁶", "10⁻⁴", "0.01", "1"])
+        axis.minorticks_off()
+        axis.set_xlim(-2e-8, 20)
+        axis.set_yticks(range(len(steps)), [_step(step) for step in reversed(steps)])
+        axis.set_title(title(task))
+        axis.set_xlabel("largest difference of a logit to Trainer, same seed")
+        axis.grid(axis="x", color="#E5E5E5")
+        axis.set_axisbelow(True)
+    axes[0].plot([], [], "o", color=COLOURS[2], label="one seed")
+    axes[0].fill_between([], [], color=COLOURS[4], alpha=0.35, label="Trainer with another seed")
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8, labelcolor=GREY)
+    return figure
+
+
+def agreement_page(table: pd.DataFrame, *, simulated: bool) -> str:
+    """A Markdown table a task, means over seeds, and what it says in words."""
+    kind = "simulated data" if simulated else "measured data"
+    parts = [f"# The loop against Trainer, on {kind}"]
+    for task, rows in table.groupby("task", sort=False):
+        means = rows.groupby("step", sort=False)[list(MEASURES)].mean()
+        lines = [["step", *HEADS], ["---", "---:", "---:", "---:"]]
+        lines += [[_step(step), *map(_number, row)] for step, row in means.iterrows()]
+        parts.append(f"## {title(task).capitalize()}")
+        parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+        first, noise = means[MEASURES[0]].iloc[0], means.at[SEED_NOISE, MEASURES[0]]
+        last = means[MEASURES[0]].drop(SEED_NOISE).iloc[-1]
+        equal = "bit for bit the same" if last == 0 else f"still {_number(last)} apart"
+        parts.append(
+            f"As published, the loop is {_number(first)} away from Trainer; Trainer with another "
+            f"seed is {_number(noise)} away from itself. After the last step they are {equal}."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _step(step: str) -> str:
+    name = title(step)
+    return name if step in ("as_published", SEED_NOISE) else f"+ {name}"
+
+
+def _number(value: float) -> str:
+    if pd.isna(value):
+        return "–"
+    return "0" if value == 0 else f"{value:.2g}"

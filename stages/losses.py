@@ -1,0 +1,70 @@
+"""Stage `losses` (frozen): every loss of every kind of task, with one recipe, out of fold."""
+
+import logging
+import os
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stages.beads.card import read_card
+from stages.beads.files import read_jsonl, read_table, write_json, write_table, write_text
+from stages.beads.stage import run_stage
+from stages.evidence.loss_page import loss_page, scores_of, summarise
+from stages.learning.fitting import fit_fold
+from stages.learning.folds import HOLD_OUT_FOLD, check_folds
+from stages.learning.losses import names_for
+from stages.learning.material import Material, make_material
+from stages.learning.predictions import fold_jobs, members
+from stages.learning.scaler import SCALES
+from stages.learning.tasks import make_task
+from stages.learning.workers import in_processes
+from stages.params import read_params
+
+BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
+FOLDS, METRICS, PLOTS = Path("data/split/folds.csv"), Path("metrics/losses.json"), Path("plots")
+
+Job = tuple[Material, tuple[int, int], list[str], list[str]]
+
+
+def main() -> None:
+    """Fine-tune every task with every loss (and target scale) on every fold; no hold-out."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
+    params = read_params()
+    settings, card = params.losses, read_card(params.card_file)
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    check_folds(folds, beads, card, FOLDS)
+    prompts, source = read_jsonl(PROMPTS), params.source(settings.encoder)
+    jobs: list[Job] = []
+    tasks = {name: make_task(card, name, params.card_file) for name in settings.tasks}
+    for name, task in tasks.items():
+        scales = SCALES if task.kind == "regression" else [None]
+        changes = [{"loss": n, "scale": s} for n in names_for(task.kind) for s in scales]
+        shared = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
+        recipe = params.recipe(settings.encoder, name).model_copy(update=shared)
+        material, _ = make_material(
+            source, task, recipe, card, beads, prompts, params.train.threads
+        )
+        for change in changes:
+            with_loss = material.with_recipe(recipe.model_copy(update=change))
+            places = [place for place in fold_jobs(folds) if place[1] != HOLD_OUT_FOLD]
+            jobs += [(with_loss, place, *members(folds, *place)) for place in places]
+    runs = in_processes(_predict, jobs, params.train.workers)
+    rows = pd.concat(tqdm(runs, "losses", len(jobs), unit="fit"), ignore_index=True)
+    table = scores_of(rows, tasks)
+    write_json(METRICS, summarise(table))
+    write_table(PLOTS / "losses.csv", table)
+    write_text(PLOTS / "losses.md", loss_page(table, settings, simulated=card.simulated))
+    logging.info("see %s", PLOTS / "losses.md")
+
+
+def _predict(job: Job) -> pd.DataFrame:
+    material, place, train, test = job
+    train, test = ([b for b in part if b in material.targets] for part in (train, test))
+    rows = fit_fold(material, place, train, test).predictions
+    recipe = material.recipe
+    return rows.assign(task=material.task.name, loss_name=recipe.loss, scale=recipe.scale or "")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,63 @@
+"""Stage `parity`: why the hand-written loop and Trainer differ, one habit at a time."""
+
+import logging
+import os
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stages.beads.card import read_card
+from stages.beads.files import read_jsonl, read_table, write_json, write_table, write_text
+from stages.beads.stage import run_stage
+from stages.evidence.agreement import compare, summarise
+from stages.evidence.agreement_page import agreement_figure, agreement_page
+from stages.evidence.style import save
+from stages.learning.folds import check_folds
+from stages.learning.material import make_material
+from stages.learning.predictions import members
+from stages.learning.tasks import make_task
+from stages.learning.waterfall import waterfall
+from stages.learning.workers import in_processes
+from stages.params import read_params
+
+BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
+FOLDS, METRICS, PLOTS = Path("data/split/folds.csv"), Path("metrics/parity.json"), Path("plots")
+
+
+def main() -> None:
+    """Run the waterfall for every task and seed on the first fold, and compare with Trainer."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
+    params = read_params()
+    settings, card = params.parity, read_card(params.card_file)
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    check_folds(folds, beads, card, FOLDS)
+    prompts, source = read_jsonl(PROMPTS), params.source(settings.encoder)
+    change = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
+    jobs, truth = [], {}
+    for name in settings.tasks:
+        task = make_task(card, name, params.card_file)
+        recipe = params.recipe(settings.encoder, name).model_copy(update=change)
+        threads = params.train.threads
+        material, _ = make_material(source, task, recipe, card, beads, prompts, threads)
+        train, test = (
+            [bead for bead in part if bead in material.targets] for part in members(folds, 0, 0)
+        )
+        truth[name] = task, material.values(test)
+        jobs += [(material, train, test, seed) for seed in range(settings.seeds)]
+    runs = in_processes(waterfall, jobs, params.train.workers)
+    outcomes = [one for run in tqdm(runs, "parity", len(jobs), unit="run") for one in run]
+    tables = [
+        compare([one for one in outcomes if one.task == name], task, targets)
+        for name, (task, targets) in truth.items()
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    write_json(METRICS, summarise(table))
+    write_table(PLOTS / "parity.csv", table)
+    save(PLOTS / "parity.svg", agreement_figure(table), simulated=card.simulated)
+    write_text(PLOTS / "parity.md", agreement_page(table, simulated=card.simulated))
+    logging.info("see %s", PLOTS / "parity.md")
+
+
+if __name__ == "__main__":
+    run_stage(main)

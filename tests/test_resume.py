@@ -1,0 +1,100 @@
+"""A training killed at any moment goes on and ends in the same bytes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from stages import clean, serialize_to_text, split, train
+
+SELECTING = {"selection": "inner", "select_by": "val_loss", "patience": 50, "inner_folds": 2}
+
+
+@pytest.fixture
+def study(workspace, params, encoders: Path):
+    def fill(**changes) -> Path:
+        params["train"] |= {"epochs": 15} | changes
+        folder = workspace(params=params)
+        shutil.copytree(encoders, folder / "data/encoders", dirs_exist_ok=True)
+        for stage in (clean, serialize_to_text, split):
+            stage.main()
+        return folder
+
+    return fill
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    files = [
+        folder / "data/predictions/bert/quality.csv",
+        folder / "plots/history/bert/quality.csv",
+        *sorted((folder / "data/models/bert/quality").iterdir()),
+    ]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def start(folder: Path) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "bert", "quality"],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill_when(process: subprocess.Popen, ready) -> None:
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize("changes", [{}, SELECTING], ids=["fixed epochs", "selecting"])
+def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(study, changes: dict) -> None:
+    folder = study(**changes)
+    train.main("bert", "quality")
+    undisturbed = outputs(folder)
+    for path in ("data/predictions", "data/models", "plots"):
+        shutil.rmtree(folder / path)
+    unfinished = folder / "data/unfinished/bert/quality"
+
+    def in_the_middle_of(fold: int, epoch: int) -> bool:
+        place = unfinished / f"fold_0_{fold}/place.json"
+        try:
+            return json.loads(place.read_text(encoding="utf-8"))["epoch"] >= epoch
+        except FileNotFoundError:
+            return False
+
+    kill_when(start(folder), lambda: in_the_middle_of(1, 6))
+    assert not (folder / "data/predictions").exists()
+    done = unfinished / "fold_0_0.csv"
+    written = done.stat().st_mtime_ns
+    again = start(folder)
+    while (unfinished / "fold_0_1/place.json").exists():
+        time.sleep(0.005)
+    assert done.stat().st_mtime_ns == written, "a finished fold was trained again"
+    assert again.wait() == 0
+    assert outputs(folder) == undisturbed
+    assert not unfinished.exists()
+
+
+def test_folds_of_another_recipe_are_not_taken(study) -> None:
+    folder = study(epochs=2)
+    train.main("bert", "quality")
+    expected = outputs(folder)
+    study(epochs=30)
+    unfinished = folder / "data/unfinished/bert/quality"
+    kill_when(start(folder), lambda: (unfinished / "fold_0_0.csv").is_file())
+    study(epochs=2)
+    train.main("bert", "quality")
+    assert outputs(folder) == expected
