@@ -1,21 +1,25 @@
-"""The results page inside README.md: `make readme`, never by hand."""
+"""The pages that stages wrote, inside README.md: `make readme`, never by hand."""
 
 import re
 from pathlib import Path
 
 from stages.beads.files import write_text
 
-README, RESULTS = Path("README.md"), Path("plots/results.md")
-START, END = "<!-- results: written by `make readme` -->\n", "<!-- end of results -->\n"
+README = Path("README.md")
+PAGES = {"results": (Path("plots/results.md"), 1), "parity": (Path("plots/parity.md"), 2)}
 
 
-def embed(readme: str, results: str) -> str:
-    """`readme` with `results` between its two marks, headings one level down."""
-    lower = re.sub(r"^#", "##", results, flags=re.MULTILINE)
-    before, rest = readme.split(START)
-    return before + START + lower + END + rest.split(END)[1]
+def embed(readme: str, root: Path = Path()) -> str:
+    """`readme` with every page between its two marks, its headings lowered to their place."""
+    for name, (page, levels) in PAGES.items():
+        start = f"<!-- {name}: written by `make readme` -->\n"
+        end = f"<!-- end of {name} -->\n"
+        text = (root / page).read_text(encoding="utf-8")
+        lower = re.sub(r"^#", "#" * (levels + 1), text, flags=re.MULTILINE)
+        before, rest = readme.split(start)
+        readme = before + start + lower + end + rest.split(end)[1]
+    return readme
 
 
 if __name__ == "__main__":
-    page = embed(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8"))
-    write_text(README, page)
+    write_text(README, embed(README.read_text(encoding="utf-8")))

@@ -120,11 +120,13 @@ def _second(logits: torch.Tensor) -> torch.Tensor:
 
 
 def _precise(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """The function in float32 or wider: half-precision logits widened, autocast off."""
+    """The function on logits of at least float32, the targets in their type and on their device.
+
+    That is enough under autocast as well: no loss has a matrix product.
+    """
 
     def precise(logits: torch.Tensor, *targets: torch.Tensor) -> torch.Tensor:
         wide = logits.float() if logits.dtype.itemsize < 4 else logits
-        with torch.autocast(wide.device.type, enabled=False):
-            return function(wide, *(target.to(wide) for target in targets))
+        return function(wide, *(target.to(wide) for target in targets))
 
     return precise

@@ -8,7 +8,6 @@ import math
 
 import torch
 
-IMPOSSIBLE = -1e4  # a logarithm: zero in any floating type, but without the NaN gradients of -inf
 FLOOR = math.log(1e-6)
 
 
@@ -28,7 +27,7 @@ def powerset(logits: torch.Tensor, targets: torch.Tensor, sets: torch.Tensor) ->
     agrees = targets[:, None, :] == sets.to(logits)
     same = agrees.all(dim=2)
     seen = (log_p * same).sum(dim=1)
-    labels = torch.where(agrees, log_p[:, :, None], IMPOSSIBLE).logsumexp(dim=1)
+    labels = torch.where(agrees, log_p[:, :, None], -math.inf).logsumexp(dim=1)
     unseen = labels.clamp(min=FLOOR, max=0).sum(dim=1)
     return -torch.where(same.any(dim=1), seen, unseen)[:, None].expand(targets.shape)
 

@@ -1,0 +1,58 @@
+"""The stages `parity` and `losses` on a small table: what they compare and what they write."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import clean, losses, parity, serialize_to_text, split
+from stages.beads.files import read_table
+from stages.learning.losses import names_for
+from stages.learning.waterfall import STEPS
+
+
+@pytest.fixture
+def study(workspace, params, encoders: Path) -> Path:
+    params["parity"] |= {"tasks": ["defects", "heat_input"], "seeds": 2, "epochs": 2}
+    params["losses"] |= {"tasks": ["defects", "quality", "heat_input"], "epochs": 1}
+    # Low enough to bite on models this small.
+    params["train"]["max_grad_norm"] = 1.0
+    folder = workspace(params=params)
+    shutil.copytree(encoders, folder / "data/encoders", dirs_exist_ok=True)
+    for stage in (clean, serialize_to_text, split):
+        stage.main()
+    return folder
+
+
+def test_the_waterfall_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study: Path) -> None:
+    parity.main()
+    found = json.loads((study / "metrics/parity.json").read_text(encoding="utf-8"))
+    assert set(found) == {"defects", "heat_input"}
+    for steps in found.values():
+        assert set(steps) == {*STEPS, "trainer_with_another_seed"}
+        assert steps["fused_adamw"]["max_logit_difference"] == 0
+        assert steps["as_published"]["max_logit_difference"] > 1e-4
+        assert steps["trainer_with_another_seed"]["max_logit_difference"] > 1e-4
+    assert found["heat_input"]["as_published"]["flipped_beads"] is None
+    assert found["defects"]["fused_adamw"]["flipped_beads"] == 0
+    table = read_table(study / "plots/parity.csv")
+    assert len(table) == 2 * (len(STEPS) * 2 + 1)
+    page = (study / "plots/parity.md").read_text(encoding="utf-8")
+    assert "simulated data" in page
+    assert "bit for bit the same" in page
+    assert (study / "plots/parity.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_every_loss_of_every_task_has_its_row(study: Path) -> None:
+    losses.main()
+    found = json.loads((study / "metrics/losses.json").read_text(encoding="utf-8"))
+    assert set(found["defects"]) == set(names_for("multi_label"))
+    assert set(found["quality"]) == set(names_for("binary"))
+    regressions = {
+        f"{n}_{s}" for n in names_for("regression") for s in ("raw", "standardised", "log")
+    }
+    assert set(found["heat_input"]) == regressions
+    page = (study / "plots/losses.md").read_text(encoding="utf-8")
+    assert "on simulated data" in page
+    assert page.count("| cross_entropy |") == 1
