@@ -147,7 +147,19 @@ def test_clipping_that_never_bites_changes_nothing(encoders: Path) -> None:
     assert same[0] == run(loop.fine_tune, encoders, "bert", "binary", none, False)[0]
 
 
-@pytest.mark.parametrize("change", [{"schedule": "constant"}, {"fused": False}])
+SHARED = [
+    {"schedule": "constant"},
+    {"warmup": 0.0},
+    {"fused": False},
+    {"precision": "bf16"},
+    {"max_grad_norm": None},
+    {"padding": "max_tokens"},
+    {"weight_decay": 0.0},
+    {"adam_eps": 1e-6},
+]
+
+
+@pytest.mark.parametrize("change", SHARED)
 def test_habits_that_trainer_shares_stay_equal(encoders: Path, change: dict) -> None:
     recipe = RECIPE.model_copy(update=change)
     by_hand = run(loop.fine_tune, encoders, "roberta", "binary", recipe, True)
