@@ -11,7 +11,11 @@ from imports import closure, imports_of
 
 from stages.evidence.readme import embed
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES = {
+    name: stage
+    for file in ("dvc.yaml", "sweeps/dvc.yaml")
+    for name, stage in yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["stages"].items()
+}
 LAYERS = ("beads", "learning", "evidence")
 
 
