@@ -1,4 +1,4 @@
-"""Stage `losses` of sweeps/dvc.yaml: every loss of every kind of task, with one recipe, out of fold."""
+"""Stage `losses` of sweeps/dvc.yaml: every loss of every task, with one recipe, out of fold."""
 
 import logging
 import os
