@@ -75,10 +75,9 @@ class Task(Section):
 
 
 class Parity(Section):
-    """The loop against Trainer on one fold, with `seeds` seeds and a recipe that moves weights."""
+    """The loop against Trainer on one fold of the first classification and the first regression."""
 
     encoder: Literal["bert", "roberta"]
-    tasks: list[str] = Field(min_length=1)
     seeds: int = Field(ge=2)
     epochs: int = Positive
     learning_rate: float = Positive

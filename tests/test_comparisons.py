@@ -14,7 +14,7 @@ from stages.learning.waterfall import STEPS
 
 @pytest.fixture
 def study(workspace, params, encoders: Path) -> Path:
-    params["parity"] |= {"tasks": ["defects", "heat_input"], "seeds": 2, "epochs": 2}
+    params["parity"] |= {"seeds": 2, "epochs": 2}
     params["losses"] |= {"tasks": ["defects", "quality", "heat_input"], "epochs": 1}
     # Low enough to bite on models this small.
     params["train"]["max_grad_norm"] = 1.0

@@ -6,7 +6,11 @@ from pathlib import Path
 from stages.beads.files import write_text
 
 README = Path("README.md")
-PAGES = {"results": (Path("plots/results.md"), 1), "parity": (Path("plots/parity.md"), 2)}
+PAGES = {  # name of the marks -> page, levels that its headings go down
+    "results": (Path("plots/results.md"), 1),
+    "parity": (Path("plots/parity.md"), 2),
+    "losses": (Path("plots/losses.md"), 2),
+}
 
 
 def embed(readme: str, root: Path = Path()) -> str:
