@@ -36,6 +36,16 @@ def small_rows(beads: int = 24) -> list[str]:
     return rows
 
 
+def outputs(folder: Path, encoder: str, task: str) -> dict[str, bytes]:
+    """Every file that training a task leaves, by its path."""
+    files = [
+        folder / f"data/predictions/{encoder}/{task}.csv",
+        folder / f"plots/history/{encoder}/{task}.csv",
+        *sorted((folder / f"data/models/{encoder}/{task}").iterdir()),
+    ]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
 @pytest.fixture
 def params() -> dict:
     """The study's own params.yaml, cut down to seconds."""

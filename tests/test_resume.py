@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, outputs
 
 from stages import clean, serialize_to_text, split, train
 
@@ -28,15 +28,6 @@ def study(workspace, params, encoders: Path):
         return folder
 
     return fill
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    files = [
-        folder / "data/predictions/bert/quality.csv",
-        folder / "plots/history/bert/quality.csv",
-        *sorted((folder / "data/models/bert/quality").iterdir()),
-    ]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def start(folder: Path) -> subprocess.Popen:
@@ -63,7 +54,7 @@ def kill_when(process: subprocess.Popen, ready) -> None:
 def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(study, changes: dict) -> None:
     folder = study(**changes)
     train.main("bert", "quality")
-    undisturbed = outputs(folder)
+    undisturbed = outputs(folder, "bert", "quality")
     for path in ("data/predictions", "data/models", "plots"):
         shutil.rmtree(folder / path)
     unfinished = folder / "data/unfinished/bert/quality"
@@ -84,17 +75,17 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(study, changes: di
         time.sleep(0.005)
     assert done.stat().st_mtime_ns == written, "a finished fold was trained again"
     assert again.wait() == 0
-    assert outputs(folder) == undisturbed
+    assert outputs(folder, "bert", "quality") == undisturbed
     assert not unfinished.exists()
 
 
 def test_folds_of_another_recipe_are_not_taken(study) -> None:
     folder = study(epochs=2)
     train.main("bert", "quality")
-    expected = outputs(folder)
+    expected = outputs(folder, "bert", "quality")
     study(epochs=30)
     unfinished = folder / "data/unfinished/bert/quality"
     kill_when(start(folder), lambda: (unfinished / "fold_0_0.csv").is_file())
     study(epochs=2)
     train.main("bert", "quality")
-    assert outputs(folder) == expected
+    assert outputs(folder, "bert", "quality") == expected

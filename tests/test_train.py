@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import outputs
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from stages import clean, serialize_to_text, split, train
@@ -26,15 +27,6 @@ def study(workspace, params, encoders: Path):
         return folder
 
     return fill
-
-
-def outputs(folder: Path, encoder: str, task: str) -> dict[str, bytes]:
-    files = [
-        folder / f"data/predictions/{encoder}/{task}.csv",
-        folder / f"plots/history/{encoder}/{task}.csv",
-        *sorted((folder / f"data/models/{encoder}/{task}").iterdir()),
-    ]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 @pytest.mark.parametrize(
