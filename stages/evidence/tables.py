@@ -117,7 +117,8 @@ def _against(encoder: Assessment | None, other: Assessment, name: str) -> str:
     if gap == 0:
         return f"{start}: a tie."
     verdict = "wins" if gap > 0 else "loses"
-    paired = f"95 % interval of the difference {_number(low)} to {_number(high)}"
+    ends = [low, high] if gap > 0 or low is None else [-high, -low]
+    paired = f"95 % interval {_number(ends[0])} to {_number(ends[1])}"
     doubt = ", which holds zero" if low is not None and low <= 0 <= high else ""
     return f"{start}: the encoder {verdict} by {_number(abs(gap))} ({paired}{doubt})."
 
