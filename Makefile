@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 # No telemetry, no look-ups on a hub unless asked for, no caches in the tree.
 export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
+# Deterministic matrix products on a GPU, where there is one.
+export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study test lint losses readme clean

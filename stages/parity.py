@@ -28,6 +28,8 @@ FOLDS, METRICS, PLOTS = Path("data/split/folds.csv"), Path("metrics/parity.json"
 def main() -> None:
     """Run the waterfall for two tasks and every seed on the first fold; compare with Trainer."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
+    # Without it, deterministic matrix products are refused on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     params = read_params()
     settings, card = params.parity, read_card(params.card_file)
     beads, folds = read_table(BEADS), read_table(FOLDS)

@@ -29,6 +29,8 @@ CURVE = ["repeat", "fold", "epoch", "train_loss", "val_loss"]
 def main(encoder: str, task_name: str) -> None:
     """Fine-tune one encoder for one task on every fold, then on all training beads."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
+    # Without it, deterministic matrix products are refused on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     params = read_params()
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
