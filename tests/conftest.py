@@ -1,6 +1,7 @@
 """Workspaces: a folder with params.yaml, a small raw table and its card, to run stages in."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -104,3 +105,19 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
             encoder, folder / f"{encoder}-mini", tokenizer, layers=1, width=32, heads=2, seed=1
         )
     return folder
+
+
+@pytest.fixture
+def ready(workspace, params, encoders: Path) -> Callable[..., Path]:
+    """A function that fills a folder up to the folds, with changes of `train`: ready(epochs=2)."""
+    from stages import clean, serialize_to_text, split
+
+    def fill(**changes: object) -> Path:
+        params["train"] |= changes
+        folder = workspace(params=params)
+        shutil.copytree(encoders, folder / "data/encoders", dirs_exist_ok=True)
+        for stage in (clean, serialize_to_text, split):
+            stage.main()
+        return folder
+
+    return fill

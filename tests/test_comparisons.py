@@ -1,28 +1,21 @@
 """The stages `parity` and `losses` on a small table: what they compare and what they write."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from stages import clean, losses, parity, serialize_to_text, split
+from stages import losses, parity
 from stages.beads.files import read_table
 from stages.learning.losses import names_for
 from stages.learning.waterfall import STEPS
 
 
 @pytest.fixture
-def study(workspace, params, encoders: Path) -> Path:
+def study(ready, params) -> Path:
     params["parity"] |= {"seeds": 2, "epochs": 2}
     params["losses"] |= {"tasks": ["defects", "quality", "heat_input"], "epochs": 1}
-    # Low enough to bite on models this small.
-    params["train"]["max_grad_norm"] = 1.0
-    folder = workspace(params=params)
-    shutil.copytree(encoders, folder / "data/encoders", dirs_exist_ok=True)
-    for stage in (clean, serialize_to_text, split):
-        stage.main()
-    return folder
+    return ready()
 
 
 def test_the_waterfall_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study: Path) -> None:

@@ -12,22 +12,15 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, outputs
 
-from stages import clean, serialize_to_text, split, train
+from stages import train
 
 SELECTING = {"selection": "inner", "select_by": "val_loss", "patience": 50, "inner_folds": 2}
 
 
 @pytest.fixture
-def study(workspace, params, encoders: Path):
-    def fill(**changes) -> Path:
-        params["train"] |= {"epochs": 15} | changes
-        folder = workspace(params=params)
-        shutil.copytree(encoders, folder / "data/encoders", dirs_exist_ok=True)
-        for stage in (clean, serialize_to_text, split):
-            stage.main()
-        return folder
-
-    return fill
+def study(ready):
+    """Epochs enough to be killed between two of them."""
+    return lambda **changes: ready(**({"epochs": 15} | changes))
 
 
 def start(folder: Path) -> subprocess.Popen:

@@ -1,8 +1,6 @@
 """Training as a stage: what it writes, that it repeats, and what it refuses."""
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,23 +8,15 @@ import yaml
 from conftest import outputs
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from stages import clean, serialize_to_text, split, train
+from stages import train
 from stages.beads.errors import StudyError
 from stages.beads.files import read_table
 from stages.learning.scaler import Scaler
 
 
 @pytest.fixture
-def study(workspace, params, encoders: Path):
-    def fill(**changes: int) -> Path:
-        params["train"] |= changes
-        folder = workspace(params=params)
-        shutil.copytree(encoders, folder / "data/encoders", dirs_exist_ok=True)
-        for stage in (clean, serialize_to_text, split):
-            stage.main()
-        return folder
-
-    return fill
+def study(ready):
+    return ready
 
 
 @pytest.mark.parametrize(
