@@ -10,7 +10,7 @@ from conftest import ROOT, SHARED
 from stages import baselines, clean, serialize_to_text, split, train
 from stages.beads.card import read_card
 from stages.beads.files import read_jsonl, read_table, write_jsonl, write_table
-from stages.beads.text import read_numbers
+from stages.beads.sentences import find_values
 from stages.learning.folds import check_folds
 
 TABLES = {
@@ -47,9 +47,9 @@ def test_a_table_nobody_here_made_runs_by_its_card(study) -> None:
     assert len(beads) == {"ai4i2020": 10_000, "er70s6_beads_tidy": 229}[name]
     assert len(prompts) == len(beads) * (1 + len(tasks))
     check_folds(folds, beads, card, "folds.csv")
-    numbers = [f for f in card.fields("post_weld", False) if card.columns[f].kind == "number"]
+    numbers = [f for f in card.fields("post_weld", 0) if card.columns[f].kind == "number"]
     for row in prompts[:: len(prompts) // 100]:
-        assert set(read_numbers(row["text"], card, numbers)) == set(numbers)
+        assert {value[0] for value in find_values(row["text"], card, numbers)} == set(numbers)
     if name == "er70s6_beads_tidy":
         # The publisher numbered the settings; we found the same from the set-points.
         known = read_table(SHARED / "cwru_waam_logger/er70s6_beads_tidy.csv")

@@ -1,18 +1,25 @@
+import json
+from pathlib import Path
+
+import pandas as pd
 import pytest
-from conftest import ROOT
+import yaml
+from conftest import ROOT, SMALL_CARD
 
 from stages import clean, serialize_to_text
-from stages.beads.card import read_card
+from stages.beads.card import Card, read_card
+from stages.beads.corpus import other_laboratories
 from stages.beads.files import read_jsonl, read_table
 from stages.beads.numbers import format_number
-from stages.beads.text import TextStyle, make_prompts, read_numbers
+from stages.beads.sentences import find_values
+from stages.beads.text import TextStyle, make_prompts
 
 STYLE = {
     "information": "post_weld",
     "templates": ["statement", "question"],
     "names": "phrases",
     "units": True,
-    "derived": True,
+    "derived": 2,
     "note": True,
     "seed": 0,
 }
@@ -30,15 +37,22 @@ def prompts(beads, **style) -> list[dict]:
     return list(make_prompts(table, card, TextStyle(**(STYLE | style)), ["quality"]))
 
 
+def numbers_of(text: str, card: Card, fields: list[str]) -> dict[str, float]:
+    """What a reader of the sentence finds by the phrases alone."""
+    values = find_values(text, card, fields)
+    assert all(float(text[start:end]) == number for _, start, end, number in values)
+    return {name: number for name, _, _, number in values}
+
+
 @pytest.mark.parametrize("units", [True, False])
 def test_every_number_is_read_back_from_every_template(beads, units: bool) -> None:
     card, table = beads
-    fields = [n for n in card.fields("post_weld", derived=True) if n != "material"]
+    fields = [n for n in card.fields("post_weld", derived=2) if n != "material"]
     known = card.with_formulas(table).set_index("bead")
     rows = prompts(beads, units=units)
     assert len(rows) == 2 * len(table)
     for row in rows:
-        found = read_numbers(row["text"], card, fields)
+        found = numbers_of(row["text"], card, fields)
         digits = {n: card.columns[n].digits if n in card.columns else 4 for n in fields}
         assert found == {
             n: float(format_number(known.at[row["bead"], n], digits[n])) for n in fields
@@ -84,9 +98,9 @@ def test_values_only_names_nothing(beads) -> None:
 
 def test_shuffled_names_are_all_wrong_and_the_values_all_there(beads) -> None:
     card, _ = beads
-    fields = [n for n in card.fields("post_weld", derived=True) if n != "material"]
-    right = read_numbers(prompts(beads)[0]["text"], card, fields)
-    wrong = read_numbers(prompts(beads, names="shuffled")[0]["text"], card, fields)
+    fields = [n for n in card.fields("post_weld", derived=2) if n != "material"]
+    right = numbers_of(prompts(beads)[0]["text"], card, fields)
+    wrong = numbers_of(prompts(beads, names="shuffled")[0]["text"], card, fields)
     assert sorted(right.values()) == sorted(wrong.values())
     assert all(right[name] != wrong[name] for name in fields)
 
@@ -98,14 +112,35 @@ def test_the_stage_names_a_task_that_the_card_does_not_have(workspace, params) -
         serialize_to_text.main()
 
 
-def test_the_study_s_own_sentences_can_be_read_back() -> None:
+@pytest.mark.parametrize("information", ["pre_weld", "post_weld"])
+def test_the_study_s_own_sentences_can_be_read_back(information: str) -> None:
     card = read_card(ROOT / "data/raw/waam_beads.yaml")
-    phrases = [card.columns[n].phrase for n in card.fields("post_weld", derived=False)]
-    phrases += [d.phrase for d in card.derived.values() if d.phrase]
+    style = TextStyle(**(STYLE | {"information": information, "orders": 2}))
+    fields = card.fields(information, derived=2)
+    phrases = [(card.columns.get(name) or card.derived[name]).phrase for name in fields]
     assert len(set(phrases)) == len(phrases)
-    for phrase in phrases:
-        clash = [other for other in phrases if other != phrase and other.endswith(" " + phrase)]
-        assert not clash, f"{phrase} would be found inside {clash}"
+    for row in make_prompts(other_laboratories(40, 3), card, style, ["quality"]):
+        told = {name: number for name, _, _, number in row["values"] if number is not None}
+        assert numbers_of(row["text"], card, fields) == told
+
+
+def test_a_templated_sentence_is_given_its_numbers(workspace) -> None:
+    text = "With travel speed 4.5 mm/s and voltage 17.25 V, is it normal?"
+    card = yaml.safe_load(SMALL_CARD)
+    card["columns"] |= {
+        "prompts": {"meaning": "p", "role": "prompt", "kind": "text", "header": "prompts"}
+    }
+    workspace(card=yaml.safe_dump(card))
+    known = read_card(Path("data/raw/small.yaml"))
+    table = pd.DataFrame({"bead": ["b1"], "prompts": [json.dumps([text, "no number at all"])]})
+    first, second = make_prompts(table, known, TextStyle(**STYLE), ["quality"])
+    place = text.index("4.5"), text.index("17.25")
+    assert first["values"] == [
+        ["travel_speed_mm_s", place[0], place[0] + 3, 4.5],
+        ["voltage_v", place[1], place[1] + 5, 17.25],
+    ]
+    assert (first["text"], first["template"], first["task"]) == (text, "given_1", None)
+    assert (second["text"], second["values"]) == ("no number at all", [])
 
 
 def test_prompts_are_written_for_every_bead(workspace) -> None:

@@ -15,6 +15,10 @@ from stages.beads.units import convert
 Role = Literal["identifier", "group", "set_point", "measurement", "outcome", "note", "prompt"]
 Kind = Literal["number", "category", "text", "labels", "flag"]
 Information = Literal["pre_weld", "post_weld"]
+ROLES: dict[str, tuple[Role, ...]] = {
+    "pre_weld": ("set_point",),
+    "post_weld": ("set_point", "measurement"),
+}
 
 
 class Level(Section):
@@ -52,11 +56,16 @@ class Column(Section):
 
 
 class Derived(Section):
-    """A physics field computed from columns; with a phrase, for sentences and features too."""
+    """A physics field computed from columns; with a phrase, for sentences and features too.
+
+    `tier` says what one must know to write it: 1, formulas of the arc and of the bead; 2, indices
+    of printability, which is also how simulated labels are made.
+    """
 
     meaning: str
     formula: str
     unit: str
+    tier: Literal[1, 2] = 1
     phrase: str | None = None
     digits: int = 4
 
@@ -114,19 +123,26 @@ class Card(Section):
         columns = self.columns.items()
         return [n for n, c in columns if c.role != "identifier" and (c.header or c.formula)]
 
-    def fields(self, information: Information, derived: bool) -> list[str]:
+    def fields(self, information: Information, derived: int) -> list[str]:
         """Columns and derived fields that a sentence or a feature table may use, in order.
 
         `pre_weld` holds what is known before striking the arc: set-points, and derived fields
-        whose every input is one. Outcomes are never among them.
+        whose every input is one. Outcomes are never among them. `derived` is the highest tier of
+        derived fields; 0 gives none.
         """
-        roles = ("set_point", "measurement") if information == "post_weld" else ("set_point",)
-        known = [name for name in self.named(*roles) if self.columns[name].phrase]
-        if derived:
-            inputs = {*self.named(*roles), *self.properties(roles)}
-            spoken = {name: d for name, d in self.derived.items() if d.phrase}
-            known += [n for n, d in spoken.items() if names_in(d.formula) <= inputs]
-        return known
+        known = [n for n in self.named(*ROLES[information]) if self.columns[n].phrase]
+        return known + [n for n in self.computable(information, derived) if self.derived[n].phrase]
+
+    def computable(self, information: Information, tier: int) -> list[str]:
+        """Derived fields up to a tier that follow from what is known, with a phrase or without."""
+        roles = ROLES[information]
+        known = {*self.named(*roles), *self.properties(roles)}
+        found = []
+        for name, derived in self.derived.items():
+            if derived.tier <= tier and names_in(derived.formula) <= known:
+                known.add(name)
+                found.append(name)
+        return found
 
     def properties(self, roles: tuple[Role, ...]) -> set[str]:
         """Names of the level properties of the categories with one of the roles."""

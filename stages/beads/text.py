@@ -1,27 +1,43 @@
-"""A bead as sentences: one prompt per template, every number readable back."""
+"""A bead as sentences: one prompt per template and field order, every number readable back."""
 
 import json
-import re
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.beads.card import Card, Column, Derived, Information
-from stages.beads.numbers import format_number
+from stages.beads.card import Card, Information
 from stages.beads.schema import Section
+from stages.beads.sentences import (
+    Said,
+    field_of,
+    find_values,
+    is_number,
+    question,
+    say,
+    statement,
+)
+
+Template = Literal["statement", "question"]
 
 
 class TextStyle(Section):
-    """What a sentence tells and how. `names: shuffled` and `names: none` are the controls."""
+    """What a sentence tells and how. `names: shuffled` and `names: none` are the controls.
+
+    `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
+    the card's order of the fields, every other is drawn for each bead.
+    """
 
     information: Information
-    templates: list[Literal["statement", "question"]] = Field(min_length=1)
+    templates: list[Template] = Field(min_length=1)
+    orders: int = Field(default=1, ge=1)
     names: Literal["phrases", "shuffled", "none"]
     units: bool
-    derived: bool
+    derived: Literal[0, 1, 2]
     note: bool
     seed: int
 
@@ -29,95 +45,68 @@ class TextStyle(Section):
 def make_prompts(
     beads: pd.DataFrame, card: Card, style: TextStyle, tasks: list[str]
 ) -> Iterator[dict]:
-    """Prompts as rows {bead, task, template, text}; `task` is None where it suits every task.
+    """Prompts as rows {bead, task, template, order, text, values}.
 
-    Prompts that came templated with the table pass as they are.
+    `task` is None where the prompt suits every task. `values` lists [field, start, end, number]:
+    where the value of a field stands in `text`, and its number (None for words). Prompts that came
+    templated with the table pass as they are, their numbers found by the card's phrases.
     """
+    fields = card.fields(style.information, style.derived)
     if card.named("prompt"):
         [column] = card.named("prompt")
         for bead, texts in zip(beads["bead"], beads[column], strict=True):
             for number, text in enumerate(json.loads(texts), start=1):
-                yield {"bead": bead, "task": None, "template": f"given_{number}", "text": text}
+                values = find_values(text, card, fields)
+                yield _prompt(bead, None, f"given_{number}", 0, (text, values))
         return
-    fields = card.fields(style.information, style.derived)
-    phrases = _phrases(card, fields, style)
+    spoken = _spoken(card, fields, style)
     notes = card.named("note") if style.note else []
     for row in card.with_formulas(beads).to_dict("records"):
-        said = [
-            _say(card, name, row[name], phrases[name], style) for name in fields if _has(row, name)
-        ]
+        known = [name for name in fields if _has(row, name)]
+        said = [_say(card, name, row[name], spoken[name], style.units) for name in known]
         noted = [row[name] for name in notes if _has(row, name)]
-        for template in style.templates:
-            if template == "statement":
-                yield _prompt(row, None, template, _statement(said, noted))
-                continue
-            for task in tasks:
-                text = _question(said, noted, card.tasks[task].question)
-                yield _prompt(row, task, template, text)
+        for order in range(style.orders):
+            told = [said[place] for place in _places(row["bead"], len(said), order, style.seed)]
+            for template in style.templates:
+                if template == "statement":
+                    yield _prompt(row["bead"], None, template, order, statement(told, noted))
+                    continue
+                for task in tasks:
+                    asked = question(told, noted, card.tasks[task].question)
+                    yield _prompt(row["bead"], task, template, order, asked)
 
 
-def read_numbers(text: str, card: Card, names: list[str]) -> dict[str, float]:
-    """The numbers of a sentence by field: what `make_prompts` wrote, read back by the phrases.
-
-    A field that the sentence does not hold is left out.
-    """
-    found = {}
-    for name in names:
-        phrase = re.escape(_field(card, name).phrase or "")
-        match = re.search(rf"(?<!\w){phrase} (?:is )?(-?\d+(?:\.\d+)?)(?![\w])", text)
-        if match:
-            found[name] = float(match.group(1))
-    return found
+def _places(bead: str, count: int, order: int, seed: int) -> list[int]:
+    if order == 0:
+        return list(range(count))
+    return np.random.default_rng([seed, order, zlib.crc32(bead.encode())]).permutation(count)
 
 
 def _has(row: dict, name: str) -> bool:
     return not pd.isna(row[name])
 
 
-def _prompt(row: dict, task: str | None, template: str, text: str) -> dict:
-    return {"bead": row["bead"], "task": task, "template": template, "text": text}
+def _prompt(
+    bead: str, task: str | None, template: str, order: int, said: tuple[str, list[list]]
+) -> dict:
+    names = ("bead", "task", "template", "order", "text", "values")
+    return dict(zip(names, (bead, task, template, order, *said), strict=True))
 
 
-def _field(card: Card, name: str) -> Column | Derived:
-    return card.columns.get(name) or card.derived[name]
+def _spoken(card: Card, fields: list[str], style: TextStyle) -> dict[str, str | None]:
+    """The field each is said to be: itself, none, or another number or word if names are shuffled.
 
-
-def _is_number(card: Card, name: str) -> bool:
-    return name in card.derived or card.columns[name].kind in ("number", "flag")
-
-
-def _phrases(card: Card, fields: list[str], style: TextStyle) -> dict[str, str]:
-    """The name each field is said with; shuffled among numbers and among words, none its own."""
-    names = {name: _field(card, name).phrase or "" for name in fields}
-    if style.names == "none":
-        return dict.fromkeys(fields, "")
-    if style.names == "shuffled":
-        rng = np.random.default_rng(style.seed)
-        for kind in (True, False):
-            ring = rng.permutation([name for name in fields if _is_number(card, name) == kind])
-            names |= {
-                a: _field(card, b).phrase for a, b in zip(ring, np.roll(ring, 1), strict=True)
-            }
+    Whoever reads the numbers by their fields is told no more than the sentence tells.
+    """
+    if style.names != "shuffled":
+        return {name: name if style.names == "phrases" else None for name in fields}
+    names, rng = {}, np.random.default_rng(style.seed)
+    for kind in (True, False):
+        ring = rng.permutation([name for name in fields if is_number(card, name) == kind]).tolist()
+        names |= dict(zip(ring, np.roll(ring, 1).tolist(), strict=True))
     return names
 
 
-def _say(card: Card, name: str, value: object, phrase: str, style: TextStyle) -> tuple[str, str]:
-    """(phrase, value with its unit)."""
-    field = _field(card, name)
-    if not _is_number(card, name):
-        return phrase, str(value)
-    said = format_number(float(value), field.digits)
-    if style.units and field.unit and field.unit != "dimensionless":
-        said += f" {field.unit}"
-    return phrase, said
-
-
-def _statement(said: list[tuple[str, str]], notes: list[str]) -> str:
-    parts = [f"The {phrase} is {value}." if phrase else f"{value}." for phrase, value in said]
-    return " ".join(parts + [f"Operator's note: {note}" for note in notes])
-
-
-def _question(said: list[tuple[str, str]], notes: list[str], question: str) -> str:
-    values = ", ".join(f"{phrase} {value}".strip() for phrase, value in said)
-    notes = [f"The operator notes: {note}" for note in notes]
-    return " ".join([f"With {values}.", *notes, question])
+def _say(card: Card, name: str, value: object, spoken: str | None, units: bool) -> Said:
+    phrase = field_of(card, spoken).phrase or "" if spoken else ""
+    return replace(say(card, name, value, phrase, units), name=spoken)

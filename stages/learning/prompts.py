@@ -1,0 +1,57 @@
+"""Prompts as tokens that know which field's value they are part of."""
+
+import math
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+NO_FIELD = 0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A tokenised prompt; the three lists have one entry a token.
+
+    `ids` are the tokenizer's, `fields` the number of the field whose value the token is part of
+    (1 for the first name, NO_FIELD for all else), `numbers` the value of that field in the card's
+    unit (NaN for words and between the values).
+    """
+
+    ids: list[int]
+    fields: list[int]
+    numbers: list[float]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_prompts(
+    tokenizer: PreTrainedTokenizerBase, rows: list[dict], names: list[str], max_tokens: int
+) -> list[Prompt]:
+    """Tokenise rows of `text` and `values` once, cut at `max_tokens`, without padding.
+
+    A token belongs to a value if it shares a character with it; values of fields that are not in
+    `names` are plain text.
+    """
+    place = {name: number for number, name in enumerate(names, start=1)}
+    batch = tokenizer(
+        [row["text"] for row in rows],
+        truncation=True,
+        max_length=max_tokens,
+        return_offsets_mapping=True,
+    )
+    prompts = []
+    for row, ids, offsets in zip(rows, batch["input_ids"], batch["offset_mapping"], strict=True):
+        fields, numbers = [NO_FIELD] * len(ids), [math.nan] * len(ids)
+        values = sorted((v for v in row["values"] if v[0] in place), key=lambda value: value[1])
+        token = 0
+        for name, start, end, number in values:
+            while token < len(ids) and offsets[token][1] <= start:
+                token += 1
+            while token < len(ids) and offsets[token][0] < end:
+                if offsets[token][1] > start:
+                    fields[token] = place[name]
+                    numbers[token] = math.nan if number is None else number
+                token += 1
+        prompts.append(Prompt(ids, fields, numbers))
+    return prompts
