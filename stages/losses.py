@@ -43,7 +43,7 @@ def main() -> None:
         shared = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
         recipe = params.recipe(settings.encoder, name).model_copy(update=shared)
         material, _ = make_material(
-            source, task, recipe, card, beads, prompts, params.train.threads
+            source, task, recipe, card, beads, prompts, threads=params.train.threads
         )
         for change in changes:
             with_loss = material.with_recipe(recipe.model_copy(update=change))

@@ -13,10 +13,10 @@ from stages.beads.errors import StudyError
 from stages.beads.schema import Section, read_yaml
 from stages.beads.text import TextStyle
 from stages.learning.recipe import Recipe, Source, Training
+from stages.learning.settings import Baselines, Ladder, Losses, Parity, Positive, Pretrain
+from stages.learning.tiers import baseline_tier, encoder_tier
 
 PARAMS_FILE = Path("params.yaml")
-
-Positive = Field(gt=0)
 
 
 class Simulate(Section):
@@ -49,17 +49,6 @@ class Encoders(Section):
     roberta: Encoder
 
 
-class InitEncoders(Section):
-    """The small random checkpoints that stand in until there are pretrained ones."""
-
-    seed: int
-    beads: int = Positive
-    vocabulary: int = Field(ge=300)
-    layers: int = Positive
-    width: int = Positive
-    heads: int = Positive
-
-
 class Train(Training):
     """What every fine-tuning shares, and how the folds share the cores."""
 
@@ -74,29 +63,6 @@ class Task(Section):
     scale: Literal["raw", "standardised", "log"] | None = None
 
 
-class Parity(Section):
-    """The loop against Trainer on one fold of the first classification and the first regression."""
-
-    encoder: Literal["bert", "roberta"]
-    seeds: int = Field(ge=2)
-    epochs: int = Positive
-    learning_rate: float = Positive
-
-
-class Losses(Section):
-    """The sweep over all losses of the stage `losses`."""
-
-    encoder: Literal["bert", "roberta"]
-    tasks: list[str] = Field(min_length=1)
-    epochs: int = Positive
-    learning_rate: float = Positive
-
-
-class Baselines(Section):
-    seed: int
-    trees: int = Positive
-
-
 class Params(Section):
     """All of params.yaml."""
 
@@ -106,13 +72,14 @@ class Params(Section):
     simulate: Simulate
     text: TextStyle
     split: Split
-    init_encoders: InitEncoders
+    pretrain: Pretrain
     encoder: Encoders
     train: Train
     task: dict[str, Task]
     baselines: Baselines
     parity: Parity
     losses: Losses
+    ladder: Ladder
 
     @property
     def raw_file(self) -> Path:
@@ -128,6 +95,14 @@ class Params(Section):
         """Where an encoder comes from."""
         found = getattr(self.encoder, encoder)
         return Source(encoder=encoder, checkpoint=found.checkpoint, revision=found.revision)
+
+    def tier(self, model: str) -> int:
+        """What an encoder or a baseline knows beforehand, by `stages.learning.tiers`."""
+        if model not in Encoders.model_fields:
+            return baseline_tier(model, self.text.derived)
+        forgets, derived = self.train.random_weights, self.text.derived
+        checkpoint = self.source(model).checkpoint
+        return encoder_tier(checkpoint, random_weights=forgets, derived=derived)
 
     def recipe(self, encoder: str, task: str) -> Recipe:
         """The recipe of one encoder and task; raises StudyError for a task without parameters."""

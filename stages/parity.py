@@ -43,7 +43,7 @@ def main() -> None:
         name = task.name
         recipe = params.recipe(settings.encoder, name).model_copy(update=change)
         threads = params.train.threads
-        material, _ = make_material(source, task, recipe, card, beads, prompts, threads)
+        material, _ = make_material(source, task, recipe, card, beads, prompts, threads=threads)
         train, test = (
             [bead for bead in part if bead in material.targets] for part in members(folds, 0, 0)
         )

@@ -12,7 +12,7 @@ from stages.beads.files import move_folder, read_jsonl, read_table, write_table
 from stages.beads.stage import run_stage
 from stages.learning.engine import engine_of
 from stages.learning.folds import check_folds
-from stages.learning.material import make_material
+from stages.learning.material import make_material, make_sides
 from stages.learning.model_folder import ModelFolder
 from stages.learning.predictions import fold_jobs
 from stages.learning.progress import Progress
@@ -42,7 +42,9 @@ def main(encoder: str, task_name: str) -> None:
     engine_of(recipe)
     prompts, threads = read_jsonl(PROMPTS), params.train.threads
     source = params.source(encoder)
-    material, tokenizer = make_material(source, task, recipe, card, beads, prompts, threads)
+    tasks = [make_task(card, name, params.card_file) for name in params.tasks]
+    sides = make_sides(tasks, task, card, beads, params.task) if recipe.joint else []
+    material, tokenizer = make_material(source, task, recipe, card, beads, prompts, sides, threads)
     jobs = fold_jobs(folds)
     progress = Progress(Path("data/unfinished") / encoder / task_name, material, folds)
     final = ModelFolder(progress.folder / "model", tokenizer, card, material)
@@ -54,7 +56,7 @@ def main(encoder: str, task_name: str) -> None:
         pd.concat([one.predictions for one in fitted], ignore_index=True),
     )
     history = pd.DataFrame([row for one in fitted for row in one.history])
-    history = history[[*CURVE, *history.columns.difference(CURVE)]]
+    history = history.reindex(columns=[*CURVE, *history.columns.difference(CURVE)])
     write_table(Path("plots/history") / encoder / f"{task_name}.csv", history.round(6))
     move_folder(final.folder, Path("data/models") / encoder / task_name)
     progress.clear()

@@ -42,7 +42,7 @@ def outputs(folder: Path, encoder: str, task: str) -> dict[str, bytes]:
     files = [
         folder / f"data/predictions/{encoder}/{task}.csv",
         folder / f"plots/history/{encoder}/{task}.csv",
-        *sorted((folder / f"data/models/{encoder}/{task}").iterdir()),
+        *sorted(f for f in (folder / f"data/models/{encoder}/{task}").rglob("*") if f.is_file()),
     ]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
@@ -95,15 +95,18 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny random checkpoints bert-mini and roberta-mini (1 x 32)."""
-    from stages.learning.initial import train_tokenizer, write_random_encoder
+    from transformers import AutoModel, set_seed
+
+    from stages.learning.initial import small_config, train_tokenizer
 
     folder = tmp_path_factory.mktemp("encoders")
     sentences = ["The travel speed is 4.5 mm/s. The material is ER70S-6. What is the result?"] * 3
     for encoder in ("bert", "roberta"):
         tokenizer = train_tokenizer(encoder, sentences, 400)
-        write_random_encoder(
-            encoder, folder / f"{encoder}-mini", tokenizer, layers=1, width=32, heads=2, seed=1
-        )
+        set_seed(1)
+        config = small_config(encoder, tokenizer, layers=1, width=32, heads=2)
+        AutoModel.from_config(config).save_pretrained(folder / f"{encoder}-mini")
+        tokenizer.save_pretrained(folder / f"{encoder}-mini")
     return folder
 
 

@@ -1,18 +1,20 @@
 """The hand-written loop: what it learns, what it repeats, and what it must not touch."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForMaskedLM
 
-from stages.beads.errors import StudyError
 from stages.learning.batches import Examples, forward, parameter_groups, predict
-from stages.learning.encoders import check_checkpoint, load_encoder, load_tokenizer, tokenize
+from stages.learning.building import build_reader
+from stages.learning.encoders import load_tokenizer
 from stages.learning.loop import fine_tune
 from stages.learning.losses import make_objective
-from stages.learning.recipe import Recipe
+from stages.learning.prompts import Prompt, read_prompts
+from stages.learning.reader import Reader
+from stages.learning.recipe import Recipe, Source
 
 TEXTS = ["The travel speed is 4.5 mm/s.", "The material is ER70S-6. What is the result?"] * 8
 RECIPE = Recipe(
@@ -29,15 +31,25 @@ RECIPE = Recipe(
 )
 
 
-def trained(folder: Path, encoder: str, recipe: Recipe = RECIPE):
-    """(model, training losses, logits) of one fine-tuning."""
+def prompts_of(folder: Path, encoder: str) -> list[Prompt]:
+    """The texts; their number is plain text."""
+    rows = [{"text": text, "values": []} for text in TEXTS]
+    return read_prompts(load_tokenizer(str(folder / f"{encoder}-mini")), rows, ["speed"], 64)
+
+
+def reader_of(folder: Path, encoder: str, recipe: Recipe = RECIPE) -> Reader:
     checkpoint = str(folder / f"{encoder}-mini")
-    tokens = tokenize(load_tokenizer(checkpoint), TEXTS, recipe.max_tokens)
-    model = load_encoder(checkpoint, None, 1, recipe.seed)
-    targets = torch.tensor([[0.0], [1.0]] * 8)
+    return build_reader(Source(encoder=encoder, checkpoint=checkpoint, revision=None), recipe, 1, 1)
+
+
+def trained(folder: Path, encoder: str, recipe: Recipe = RECIPE, prompts: list | None = None):
+    """(model, training losses, logits) of one fine-tuning."""
+    prompts = prompts or prompts_of(folder, encoder)
+    model, targets = reader_of(folder, encoder, recipe), torch.tensor([[0.0], [1.0]] * 8)
     objective = make_objective("binary", "bce", targets)
-    history = fine_tune(model, Examples(tokens, targets), recipe, objective)
-    return model, [row["train_loss"] for row in history], predict(model, tokens, recipe)
+    examples = Examples([[prompt] for prompt in prompts], targets)
+    history = fine_tune(model, examples, recipe, objective)
+    return model, [row["train_loss"] for row in history], predict(model, prompts, recipe)
 
 
 def digest(model: torch.nn.Module) -> str:
@@ -52,30 +64,50 @@ def test_it_learns_what_can_be_learned(encoders: Path, encoder: str) -> None:
     assert ((logits > 0).float().ravel() == torch.tensor([0.0, 1.0] * 8)).all()
 
 
+@pytest.mark.parametrize("encoder", ["bert", "roberta"])
+def test_the_number_channel_alone_tells_two_beads_apart(encoders: Path, encoder: str) -> None:
+    """One sentence for all: only the z-scores at its third token differ, 1 and -1."""
+    one = prompts_of(encoders, encoder)[0]
+    fields = [int(place == 3) for place in range(len(one))]
+    prompts = [
+        Prompt(one.ids, fields, [z if field else math.nan for field in fields])
+        for z in (1.0, -1.0) * 8
+    ]
+    recipe = RECIPE.model_copy(update={"epochs": 15})
+    _, losses, logits = trained(encoders, encoder, recipe, prompts)
+    assert losses[-1] < 0.1
+    assert ((logits > 0).float().ravel() == torch.tensor([0.0, 1.0] * 8)).all()
+    deaf = recipe.model_copy(update={"numbers": False})
+    _, losses, logits = trained(encoders, encoder, deaf, prompts)
+    assert losses[-1] > 0.6
+    assert logits.max() - logits.min() < 1e-6
+
+
 def test_one_recipe_ends_in_one_set_of_weights_and_another_seed_does_not(encoders: Path) -> None:
     first = digest(trained(encoders, "bert")[0])
     assert digest(trained(encoders, "bert")[0]) == first
     assert digest(trained(encoders, "bert", RECIPE.model_copy(update={"seed": 4}))[0]) != first
 
 
+@pytest.mark.parametrize("numbers", [True, False])
 @pytest.mark.parametrize("encoder", ["bert", "roberta"])
 def test_padding_changes_no_logit_and_goes_no_further_than_the_longest(
-    encoders: Path, encoder: str
+    encoders: Path, encoder: str, numbers: bool
 ) -> None:
-    checkpoint = str(encoders / f"{encoder}-mini")
-    tokens = tokenize(load_tokenizer(checkpoint), TEXTS[:2], 64)
-    model = load_encoder(checkpoint, None, 1, 0).eval()
+    prompts = prompts_of(encoders, encoder)[:2]
+    model = reader_of(encoders, encoder, RECIPE.model_copy(update={"numbers": numbers})).eval()
     seen = []
-    model.base_model.embeddings.register_forward_hook(lambda *a: seen.append(a[2].shape[1]))
+    model.encoder.embeddings.register_forward_hook(lambda *a: seen.append(a[2].shape[1]))
     with torch.no_grad():
-        together = forward(model, tokens, RECIPE)
-        alone = torch.cat([forward(model, [one], RECIPE) for one in tokens])
-    assert seen[0] == max(map(len, tokens))
+        together = forward(model, prompts, RECIPE)
+        alone = torch.cat([forward(model, [one], RECIPE) for one in prompts])
+    assert len(prompts[0]) != len(prompts[1])
+    assert seen[0] == max(map(len, prompts))
     assert torch.allclose(together, alone, atol=1e-6)
 
 
 def test_biases_and_layer_norm_do_not_decay(encoders: Path) -> None:
-    model = load_encoder(str(encoders / "bert-mini"), None, 1, 0)
+    model = reader_of(encoders, "bert")
     decay, spared = parameter_groups(model, RECIPE)
     assert all(parameter.ndim == 2 for parameter in decay["params"])
     assert all(parameter.ndim == 1 for parameter in spared["params"])
@@ -83,56 +115,17 @@ def test_biases_and_layer_norm_do_not_decay(encoders: Path) -> None:
 
 
 def test_the_two_heads_start_alike(encoders: Path) -> None:
-    """Dense, tanh, dropout, linear over the first token, drawn anew: only the body differs."""
-    bert = load_encoder(str(encoders / "bert-mini"), None, 1, 0)
-    roberta = load_encoder(str(encoders / "roberta-mini"), None, 1, 0)
-    for dense in (bert.bert.pooler.dense, roberta.classifier.dense):
-        assert dense.weight.std().item() == pytest.approx(0.02, rel=0.1)
-        assert not dense.bias.any()
-    other = load_encoder(str(encoders / "bert-mini"), None, 1, 1)
-    assert not torch.equal(bert.bert.pooler.dense.weight, other.bert.pooler.dense.weight)
+    """One head for every family, drawn anew by the seed: only the body differs."""
+    bert, roberta = reader_of(encoders, "bert"), reader_of(encoders, "roberta")
+    for ours, theirs in ((bert.dense, roberta.dense), (bert.output, roberta.output)):
+        assert torch.equal(ours.weight, theirs.weight)
+        assert not ours.bias.any()
+    assert bert.dense.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    other = reader_of(encoders, "bert", RECIPE.model_copy(update={"seed": 4}))
+    assert not torch.equal(bert.dense.weight, other.dense.weight)
 
 
 def test_digits_are_split_one_by_one(encoders: Path) -> None:
     for encoder in ("bert", "roberta"):
         tokens = load_tokenizer(str(encoders / f"{encoder}-mini")).tokenize("speed 14.72")
         assert [t.lstrip("Ġ#") for t in tokens][-5:] == ["1", "4", ".", "7", "2"]
-
-
-def test_what_is_no_checkpoint_is_named(tmp_path: Path, encoders: Path) -> None:
-    with pytest.raises(StudyError, match=r"encoder\.bert\.checkpoint: the folder is no checkpoint"):
-        check_checkpoint("bert", str(tmp_path), None)
-    with pytest.raises(StudyError, match=r"cannot be loaded .*expected a local folder, or a hub"):
-        check_checkpoint("bert", "no-such-organisation/no-such-model", None)
-    with pytest.raises(StudyError, match="its model type is roberta; expected bert"):
-        check_checkpoint("bert", str(encoders / "roberta-mini"), None)
-    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(StudyError, match="cannot be loaded"):
-        check_checkpoint("bert", str(tmp_path), None)
-
-
-@pytest.mark.parametrize("encoder", ["bert", "roberta"])
-def test_a_folder_in_the_layout_of_the_hub_just_works(
-    tmp_path: Path, encoders: Path, encoder: str
-) -> None:
-    """As bert-base-uncased and roberta-base are laid out: weights of a masked language model."""
-    source = encoders / f"{encoder}-mini"
-    pretrained = AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(source))
-    pretrained.save_pretrained(tmp_path)
-    load_tokenizer(str(source)).save_pretrained(tmp_path)
-    check_checkpoint(encoder, str(tmp_path), None)
-    model = load_encoder(str(tmp_path), None, 3, 0)
-    body = {n: p for n, p in pretrained.base_model.named_parameters() if "pooler" not in n}
-    for name, parameter in model.base_model.named_parameters():
-        if "pooler" not in name:
-            assert torch.equal(parameter, body[name]), name
-    tokens = tokenize(load_tokenizer(str(tmp_path)), TEXTS, 64)
-    assert predict(model, tokens, RECIPE).shape == (len(TEXTS), 3)
-
-
-def test_pickled_weights_are_refused(tmp_path: Path, encoders: Path) -> None:
-    model = load_encoder(str(encoders / "bert-mini"), None, 1, 0)
-    model.config.save_pretrained(tmp_path)
-    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(StudyError, match=r"expected weights as model\.safetensors"):
-        load_encoder(str(tmp_path), None, 1, 0)

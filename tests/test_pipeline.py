@@ -72,7 +72,10 @@ def test_stage_scripts_are_short_and_beads_know_no_torch() -> None:
 def test_no_pickle_is_read_or_written() -> None:
     for file in (ROOT / "stages").rglob("*.py"):
         text = file.read_text(encoding="utf-8")
-        assert not re.search(r"pickle|joblib|torch\.(save|load)\(", text), file
+        uses = (
+            r"(import|from) (pickle|joblib|dill)|(pickle|joblib|dill)\.\w+\(|torch\.(save|load)\("
+        )
+        assert not re.search(uses, text), file
 
 
 def test_no_path_of_a_machine_and_no_clock_stands_in_the_code() -> None:

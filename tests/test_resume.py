@@ -43,8 +43,14 @@ def kill_when(process: subprocess.Popen, ready) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize("changes", [{}, SELECTING], ids=["fixed epochs", "selecting"])
-def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(study, changes: dict) -> None:
+@pytest.mark.parametrize(
+    ("changes", "member"),
+    [({}, 0), (SELECTING | {"seeds": 2}, 1)],
+    ids=["fixed epochs", "selecting, the second of two seeds"],
+)
+def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(
+    study, changes: dict, member: int
+) -> None:
     folder = study(**changes)
     train.main("bert", "quality")
     undisturbed = outputs(folder, "bert", "quality")
@@ -53,7 +59,7 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(study, changes: di
     unfinished = folder / "data/unfinished/bert/quality"
 
     def in_the_middle_of(fold: int, epoch: int) -> bool:
-        place = unfinished / f"fold_0_{fold}/place.json"
+        place = unfinished / f"fold_0_{fold}/member_{member}/place.json"
         try:
             return json.loads(place.read_text(encoding="utf-8"))["epoch"] >= epoch
         except FileNotFoundError:
@@ -64,7 +70,7 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(study, changes: di
     done = unfinished / "fold_0_0.csv"
     written = done.stat().st_mtime_ns
     again = start(folder)
-    while (unfinished / "fold_0_1/place.json").exists():
+    while (unfinished / f"fold_0_1/member_{member}/place.json").exists():
         time.sleep(0.005)
     assert done.stat().st_mtime_ns == written, "a finished fold was trained again"
     assert again.wait() == 0

@@ -89,7 +89,7 @@ def tfidf_logistic(fold: Fold) -> np.ndarray:
     """Words and word pairs of the sentence, weighted, into one logistic regression a label."""
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)[^\s,]+", sublinear_tf=True)
     model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=2000))
-    return _one_by_one(model, fold.train.texts, fold.y, fold.test.texts)
+    return one_by_one(model, fold.train.texts, fold.y, fold.test.texts)
 
 
 def extra_trees(fold: Fold) -> np.ndarray | None:
@@ -138,10 +138,10 @@ def _classify(fold: Fold, model: BaseEstimator) -> np.ndarray | None:
     table = fold.train.table
     if table.empty:
         return None
-    return _one_by_one(make_pipeline(encoder_of(table), model), table, fold.y, fold.test.table)
+    return one_by_one(make_pipeline(encoder_of(table), model), table, fold.y, fold.test.table)
 
 
-def _one_by_one(model: BaseEstimator, train: object, y: np.ndarray, test: object) -> np.ndarray:
+def one_by_one(model: BaseEstimator, train: object, y: np.ndarray, test: object) -> np.ndarray:
     """P(label) of shape (test beads, labels); the constant where a fold has one class only."""
     columns = []
     for label in y.T:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from transformers import PreTrainedModel
 
 from stages.beads.files import write_json
 from stages.learning.stopping import Stopper
@@ -25,9 +25,13 @@ class Bookmark:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def of_member(self, number: int) -> "Bookmark":
+        """The bookmark of one of the models whose scores are averaged."""
+        return Bookmark(self.folder / f"member_{number}")
+
     def put(
         self,
-        model: PreTrainedModel,
+        model: nn.Module,
         optimizer: Optimizer,
         schedule: LRScheduler,
         scaler: torch.amp.GradScaler,
@@ -61,7 +65,7 @@ class Bookmark:
 
     def take(
         self,
-        model: PreTrainedModel,
+        model: nn.Module,
         optimizer: Optimizer,
         schedule: LRScheduler,
         scaler: torch.amp.GradScaler,

@@ -1,68 +1,60 @@
 """One fold of one task: fine-tune on its training beads, predict the others."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
-from transformers import PreTrainedModel
 
-from stages.learning.batches import Examples, predict
+from stages.learning.batches import predict
 from stages.learning.bookmark import Bookmark
+from stages.learning.building import build_reader
+from stages.learning.classical import Classical, fit_classical
 from stages.learning.decisions import Decision
-from stages.learning.encoders import load_encoder
 from stages.learning.engine import engine_of
 from stages.learning.inner import inner_folds, inner_hold_out, inner_strata
-from stages.learning.losses import Objective, make_objective
+from stages.learning.joint import join
+from stages.learning.judging import Judge, Reading
+from stages.learning.losses import make_objective
 from stages.learning.material import Material
 from stages.learning.predictions import prediction_rows
+from stages.learning.reader import Reader
 from stages.learning.recipe import Recipe
 from stages.learning.scaler import Scaler
 from stages.learning.stopping import selection_value
 from stages.learning.validation import Validation
 
+SEEDS_APART = 100_000  # between the models whose scores are averaged
+
+
+@dataclass
+class Member:
+    """A trained model and what judges it; a `classical` one stands on a frozen reader."""
+
+    reader: Reader
+    judge: Judge
+    history: list[dict]
+    classical: Classical | None = None
+
+    def score(self, beads: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and losses (beads, outputs)."""
+        if self.classical:
+            return self.classical.score(self.reader, beads)
+        if not beads:
+            return self.judge.judge(torch.empty(0, 1), beads)
+        return self.judge.judge(
+            predict(self.reader, self.judge.asked(beads), self.judge.recipe), beads
+        )
+
 
 @dataclass
 class Fitted:
-    """What a fold leaves: model, scaler (regression), decision, predictions, learning curve."""
+    """What a fold leaves: its models, decision, predictions and learning curve (of the first)."""
 
-    model: PreTrainedModel | None
-    scaler: Scaler | None
+    members: list[Member]
     decision: Decision | None
     predictions: pd.DataFrame
     history: list[dict] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Judge:
-    """A trained model's objective and target scale, to score the beads of its task."""
-
-    material: Material
-    objective: Objective
-    scaler: Scaler | None
-
-    def judge(self, logits: torch.Tensor, beads: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and losses (beads, outputs) from the logits of all prompts of `beads`.
-
-        A bead's prompts are averaged first. Scores are probabilities, or in physical units.
-        """
-        counts = [len(self.material.tokens[bead]) for bead in beads]
-        if not beads:
-            return np.empty((2, 0, len(self.material.task.outputs)))
-        mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
-        values = self.material.values(beads)
-        truth = torch.tensor(self.scaler.scale(values) if self.scaler else values)
-        scores = self.objective.scores(mean).numpy()
-        losses = self.objective.loss(mean, truth).numpy()
-        return self.scaler.restore(scores) if self.scaler else scores, losses
-
-    def examples(self, beads: Sequence[str]) -> Examples:
-        """The prompts of `beads` with their targets on the learning scale."""
-        pairs = [(bead, tokens) for bead in beads for tokens in self.material.tokens[bead]]
-        values = self.material.values([bead for bead, _ in pairs])
-        values = self.scaler.scale(values) if self.scaler else values
-        return Examples([t for _, t in pairs], torch.tensor(values, dtype=torch.float32))
 
 
 def fit_fold(
@@ -71,8 +63,12 @@ def fit_fold(
     train: list[str],
     test: list[str],
     bookmark: Bookmark | None = None,
+    *,
+    watch: bool = True,
 ) -> Fitted:
     """Fine-tune on the beads of `train` and predict those of `test`; `place` is (repeat, fold).
+
+    Without `watch` there is no learning curve, which changes nothing but the time it takes.
 
     Scaler, weights, decision and the number of steps come from `train` alone, and the epoch as
     well unless the protocol is `published`. The seed is the recipe's plus 1,000 x repeat + fold
@@ -84,13 +80,15 @@ def fit_fold(
     seed = material.recipe.seed + 1000 * repeat + fold + 1
     recipe = material.recipe.model_copy(update={"seed": seed})
     decision = None if task.kind == "regression" else fit_decision(material, recipe, train)
-    watched = test
-    if recipe.selection == "none" and fold < 0:
-        # The hold-out is looked at once, by the final model, and never along the way.
-        watched = []
-    model, judge, history = fine_tune(material, recipe, train, watched, bookmark)
-    logits = predict(model, judge.examples(test).tokens, recipe) if test else torch.empty(0, 1)
-    scores, losses = judge.judge(logits, test)
+    # The hold-out is looked at once, by the final model, and never along the way.
+    unseen = fold < 0 or not watch
+    watched = [] if recipe.selection == "none" and unseen else test
+    members = []
+    for number in range(recipe.seeds):
+        seeded = recipe.model_copy(update={"seed": seed + SEEDS_APART * number})
+        mark = bookmark.of_member(number) if bookmark else None
+        members.append(fine_tune(material, seeded, train, watched, mark))
+    scores, losses = np.mean([member.score(test) for member in members], axis=0)
     thresholds = None
     if decision:
         scores, thresholds = decision.apply(scores), np.array(decision.thresholds)
@@ -105,7 +103,7 @@ def fit_fold(
         thresholds,
     )
     where = {"repeat": repeat, "fold": fold}
-    return Fitted(model, judge.scaler, decision, rows, [where | row for row in history])
+    return Fitted(members, decision, rows, [where | row for row in members[0].history])
 
 
 def fine_tune(
@@ -114,8 +112,8 @@ def fine_tune(
     train: list[str],
     watched: list[str],
     bookmark: Bookmark | None = None,
-) -> tuple[PreTrainedModel, Judge, list[dict]]:
-    """One fine-tuning: the model, what judges it, and what was seen after each epoch.
+) -> Member:
+    """One fine-tuning; the member's history says what was seen after each epoch.
 
     `watched` are the beads of the learning curve, which choose nothing unless the protocol is
     `published`; with selection `inner`, a grouped hold-out of `train` takes their place.
@@ -128,10 +126,14 @@ def fine_tune(
     if task.kind == "regression":
         scaler = Scaler.fit(values[:, 0], recipe.scale or task.transform)
         values = scaler.scale(values)
-    objective = make_objective(task.kind, recipe.loss, torch.tensor(values, dtype=torch.float32))
-    judge, source = Judge(material, objective, scaler), material.source
-    model = load_encoder(source.checkpoint, source.revision, objective.logits, recipe.seed)
-    model.to(recipe.device)
+    own = make_objective(task.kind, recipe.loss, torch.tensor(values, dtype=torch.float32))
+    sides = [(side, side.values(train)) for side in material.sides]
+    objective = join(own, values.shape[1], sides)
+    judge = Judge(material, recipe, objective, scaler, Reading.fit(material, recipe, train))
+    reader = build_reader(material.source, recipe, len(material.names), objective.logits)
+    reader.to(recipe.device)
+    if recipe.head != "neural":
+        return Member(reader, judge, [], fit_classical(reader, judge, train))
 
     def seen(logits: torch.Tensor) -> dict[str, float | None]:
         scores, losses = judge.judge(logits, watched)
@@ -143,10 +145,11 @@ def fine_tune(
             found[recipe.select_by] = value
         return found
 
-    validation = Validation(judge.examples(watched), seen) if watched else None
+    validation = Validation(judge.examined(watched), seen) if watched else None
+    examples = judge.learned(train, np.hstack([values, *(targets for _, targets in sides)]))
     engine = engine_of(recipe)
-    history = engine(model, judge.examples(train), recipe, objective, validation, bookmark)
-    return model, judge, history
+    history = engine(reader, examples, recipe, objective, validation, bookmark)
+    return Member(reader, judge, history)
 
 
 def fit_decision(material: Material, recipe: Recipe, train: list[str]) -> Decision:
@@ -161,8 +164,6 @@ def fit_decision(material: Material, recipe: Recipe, train: list[str]) -> Decisi
         inner = recipe.model_copy(
             update={"selection": "none"} if recipe.selection == "published" else {}
         )
-        model, judge, _ = fine_tune(material, inner, inside, [])
-        logits = predict(model, judge.examples(outside).tokens, recipe)
-        scores.append(judge.judge(logits, outside)[0])
+        scores.append(fine_tune(material, inner, inside, []).score(outside)[0])
         order += outside
     return Decision.fit(task, np.vstack(scores), material.values(order), recipe.support_floor)

@@ -8,18 +8,19 @@ import copy
 import math
 
 import torch
-from transformers import PreTrainedModel, get_scheduler, set_seed
+from transformers import get_scheduler, set_seed
 
 from stages.learning.batches import Examples, forward, parameter_groups, predict
 from stages.learning.bookmark import Bookmark
 from stages.learning.losses import Objective
+from stages.learning.reader import Reader
 from stages.learning.recipe import Recipe
 from stages.learning.stopping import Stopper
 from stages.learning.validation import Tally, Validation
 
 
 def fine_tune(
-    model: PreTrainedModel,
+    model: Reader,
     examples: Examples,
     recipe: Recipe,
     objective: Objective,
@@ -63,7 +64,8 @@ def fine_tune(
             group = rows[start : start + recipe.accumulation]
             cells = sum(examples.targets[batch].numel() for batch in group)
             for batch in group:
-                logits = forward(model, [examples.tokens[row] for row in batch], recipe)
+                prompts = [examples.prompt(row, epoch) for row in batch.tolist()]
+                logits = forward(model, prompts, recipe)
                 losses = objective.loss(logits, examples.targets[batch].to(logits.device))
                 tally.add(losses)
                 scaler.scale(losses.sum() / cells).backward()
@@ -79,7 +81,7 @@ def fine_tune(
             schedule.step()
         history.append({"epoch": epoch, "train_loss": tally.mean()})
         if validation:
-            history[-1] |= validation.judge(predict(model, validation.examples.tokens, recipe))
+            history[-1] |= validation.judge(predict(model, validation.examples.first(), recipe))
             if not recipe.keep_rng:
                 _draw()
         if validation and recipe.selection != "none":

@@ -39,7 +39,7 @@ class Progress:
         # Empty cells are missing, and floats come back to the last bit.
         rows = pd.read_csv(files[0], dtype={"bead": str}, float_precision="round_trip")
         history = json.loads(files[1].read_text(encoding="utf-8"))
-        return Fitted(None, None, None, rows, history)
+        return Fitted([], None, rows, history)
 
     def store(self, place: tuple[int, int], fitted: Fitted) -> None:
         """Keep what a fold left; its bookmark is no longer needed."""
@@ -69,7 +69,8 @@ def _fingerprint(material: Material, folds: pd.DataFrame) -> str:
         "task": repr(material.task),
         "source": [repr(material.source), material.threads],
         "targets": {bead: values.tolist() for bead, values in material.targets.items()},
-        "tokens": material.tokens,
+        "prompts": repr(material.prompts),
+        "words": [material.names, material.words, repr(material.sides)],
         "cells": material.cells,
         "folds": folds.to_csv(index=False),
         "versions": [torch.__version__, transformers.__version__],
@@ -77,6 +78,6 @@ def _fingerprint(material: Material, folds: pd.DataFrame) -> str:
     digest.update(json.dumps(facts, sort_keys=True).encode())
     checkpoint = Path(material.source.checkpoint)
     files = sorted(checkpoint.glob("*")) if checkpoint.is_dir() else []
-    for file in [*files, *sorted(CODE.glob("*.py"))]:
+    for file in [*filter(Path.is_file, files), *sorted(CODE.glob("*.py"))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -7,7 +7,39 @@ from pydantic import Field
 from stages.beads.schema import Section
 
 
-class Training(Section):
+class Craft(Section):
+    """How an encoder reads a bead, and what is done because there are few of them.
+
+    `numbers` tells each value as a number at its own tokens (see `channel`), `quantiles` (0: none)
+    says behind each number in which of so many parts of the training fold it lies, `pooling` is
+    the state that is judged. `prompts` random draws one template and field order for each bead and
+    epoch, all takes every one; `average` averages a bead's logits over all of them when it is
+    judged, else the first is judged alone.
+
+    `random_weights` forgets all pretraining, `new_layers` that of so many top layers;
+    `layer_decay` is the rate of each layer relative to the one above; `frozen_layers` so many
+    lower layers and the embeddings stay as they are; `lora_rank` (0: none) trains low-rank
+    additions instead of the encoder. `joint` lets one encoder learn all tasks of the study,
+    `seeds` is the number of models whose scores are averaged. `head` linear or trees freezes the
+    encoder and gives its state with the numbers to a classical model.
+    """
+
+    numbers: bool = True
+    quantiles: int = Field(default=0, ge=0, le=5)
+    pooling: Literal["mean", "first"] = "mean"
+    prompts: Literal["random", "all"] = "random"
+    average: bool = True
+    random_weights: bool = False
+    new_layers: int = Field(default=0, ge=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    frozen_layers: int = Field(default=0, ge=0)
+    lora_rank: int = Field(default=0, ge=0)
+    joint: bool = False
+    seeds: int = Field(default=1, ge=1)
+    head: Literal["neural", "linear", "trees"] = "neural"
+
+
+class Training(Craft):
     """The part of a recipe that every encoder and task shares.
 
     The first block is what one chooses. `accumulation` batches make one optimizer step; `warmup`

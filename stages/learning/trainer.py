@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Callable
 
 import torch
+from torch.utils.data import Dataset
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
-    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -16,8 +16,9 @@ from transformers import (
 )
 
 from stages.beads.errors import StudyError
-from stages.learning.batches import Examples, pad
+from stages.learning.batches import Examples, pad, parameter_groups
 from stages.learning.losses import Objective
+from stages.learning.reader import Reader
 from stages.learning.recipe import Recipe
 from stages.learning.stopping import METRICS
 from stages.learning.validation import Tally, Validation
@@ -58,8 +59,33 @@ class EpochLoss(TrainerCallback):
         self.losses.append(self.tally.mean())
 
 
+class Rows(Dataset):
+    """Examples as a dataset: the prompt of a row is that of the epoch."""
+
+    def __init__(self, examples: Examples) -> None:
+        self.examples, self.epoch = examples, 0
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, row: int) -> dict[str, object]:
+        prompt = self.examples.prompt(row, self.epoch)
+        return {"prompt": prompt, "labels": self.examples.targets[row]}
+
+
+class NextEpoch(TrainerCallback):
+    """Tells the dataset that an epoch begins."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def on_epoch_begin(self, *_: object, **__: object) -> None:
+        """Count the epoch."""
+        self.rows.epoch += 1
+
+
 def fine_tune(
-    model: PreTrainedModel,
+    model: Reader,
     examples: Examples,
     recipe: Recipe,
     objective: Objective,
@@ -78,7 +104,8 @@ def fine_tune(
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     tally = Tally()
     epochs = EpochLoss(tally)
-    callbacks: list[TrainerCallback] = [epochs]
+    rows = Rows(examples)
+    callbacks: list[TrainerCallback] = [epochs, NextEpoch(rows)]
     if recipe.selection != "none":
         callbacks.append(EarlyStoppingCallback(recipe.patience))
 
@@ -97,12 +124,13 @@ def fine_tune(
         trainer = StudyTrainer(
             model=model,
             args=_arguments(folder, recipe, validation is not None),
-            train_dataset=_rows(examples),
-            eval_dataset=None if validation is None else _rows(validation.examples),
-            data_collator=_collator(model.config.pad_token_id, recipe),
+            train_dataset=rows,
+            eval_dataset=None if validation is None else Rows(validation.examples),
+            data_collator=_collator(model.encoder.config.pad_token_id, recipe),
             compute_loss_func=loss,
             compute_metrics=None if validation is None else judge,
             callbacks=callbacks,
+            optimizers=(_optimizer(model, recipe), None),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
@@ -147,16 +175,19 @@ def _arguments(folder: str, recipe: Recipe, evaluates: bool) -> TrainingArgument
     )
 
 
-def _rows(examples: Examples) -> list[dict]:
-    pairs = zip(examples.tokens, examples.targets, strict=True)
-    return [{"input_ids": tokens, "labels": target} for tokens, target in pairs]
+def _optimizer(model: Reader, recipe: Recipe) -> torch.optim.Optimizer | None:
+    """Rates by layer are nothing that Trainer knows; else it makes its optimizer itself."""
+    if recipe.layer_decay == 1:
+        return None
+    groups = parameter_groups(model, recipe)
+    return torch.optim.AdamW(groups, eps=recipe.adam_eps, fused=recipe.fused)
 
 
 def _collator(pad_id: int, recipe: Recipe) -> Callable[[list[dict]], dict[str, torch.Tensor]]:
     length = recipe.max_tokens if recipe.padding == "max_tokens" else 0
 
     def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad([row["input_ids"] for row in rows], pad_id, length)
+        batch = pad([row["prompt"] for row in rows], pad_id, length)
         return batch | {"labels": torch.stack([row["labels"] for row in rows])}
 
     return collate

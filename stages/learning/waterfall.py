@@ -60,10 +60,10 @@ def waterfall(job: tuple[Material, list[str], list[str], int]) -> list[Outcome]:
     outcomes = []
     for step, change in {**STEPS, TRAINER: {"engine": "trainer"}}.items():
         recipe = recipe.model_copy(update=change)
-        model, judge, _ = fine_tune(material, recipe, train, test)
+        member = fine_tune(material, recipe, train, test)
         # All are looked at in the same way: only the training differs.
         looked = recipe.model_copy(update={"padding": "batch"})
-        logits = predict(model, judge.examples(test).tokens, looked)
-        scores = judge.judge(logits, test)[0]
+        logits = predict(member.reader, member.judge.asked(test), looked)
+        scores = member.judge.judge(logits, test)[0]
         outcomes.append(Outcome(material.task.name, step, seed, logits.numpy(), scores))
     return outcomes

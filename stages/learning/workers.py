@@ -44,7 +44,7 @@ class Work:
         if place[1] == HOLD_OUT_FOLD:
             self.save(fitted)
         self.progress.store(place, fitted)
-        fitted.model = None  # the weights stay in their process
+        fitted.members = []  # the weights stay in their process
         return fitted
 
 

@@ -1,0 +1,105 @@
+"""From a checkpoint to a model that can be fine-tuned, by the recipe's rules for few samples."""
+
+import torch
+from transformers import PreTrainedModel, set_seed
+
+from stages.beads.errors import StudyError
+from stages.learning.channel import NumberChannel, Scales
+from stages.learning.checkpoint import read_channel
+from stages.learning.encoders import load_trunk
+from stages.learning.reader import Reader, layers_of
+from stages.learning.recipe import Recipe, Source
+from stages.learning.tiers import read_facts
+
+
+def field_names(source: Source, recipe: Recipe, fields: list[str]) -> list[str]:
+    """The fields of the number channel: those the checkpoint knows, then the others of `fields`."""
+    facts = _facts(source, recipe)
+    known = facts["fields"] if facts else []
+    return [*known, *(name for name in fields if name not in known)]
+
+
+def known_scales(source: Source, recipe: Recipe) -> Scales:
+    """Scales of the fields that the checkpoint's channel was pretrained with, else none.
+
+    They come from other laboratories; all other fields are scaled by the training fold.
+    """
+    facts = _facts(source, recipe)
+    return read_channel(source.checkpoint, facts)[1] if facts else {}
+
+
+def build_reader(source: Source, recipe: Recipe, fields: int, outputs: int) -> Reader:
+    """The encoder with its channel and a new head of `outputs` logits; all that is new by the seed.
+
+    `fields` is how many fields the channel has. Raises StudyError where the recipe asks for more
+    layers than there are, or would freeze new weights, or where the checkpoint cannot be had.
+    """
+    _check(recipe)
+    encoder = load_trunk(source.checkpoint, source.revision, recipe.random_weights, recipe.seed)
+    layers = layers_of(encoder)
+    for name in ("new_layers", "frozen_layers"):
+        if getattr(recipe, name) > len(layers):
+            reason, expected = f"train.{name}: the encoder has fewer", f"0 to {len(layers)}"
+            value = getattr(recipe, name)
+            raise StudyError("params.yaml", reason, value=value, expected=expected)
+    set_seed(recipe.seed)
+    for layer in layers[len(layers) - recipe.new_layers :]:
+        for weight in layer.parameters():
+            weight._is_hf_initialized = False  # else transformers leaves alone what it has loaded
+        layer.apply(encoder._init_weights)
+    if recipe.frozen_layers:
+        encoder.embeddings.requires_grad_(False)
+        layers[: recipe.frozen_layers].requires_grad_(False)
+    if recipe.lora_rank:
+        encoder = _with_additions(encoder, recipe.lora_rank)
+    reader = Reader(encoder, None, recipe.pooling, outputs)
+    if recipe.numbers:
+        # After the head, whose first weights are then the same without a channel.
+        reader.channel = _channel(source, recipe, fields, encoder)
+    return reader
+
+
+def without_additions(encoder: PreTrainedModel) -> PreTrainedModel:
+    """The same encoder as a stock one, its low-rank additions added to the weights beside them."""
+    for name, module in list(encoder.named_modules()):
+        if hasattr(module, "base_layer"):
+            module.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(encoder.get_submodule(parent), child, module.base_layer)
+    return encoder
+
+
+def _check(recipe: Recipe) -> None:
+    others = ("new_layers", "random_weights", "frozen_layers")
+    for name in others if recipe.lora_rank else ():
+        if getattr(recipe, name):
+            reason, expected = f"train.lora_rank with train.{name}", "one of the two"
+            raise StudyError("params.yaml", reason, value=recipe.lora_rank, expected=expected)
+
+
+def _with_additions(encoder: PreTrainedModel, rank: int) -> PreTrainedModel:
+    # Its import takes seconds, which only those who ask for it should wait.
+    from peft import LoraConfig, inject_adapter_in_model
+
+    encoder.requires_grad_(False)
+    additions = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["query", "value"])
+    if encoder.config.model_type == "distilbert":
+        additions.target_modules = {"q_lin", "v_lin"}
+    return inject_adapter_in_model(additions, encoder)
+
+
+def _channel(
+    source: Source, recipe: Recipe, fields: int, encoder: PreTrainedModel
+) -> NumberChannel:
+    config, facts = encoder.config, _facts(source, recipe)
+    channel = NumberChannel(fields, config.hidden_size, config.initializer_range)
+    if facts:
+        learned = read_channel(source.checkpoint, facts)[0].state_dict()
+        with torch.no_grad():
+            for name, weight in channel.named_parameters():
+                weight[: len(learned[name])] = learned[name]
+    return channel
+
+
+def _facts(source: Source, recipe: Recipe) -> dict | None:
+    return None if recipe.random_weights else read_facts(source.checkpoint)

@@ -1,0 +1,57 @@
+"""Parameters of the stages that learn, beside the recipe."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from stages.beads.schema import Section
+
+Positive = Field(gt=0)
+
+
+class Pretrain(Section):
+    """The small encoders; `epochs` of tiers 0, 1 and 2, every one with as many new `beads`."""
+
+    seed: int
+    vocabulary: int = Field(ge=300)
+    layers: int = Positive
+    width: int = Positive
+    heads: int = Positive
+    beads: int = Positive
+    epochs: tuple[PositiveInt, PositiveInt, PositiveInt]
+    batch_size: int = Field(ge=4)
+    learning_rate: float = Positive
+    workers: int = Positive
+    threads: int = Positive
+
+
+class Parity(Section):
+    """The loop against Trainer on one fold of the first classification and the first regression."""
+
+    encoder: Literal["bert", "roberta"]
+    seeds: int = Field(ge=2)
+    epochs: int = Positive
+    learning_rate: float = Positive
+
+
+class Losses(Section):
+    """The sweep over all losses of the stage `losses`."""
+
+    encoder: Literal["bert", "roberta"]
+    tasks: list[str] = Field(min_length=1)
+    epochs: int = Positive
+    learning_rate: float = Positive
+
+
+class Ladder(Section):
+    """The sweep over the ideas of `stages.learning.rungs`."""
+
+    tasks: list[str] = Field(min_length=1)
+    craft_tasks: list[str]
+    choice_tasks: list[str]
+    epochs: int = Positive
+
+
+class Baselines(Section):
+    seed: int
+    trees: int = Positive
