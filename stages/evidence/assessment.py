@@ -20,7 +20,8 @@ class Assessment:
     """One model of one task. `draws` are the bootstrap draws of its headline, (draws,).
 
     The draws of two models of a task belong together: draw by draw they hold the same cells.
-    `knows_more` marks a formula fed with measured values that the encoders do not see.
+    `knows_more` marks a formula fed with measured values that the encoders do not see; `tier` is
+    that of `stages.learning.tiers`.
     """
 
     task: Task
@@ -30,6 +31,7 @@ class Assessment:
     metrics: dict
     draws: np.ndarray
     knows_more: bool = False
+    tier: int = 0
 
     @property
     def score(self) -> float | None:
@@ -54,6 +56,7 @@ def assess(
     information: str,
     *,
     optimistic: bool = False,
+    tier: int = 0,
 ) -> Assessment:
     """Assess a model; its `metrics` are what its metrics file holds.
 
@@ -81,7 +84,7 @@ def assess(
         each["support"] = int(each["support"])
     metrics = {**found, "per_label": per_label, "optimistic": int(optimistic)}
     more = information == "pre_weld" and model == FORMULAS["post_weld"]
-    return Assessment(task, model, scores["oof"], scores["hold_out"], metrics, draws, more)
+    return Assessment(task, model, scores["oof"], scores["hold_out"], metrics, draws, more, tier)
 
 
 def _draws(task: Task, oof: Scores) -> np.ndarray:

@@ -24,7 +24,9 @@ FOOTNOTE = (
     "95 % percentile bootstrap over cells. The best encoder and the best baseline are chosen on "
     "the rows they are reported for, so a difference of two bests is a selection and a little "
     "flattered on both sides. The intervals hold the models fixed: they leave out how far "
-    "another training would fall. A dash is a score that is not defined."
+    "another training would fall. A dash is a score that is not defined. Tier is what a model "
+    "knows beforehand: 0, nothing of physics; 1, formulas of the arc and the bead; 2, indices of "
+    "printability, by whose law simulated labels are made."
 )
 
 OPTIMISTIC = (
@@ -69,18 +71,22 @@ def _table(task: Task, assessments: Sequence[Assessment]) -> str:
         metrics = [name for name in metrics if name not in METRICS["binary"][1:]]
     unit = {"rmse": task.unit, "mae": task.unit}
     names = [title(m) + (f", {unit[m]}" if unit.get(m) else "") for m in metrics]
-    heads = ["model", *(f"{n}, {side}" for n in names for side in ("out of fold", "hold-out"))]
+    heads = [
+        "model",
+        "tier",
+        *(f"{n}, {side}" for n in names for side in ("out of fold", "hold-out")),
+    ]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for one in assessments:
         name = title(one.model) + (" †" if one.knows_more else "")
         name = f"**{name}**" if one.is_encoder else name
-        cells = [f"{name} *optimistic*" if one.is_optimistic else name]
-        for number, metric in enumerate(metrics):
-            inner = _number(one.metrics["oof"][metric])
-            if number == 0:
+        cells = [f"{name} *optimistic*" if one.is_optimistic else name, str(one.tier)]
+        for place, metric in enumerate(metrics):
+            inner = number(one.metrics["oof"][metric])
+            if place == 0:
                 low, high = one.metrics["oof"]["interval"].values()
-                inner += f" ({_number(low)} to {_number(high)})"
-            cells += [inner, _number(one.metrics["hold_out"][metric])]
+                inner += f" ({number(low)} to {number(high)})"
+            cells += [inner, number(one.metrics["hold_out"][metric])]
         lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -109,18 +115,18 @@ def _baseline_sentence(assessments: Sequence[Assessment]) -> str:
 def _against(encoder: Assessment | None, other: Assessment, name: str) -> str:
     """What the comparison says, in words that follow the numbers."""
     metric = title(HEADLINES[other.task.kind])
-    start = f"{name[:1].upper()}{name[1:]} scores {metric} {_number(other.score)}"
+    start = f"{name[:1].upper()}{name[1:]} scores {metric} {number(other.score)}"
     if encoder is None or encoder.score is None or other.score is None:
         return f"{start}; there is no encoder's score beside it."
-    start += f", the best encoder ({title(encoder.model)}) {_number(encoder.score)}"
+    start += f", the best encoder ({title(encoder.model)}) {number(encoder.score)}"
     gap, low, high = difference(encoder, other).values()
     if gap == 0:
         return f"{start}: a tie."
     verdict = "wins" if gap > 0 else "loses"
     ends = [low, high] if gap > 0 or low is None else [-high, -low]
-    paired = f"95 % interval {_number(ends[0])} to {_number(ends[1])}"
+    paired = f"95 % interval {number(ends[0])} to {number(ends[1])}"
     doubt = ", which holds zero" if low is not None and low <= 0 <= high else ""
-    return f"{start}: the encoder {verdict} by {_number(abs(gap))} ({paired}{doubt})."
+    return f"{start}: the encoder {verdict} by {number(abs(gap))} ({paired}{doubt})."
 
 
 def _ceiling(task: Task, card: Card) -> list[str]:
@@ -128,12 +134,13 @@ def _ceiling(task: Task, card: Card) -> list[str]:
     found = {k: v for k, v in card.ceiling.items() if k.startswith(prefix)}
     if not found:
         return []
-    listed = ", ".join(f"{_number(v)} {title(k.removeprefix(prefix))}" for k, v in found.items())
+    listed = ", ".join(f"{number(v)} {title(k.removeprefix(prefix))}" for k, v in found.items())
     metric = title(HEADLINES[task.kind])
     return [f"Ceiling of the {metric}, which the card gives for this table: {listed}."]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A score as the pages show it."""
     if value is None:
         return "–"
     digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0

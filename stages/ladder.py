@@ -1,0 +1,78 @@
+"""Stage `ladder` of sweeps/dvc.yaml: what each idea is worth, out of fold."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_json, write_table, write_text
+from stages.beads.stage import run_stage
+from stages.evidence.ladder_figure import ladder_figure
+from stages.evidence.ladder_page import ladder_page
+from stages.evidence.ladder_scores import against_trees, score_rungs, summarise_ladder
+from stages.evidence.style import save
+from stages.learning.climbing import Climb, Fit, choose, fits
+from stages.learning.folds import check_folds
+from stages.learning.rungs import RUNGS
+from stages.learning.tasks import make_task
+from stages.learning.workers import in_processes
+from stages.params import read_params
+
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+METRICS, PLOTS = Path("metrics/ladder.json"), Path("plots")
+UNFINISHED = Path("data/unfinished/ladder")
+
+
+def main() -> None:
+    """Run every rung on every fold of the training beads; the hold-out is not looked at."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
+    params = read_params()
+    settings, card = params.ladder, read_card(params.card_file)
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    check_folds(folds, beads, card, FOLDS)
+    tasks = {name: make_task(card, name, params.card_file) for name in settings.tasks}
+    recipes = {
+        (encoder, name): params.recipe(encoder, name).model_copy(update={"epochs": settings.epochs})
+        for encoder in ("bert", "roberta")
+        for name in tasks
+    }
+    threads, workers = params.train.threads, params.train.workers
+    climb = Climb(
+        card, beads, folds, params.text, recipes, list(tasks.values()), params.task, threads
+    )
+    jobs = [
+        fit
+        for rung in RUNGS
+        for task in tasks.values()
+        if rung.group != "craft" or task.name in settings.craft_tasks
+        if not rung.tasks or task.name in rung.tasks
+        for encoder in rung.encoders
+        if rung.folder(encoder)
+        for fit in fits(climb, rung, encoder, task, UNFINISHED)
+        if fit.kind == "folds" or task.name in settings.choice_tasks
+    ]
+    runs = in_processes(Fit.run, jobs, workers)
+    found = list(tqdm(runs, "ladder", len(jobs), unit="fit"))
+    for tier in (0, 1, 2):
+        found += climb.baselines(tier, params.baselines.trees, params.baselines.seed)
+    rows = pd.concat(found, ignore_index=True)
+    inner, rows = (rows[rows["role"] == role] for role in ("inner", "oof"))
+    cells = beads.set_index("bead")["cell"]
+    scores = score_rungs(rows, RUNGS, tasks, cells)
+    differences = against_trees(rows, scores, RUNGS, tasks, cells)
+    chosen = choose(inner, tasks)
+    write_json(METRICS, summarise_ladder(scores, chosen))
+    write_table(PLOTS / "ladder.csv", scores)
+    page = ladder_page(scores, differences, RUNGS, chosen, settings, simulated=card.simulated)
+    write_text(PLOTS / "ladder.md", page)
+    save(PLOTS / "ladder.svg", ladder_figure(scores, RUNGS), simulated=card.simulated)
+    shutil.rmtree(UNFINISHED, ignore_errors=True)
+    logging.info("see %s", PLOTS / "ladder.md")
+
+
+if __name__ == "__main__":
+    run_stage(main)

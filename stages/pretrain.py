@@ -1,0 +1,41 @@
+"""Stage `pretrain` (frozen): small BERT and RoBERTa checkpoints that know the sentences.
+
+Each tier goes on from the one before: 0, masked words and values; 1, and the formulas of arc and
+bead; 2, and the indices of printability. A killed run goes on after its last epoch.
+"""
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from stages.beads.card import read_card
+from stages.beads.files import write_table
+from stages.beads.stage import run_stage
+from stages.evidence.pretraining_figure import pretraining_figure
+from stages.evidence.style import save
+from stages.learning.schooling import Schooling
+from stages.learning.workers import in_processes
+from stages.params import read_params
+
+FOLDER, PLOTS = Path("data/encoders"), Path("plots/pretraining")
+UNFINISHED = Path("data/unfinished/pretrain")
+CARD = Path("data/raw/waam_beads.yaml")
+ENCODERS = ["bert", "roberta"]
+
+
+def main() -> None:
+    """Pretrain both encoders, side by side on a processor."""
+    settings = read_params().pretrain
+    schooling = Schooling(read_card(CARD), settings, FOLDER, UNFINISHED)
+    workers = 1 if torch.cuda.is_available() else settings.workers
+    found = in_processes(schooling.school, ENCODERS, workers)
+    curves = dict(zip(ENCODERS, found, strict=True))
+    for encoder, curve in curves.items():
+        write_table(PLOTS / f"{encoder}.csv", curve)
+    save(PLOTS / "losses.svg", pretraining_figure(curves), simulated=True)
+    shutil.rmtree(UNFINISHED, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    run_stage(main)
