@@ -53,6 +53,7 @@ def params() -> dict:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["dataset"] = "small"
     raw["tasks"] = ["defects", "quality", "heat_input"]
+    raw["text"]["derived"] = 0
     raw["split"] |= {"folds": 3, "hold_out": 0.2}
     raw["train"] |= {"epochs": 1, "workers": 1}
     raw["baselines"]["trees"] = 10

@@ -28,11 +28,14 @@ def known_scales(source: Source, recipe: Recipe) -> Scales:
     return read_channel(source.checkpoint, facts)[1] if facts else {}
 
 
-def build_reader(source: Source, recipe: Recipe, fields: int, outputs: int) -> Reader:
+def build_reader(
+    source: Source, recipe: Recipe, fields: int, outputs: int, *, plain: bool = False
+) -> Reader:
     """The encoder with its channel and a new head of `outputs` logits; all that is new by the seed.
 
-    `fields` is how many fields the channel has. Raises StudyError where the recipe asks for more
-    layers than there are, or would freeze new weights, or where the checkpoint cannot be had.
+    `fields` is how many fields the channel has, `plain` the head of a regression. Raises
+    StudyError where the recipe asks for more layers than there are, or would freeze new weights,
+    or where the checkpoint cannot be had.
     """
     _check(recipe)
     encoder = load_trunk(source.checkpoint, source.revision, recipe.random_weights, recipe.seed)
@@ -52,7 +55,7 @@ def build_reader(source: Source, recipe: Recipe, fields: int, outputs: int) -> R
         layers[: recipe.frozen_layers].requires_grad_(False)
     if recipe.lora_rank:
         encoder = _with_additions(encoder, recipe.lora_rank)
-    reader = Reader(encoder, None, recipe.pooling, outputs)
+    reader = Reader(encoder, None, recipe.pooling, outputs, plain=plain)
     if recipe.numbers:
         # After the head, whose first weights are then the same without a channel.
         reader.channel = _channel(source, recipe, fields, encoder)

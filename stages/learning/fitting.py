@@ -130,7 +130,8 @@ def fine_tune(
     sides = [(side, side.values(train)) for side in material.sides]
     objective = join(own, values.shape[1], sides)
     judge = Judge(material, recipe, objective, scaler, Reading.fit(material, recipe, train))
-    reader = build_reader(material.source, recipe, len(material.names), objective.logits)
+    fields, plain = len(material.names), task.kind == "regression"
+    reader = build_reader(material.source, recipe, fields, objective.logits, plain=plain)
     reader.to(recipe.device)
     if recipe.head != "neural":
         return Member(reader, judge, [], fit_classical(reader, judge, train))

@@ -38,6 +38,7 @@ class ModelFolder:
             write_json(beside / "decision.json", fitted.decision.to_json())
         edges = judge.reading.quantiles.edges if judge.reading.quantiles else {}
         reading = {
+            "plain": judge.scaler is not None,
             "fields": judge.reading.names,
             "scales": {name: scale.model_dump() for name, scale in judge.reading.scales.items()},
             "quantiles": {judge.reading.names[f - 1]: e.tolist() for f, e in edges.items()},

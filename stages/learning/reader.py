@@ -14,14 +14,22 @@ class Reader(nn.Module):
     The encoder is a stock BertModel, RobertaModel or the like, whose embeddings the `channel` (if
     there is one) adds to. The head is that of RoBERTa for every family, so that all start alike:
     dropout, dense layer, tanh, dropout, linear layer over the pooled state, which is the mean over
-    the tokens (`pooling` mean) or the first token (`first`).
+    the tokens (`pooling` mean) or the first token (`first`). A `plain` head, for regressions, has
+    no tanh and no dropout: the one flattens large values, the other blurs all of them.
     """
 
     def __init__(
-        self, encoder: PreTrainedModel, channel: NumberChannel | None, pooling: str, outputs: int
+        self,
+        encoder: PreTrainedModel,
+        channel: NumberChannel | None,
+        pooling: str,
+        outputs: int,
+        *,
+        plain: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder, self.channel, self.pooling = encoder, channel, pooling
+        self.encoder, self.channel = encoder, channel
+        self.pooling, self.plain = pooling, plain
         config, width = encoder.config, encoder.config.hidden_size
         self.dropout = nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
         self.dense, self.output = nn.Linear(width, width), nn.Linear(width, outputs)
@@ -54,6 +62,8 @@ class Reader(nn.Module):
     ) -> SequenceClassifierOutput:
         """Logits (prompts, outputs)."""
         pooled = self.embed(input_ids, attention_mask, fields, numbers)
+        if self.plain:
+            return SequenceClassifierOutput(logits=self.output(self.dense(pooled)))
         state = torch.tanh(self.dense(self.dropout(pooled)))
         return SequenceClassifierOutput(logits=self.output(self.dropout(state)))
 
