@@ -17,10 +17,9 @@ INTRODUCTION = (
     "to the rung above it. The other ways mix the same ideas, a craft changes one thing of the "
     "sentences or of the training, and a control spoils something on purpose. A tier is the "
     "physics that was given: 0, nothing but the sentences; 1, formulas of arc and bead; 2, indices "
-    "of printability. "
-    "{circular}Every score is out of fold, after {epochs} epochs at the rate of the encoder in "
-    "params.yaml; brackets hold the 95 % bootstrap over cells. {DASH} was not run or is not "
-    "defined."
+    "of printability. {circular}Every score is out of fold, after {epochs} epochs at the rate of "
+    "the encoder in params.yaml unless the rung says otherwise; brackets hold the 95 % bootstrap "
+    "over cells. {DASH} was not run or is not defined."
 )
 CIRCULAR = (
     "These indices are published physics, but they are also the law by which the simulated labels "
@@ -85,7 +84,8 @@ def _scores(rows: pd.DataFrame, trees: Mapping[int, str], rungs: Sequence[Rung])
             lines.append([f"**{name}**", *[""] * 4])
         for rung in here:
             found = rows[rows["rung"] == rung.key].set_index("model")
-            lines.append([rung.title, f"{rung.tier}", *(_score(found, e) for e in ENCODERS), ""])
+            name = _titled(rung)
+            lines.append([name, f"{rung.tier}", *(_score(found, e) for e in ENCODERS), ""])
     lines.append(["**baselines**", *[""] * 4])
     known = rows[rows["group"] == "baseline"]
     for model in WITHOUT_FIELDS:
@@ -96,6 +96,11 @@ def _scores(rows: pd.DataFrame, trees: Mapping[int, str], rungs: Sequence[Rung])
         found = known[known["tier"] == tier].set_index("model")
         lines.append([f"best tree: {title(model)}", f"{tier}", "", "", _score(found, model)])
     return _table(lines, left=1)
+
+
+def _titled(rung: Rung) -> str:
+    rate = rung.train.get("learning_rate")
+    return f"{rung.title} ({rung.train['epochs']} epochs at {rate:g})" if rate else rung.title
 
 
 def _score(rows: pd.DataFrame, model: str) -> str:
