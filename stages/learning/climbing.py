@@ -41,7 +41,8 @@ class Climb:
 
     def prompts(self, rung: Rung) -> list[dict]:
         """The sentences of a rung."""
-        style = self.style.model_copy(update={"templates": ["statement", "question"]} | rung.text)
+        plain = {"templates": ["statement", "question"], "derived": 0}
+        style = self.style.model_copy(update=plain | rung.text)
         return list(make_prompts(self.beads, self.card, style, [task.name for task in self.tasks]))
 
     def material(self, rung: Rung, encoder: str, task: Task, prompts: list[dict]) -> Material:
