@@ -54,7 +54,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for template in ("statement", "question")
     ]
     explore.PROMPTS.write_text("\n".join(map(json.dumps, prompts)) + "\n", encoding="utf-8")
-    for encoder in ("bert-mini", "roberta-mini"):
+    for encoder in ("bert-mini-tier1", "roberta-mini-tier1"):
         save_tokenizer(tmp_path / "data/encoders" / encoder)
     return tmp_path
 
