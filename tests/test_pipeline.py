@@ -1,5 +1,6 @@
 """dvc.yaml against the code: dependencies, arrows between packages, what stands in git."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,9 @@ from conftest import ROOT
 from imports import closure, imports_of
 
 from stages.evidence.readme import embed
+from stages.learning.recipe import Craft
+from stages.learning.rungs import RUNGS
+from stages.params import read_params
 
 STAGES = {
     name: stage
@@ -103,6 +107,19 @@ def test_every_file_that_the_readme_names_is_there() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert (ROOT / path).exists(), path
+
+
+def test_the_default_is_the_rung_that_the_ladder_chose() -> None:
+    chosen = json.loads((ROOT / "metrics/ladder.json").read_text(encoding="utf-8"))["default"]
+    [rung] = [rung for rung in RUNGS if rung.key == chosen]
+    params = read_params(ROOT / "params.yaml")
+    assert rung.tier < 2
+    for encoder in ("bert", "roberta"):
+        assert params.source(encoder).checkpoint == rung.folder(encoder)
+    plain = {name: field.default for name, field in Craft.model_fields.items()}
+    train = params.train.model_dump()
+    assert {name: train[name] for name in plain} == plain | rung.train
+    assert params.text.derived == rung.text.get("derived", 0)
 
 
 def test_everything_tracked_is_small() -> None:

@@ -9,6 +9,7 @@ README = Path("README.md")
 PAGES = {  # name of the marks -> page, levels that its headings go down
     "results": (Path("plots/results.md"), 1),
     "parity": (Path("plots/parity.md"), 2),
+    "ladder": (Path("plots/ladder.md"), 2),
     "losses": (Path("plots/losses.md"), 2),
 }
 
