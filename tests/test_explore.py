@@ -54,7 +54,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for template in ("statement", "question")
     ]
     explore.PROMPTS.write_text("\n".join(map(json.dumps, prompts)) + "\n", encoding="utf-8")
-    for encoder in ("bert-mini", "roberta-mini"):
+    for encoder in ("bert-mini-tier1", "roberta-mini-tier1"):
         save_tokenizer(tmp_path / "data/encoders" / encoder)
     return tmp_path
 
@@ -113,7 +113,7 @@ def test_left_out_figure_is_logged(study: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_lengths_count_whole_prompts(study: Path) -> None:
-    count = token_counter(str(study / "data/encoders/bert-mini"), None)
+    count = token_counter(str(study / "data/encoders/bert-mini-tier1"), None)
     prompts = [{"text": "a b a b a b", "template": "t"}] * 3
     lengths = sentence_lengths(prompts, {"bert": count})
     assert lengths.to_dict("records") == [

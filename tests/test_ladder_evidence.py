@@ -37,12 +37,12 @@ TRUTH = {
     "heat_input": 100.0 + 10 * np.arange(40)[:, None],
 }
 RUNGS = [
-    SimpleNamespace(key="plain", title="plain words", tier=0, group="ladder"),
-    SimpleNamespace(key="fields", title="+ physics fields", tier=1, group="ladder"),
-    SimpleNamespace(key="mixed", title="mixed", tier=1, group="other"),
-    SimpleNamespace(key="low_rank", title="low rank", tier=1, group="craft"),
-    SimpleNamespace(key="spoilt", title="names shuffled", tier=1, group="control"),
-    SimpleNamespace(key="never_run", title="never run", tier=2, group="other"),
+    SimpleNamespace(key="plain", title="plain words", tier=0, group="ladder", train={}),
+    SimpleNamespace(key="fields", title="+ physics fields", tier=1, group="ladder", train={}),
+    SimpleNamespace(key="mixed", title="mixed", tier=1, group="other", train={}),
+    SimpleNamespace(key="low_rank", title="low rank", tier=1, group="craft", train={}),
+    SimpleNamespace(key="spoilt", title="names shuffled", tier=1, group="control", train={}),
+    SimpleNamespace(key="never_run", title="never run", tier=2, group="other", train={}),
 ]
 CHOSEN = {
     "by": "inner hold-outs",

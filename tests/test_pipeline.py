@@ -94,7 +94,7 @@ def test_small_outputs_stand_in_git_and_large_ones_do_not() -> None:
             for entry in stage.get(kind, []):
                 path = paths([entry])[0]
                 in_git = isinstance(entry, dict) and entry[path].get("cache") is False
-                small = path.startswith(("metrics/", "plots/", "data/raw/"))
+                small = path.startswith(("metrics/", "plots/", "data/raw/", "data/encoders/"))
                 assert in_git == small, path
 
 

@@ -30,7 +30,7 @@ from stages.learning.tiers import read_facts
 
 ENCODERS, NAMES = ("bert", "roberta"), ("bert-mini", "roberta-mini")
 TINY = {"seed": 2026, "vocabulary": 400, "layers": 1, "width": 32, "heads": 2, "beads": 64}
-TINY |= {"epochs": 1, "batch_size": 16, "learning_rate": 0.003, "workers": 1, "threads": 1}
+TINY |= {"epochs": [1, 1, 1], "batch_size": 16, "learning_rate": 0.003, "workers": 1, "threads": 1}
 
 
 def enter(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> Path:
@@ -167,7 +167,7 @@ def test_the_stage_is_the_same_byte_for_byte_after_a_kill(
     monkeypatch.setattr(stage, "ENCODERS", ["bert"])
     trees = []
     for name, kills in (("whole", []), ("killed", [1, 4])):
-        folder = enter(tmp_path / name, monkeypatch, epochs=2, beads=32)
+        folder = enter(tmp_path / name, monkeypatch, epochs=[2, 2, 2], beads=32)
         puts.clear()
         for kill in kills:
             killed_after(kill)
