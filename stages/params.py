@@ -13,7 +13,16 @@ from stages.beads.errors import StudyError
 from stages.beads.schema import Section, read_yaml
 from stages.beads.text import TextStyle
 from stages.learning.recipe import Recipe, Source, Training
-from stages.learning.settings import Baselines, Ladder, Losses, Parity, Positive, Pretrain
+from stages.learning.settings import (
+    Baselines,
+    Ladder,
+    Losses,
+    Parity,
+    Positive,
+    Pretrain,
+    TableModels,
+    Trials,
+)
 from stages.learning.tiers import baseline_tier, encoder_tier
 
 PARAMS_FILE = Path("params.yaml")
@@ -77,9 +86,11 @@ class Params(Section):
     train: Train
     task: dict[str, Task]
     baselines: Baselines
+    tables: TableModels
     parity: Parity
     losses: Losses
     ladder: Ladder
+    trials: Trials
 
     @property
     def raw_file(self) -> Path:

@@ -55,3 +55,29 @@ class Ladder(Section):
 class Baselines(Section):
     seed: int
     trees: int = Positive
+
+
+class Trials(Section):
+    """The sweeps of `make sweep`, see `stages.learning.trials`.
+
+    `tasks` are those of the sweeps protocols, nested, groups and information, `curve_tasks` those
+    of rates and samples, `noise_tasks` (classifications) of noise. `leave_out` is the column whose
+    values are left out one at a time; `sizes` are training beads of a fold, `noise` shares of
+    training beads with a wrong outcome.
+    """
+
+    seed: int
+    tasks: list[str] = Field(min_length=1)
+    curve_tasks: list[str]
+    noise_tasks: list[str]
+    leave_out: str
+    rates: list[float] = Field(min_length=1)
+    sizes: list[PositiveInt] = Field(min_length=1)
+    noise: list[float] = Field(min_length=1)
+
+
+class TableModels(Section):
+    """Pretrained models for tables: the path of a checkpoint, None: left out."""
+
+    tabpfn: str | None = None
+    tabicl: str | None = None

@@ -1,0 +1,80 @@
+"""Who learns and who is predicted: the jobs of a sweep."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold
+
+from stages.beads.errors import StudyError
+from stages.learning.folds import HOLD_OUT_FOLD
+from stages.learning.predictions import fold_jobs, members
+
+# (repeat, fold), beads to train on, beads to predict
+Job = tuple[tuple[int, int], list[str], list[str]]
+
+BETWEEN = "/"  # between a bead and the number of its prompt, in the name of a row
+
+
+def fold_plan(folds: pd.DataFrame) -> list[Job]:
+    """Every fold of every repeat; the hold-out stands aside."""
+    places = [place for place in fold_jobs(folds) if place[1] != HOLD_OUT_FOLD]
+    return [(place, *members(folds, *place)) for place in places]
+
+
+def pair_plan(folds: pd.DataFrame) -> list[Job]:
+    """For every two folds j < k of the first repeat: learn from the others, predict both.
+
+    Whatever is fitted for fold k can so be fitted on predictions of beads of the other folds by
+    models that saw neither these beads nor fold k. The fold of a job is j * K + k.
+    """
+    train = folds[(folds["role"] == "train") & (folds["repeat"] == 0)]
+    count = int(train["fold"].max()) + 1
+    jobs = []
+    for j, k in combinations(range(count), 2):
+        out = train["fold"].isin([j, k])
+        jobs.append(
+            ((0, j * count + k), train.loc[~out, "bead"].tolist(), train.loc[out, "bead"].tolist())
+        )
+    return jobs
+
+
+def group_plan(folds: pd.DataFrame, beads: pd.DataFrame, column: str, file: Path) -> list[Job]:
+    """Leave out one value of `column` after another: learn from all training beads without it.
+
+    Raises StudyError where the table has no such column, or only one value of it.
+    """
+    train = folds[(folds["role"] == "train") & (folds["repeat"] == 0)]["bead"]
+    if column not in beads:
+        expected = ", ".join(beads.columns)
+        raise StudyError(file, "there is no column to leave out", column=column, expected=expected)
+    known = beads.set_index("bead")[column].reindex(train).astype(str)
+    values = sorted(known.unique())
+    if len(values) < 2:
+        raise StudyError(file, "nothing to leave out", column=column, expected="two values")
+    return [
+        ((0, n), known.index[known != value].tolist(), known.index[known == value].tolist())
+        for n, value in enumerate(values)
+    ]
+
+
+def row_plan(rows: Sequence[str], folds: int, seed: int) -> list[Job]:
+    """Plain folds over rows, whatever bead they are of: the published protocol, and a leak."""
+    names = np.array(sorted(rows))
+    parts = KFold(folds, shuffle=True, random_state=seed).split(names)
+    return [
+        ((0, n), names[train].tolist(), names[test].tolist())
+        for n, (train, test) in enumerate(parts)
+    ]
+
+
+def bead_of(row: str) -> str:
+    """The bead of a row of `row_plan`."""
+    return row.rpartition(BETWEEN)[0]
+
+
+def row_name(bead: str, number: int) -> str:
+    """The name of a bead's prompt as a row of its own."""
+    return f"{bead}{BETWEEN}{number}"

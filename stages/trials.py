@@ -1,0 +1,55 @@
+"""Stage `trials` of sweeps/dvc.yaml: `python -m stages.trials SWEEP ENCODER`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_table
+from stages.beads.stage import run_stage
+from stages.learning.climbing import Fit
+from stages.learning.folds import check_folds
+from stages.learning.ground import Ground
+from stages.learning.tasks import make_task
+from stages.learning.trial_fits import fits_of
+from stages.learning.trials import tasks_of, trials_of
+from stages.learning.workers import in_processes
+from stages.params import read_params
+
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+
+
+def main(sweep: str, encoder: str) -> None:
+    """Predictions of one encoder in every trial of a sweep.
+
+    One process: it is the stages of the sweep that run side by side.
+    """
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    params = read_params()
+    card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
+    check_folds(folds, beads, card, FOLDS)
+    tasks = tuple(make_task(card, name, params.card_file) for name in params.tasks)
+    ground = Ground(card, beads, folds, tasks, params.text, params.trials, params.split.seed, BEADS)
+    wanted, unfinished = tasks_of(sweep, params.trials), Path("data/unfinished/trials")
+    folder = unfinished / sweep / encoder
+    fits = [
+        fit
+        for trial in trials_of(sweep, params.trials, params.train.epochs)
+        for task in tasks
+        if task.name in wanted
+        for fit in fits_of(
+            ground, trial, task, params.recipe(encoder, task.name), params.source(encoder), folder
+        )
+    ]
+    done = tqdm(in_processes(Fit.run, fits, 1), f"{sweep} {encoder}", len(fits), unit="fit")
+    rows = pd.concat(done, ignore_index=True).rename(columns={"rung": "variant"})
+    write_table(Path("data/trials") / sweep / f"{encoder}.csv", rows)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    run_stage(main, *sys.argv[1:])
