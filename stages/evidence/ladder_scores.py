@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from stages.evidence.assessment import ENCODERS, FORMULAS, Assessment, assess, difference
-from stages.evidence.scores import VALUES, Scores
+from stages.evidence.assessment import ENCODERS, FORMULAS, Assessment, difference
+from stages.evidence.pooled import assess_rows
 from stages.learning.metrics import HEADLINES
 from stages.learning.rungs import Rung
 from stages.learning.tasks import Task
@@ -38,7 +38,7 @@ def score_rungs(
     """
     places, found = _places(rungs), []
     for (key, name, model), part in rows.groupby(KEYS, sort=False):
-        one = _assess(tasks[name], model, part, cells)
+        one = assess_rows(tasks[name], model, part, cells)
         who = {"rung": key, **places[key], "model": model, "task": name}
         who["beads"] = len(one.oof.beads)
         metric = HEADLINES[one.task.kind]
@@ -82,7 +82,7 @@ def against_trees(
         keys = [(row.rung, row.task, row.model), (tree["rung"], row.task, tree["model"])]
         for key in keys:
             if key not in assessed:
-                assessed[key] = _assess(task, key[2], groups[key], cells)
+                assessed[key] = assess_rows(task, key[2], groups[key], cells)
         one, other = (assessed[key] for key in keys)
         if not np.array_equal(one.oof.beads, other.oof.beads):
             raise ValueError(f"{keys[0]} and {keys[1]} hold other beads")
@@ -122,22 +122,3 @@ def _places(rungs: Sequence[Rung]) -> dict[str, dict]:
     for tier in TIERS:
         known[_baseline(tier)] = {"title": f"tier {tier}", "group": "baseline", "tier": tier}
     return known
-
-
-def _assess(task: Task, model: str, rows: pd.DataFrame, cells: pd.Series) -> Assessment:
-    oof = _arrays(task, rows, cells)
-    nobody = np.empty((0, *oof.target.shape))
-    hold_out = Scores(oof.beads, oof.cells, oof.target, nobody, nobody, nobody)
-    return assess(task, model, {"oof": oof, "hold_out": hold_out}, "pre_weld")
-
-
-def _arrays(task: Task, rows: pd.DataFrame, cells: pd.Series) -> Scores:
-    repeats, beads = (np.unique(rows[name]) for name in ("repeat", "bead"))
-    order = pd.MultiIndex.from_product([repeats, beads, task.outputs])
-    values = rows.dropna(subset="score").set_index(["repeat", "bead", "label"])
-    if len(values) != len(rows) or sorted(values.index) != sorted(order):
-        raise ValueError(f"task {task.name}: not every bead has one score an output and repeat")
-    values = values.loc[order, ["target", *VALUES]]
-    shape = (len(repeats), len(beads), len(task.outputs))
-    target, *arrays = (values[name].to_numpy(float).reshape(shape) for name in values)
-    return Scores(beads, cells.loc[beads].to_numpy(), target[0], *arrays)

@@ -1,0 +1,48 @@
+"""Stage `trial-baselines` of sweeps/dvc.yaml: `python -m stages.trial_baselines SWEEP`."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_table
+from stages.beads.stage import run_stage
+from stages.learning.folds import check_folds
+from stages.learning.ground import Ground
+from stages.learning.tasks import make_task
+from stages.learning.trial_tables import baseline_rows
+from stages.learning.trials import tasks_of, trials_of
+from stages.params import read_params
+
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+
+
+def main(sweep: str) -> None:
+    """Predictions of every baseline in every trial of a sweep that concerns a baseline."""
+    params = read_params()
+    card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
+    check_folds(folds, beads, card, FOLDS)
+    tasks = tuple(make_task(card, name, params.card_file) for name in params.tasks)
+    ground = Ground(card, beads, folds, tasks, params.text, params.trials, params.split.seed, BEADS)
+    # A baseline has no epochs that could be chosen.
+    trials = [
+        trial
+        for trial in trials_of(sweep, params.trials, params.train.epochs)
+        if "selection" not in trial.train
+    ]
+    wanted, found = tasks_of(sweep, params.trials), []
+    for trial in tqdm(trials, f"{sweep} baselines", unit="trial"):
+        for task in tasks:
+            if task.name in wanted:
+                rows = baseline_rows(ground, trial, task, params.baselines, params.tables)
+                rows = pd.concat(rows, ignore_index=True)
+                found.append(rows.assign(task=task.name, variant=trial.key))
+    table = pd.concat(found, ignore_index=True)
+    table = table.sort_values(["variant", "task", "model"], kind="stable")
+    write_table(Path("data/trials") / sweep / "baselines.csv", table)
+
+
+if __name__ == "__main__":
+    run_stage(main, *sys.argv[1:])

@@ -1,0 +1,74 @@
+"""Stage `trial-pages` of sweeps/dvc.yaml: the sweeps as tables, figures and pages."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_table, write_text
+from stages.beads.stage import run_stage
+from stages.evidence import trial_figures, trial_scores
+from stages.evidence.assessment import ENCODERS
+from stages.evidence.style import save
+from stages.evidence.sweeps import AXES, HEADINGS, REFERENCES
+from stages.evidence.trial_page import trial_page
+from stages.learning.tasks import Task, make_task
+from stages.learning.trials import tasks_of, trials_of
+from stages.params import read_params
+
+BEADS, PLOTS = Path("data/clean/beads.csv"), Path("plots/trials")
+PREDICTIONS, TRIALS = Path("data/predictions"), Path("data/trials")
+SOURCES = (*ENCODERS, "baselines")
+
+
+def main() -> None:
+    """Score every sweep, beside the study itself where the study is one of its variants."""
+    params = read_params()
+    card, settings = read_card(params.card_file), params.trials
+    cells = read_table(BEADS).set_index("bead")["cell"]
+    for sweep in HEADINGS:
+        tasks = {n: make_task(card, n, params.card_file) for n in tasks_of(sweep, settings)}
+        titles = dict([REFERENCES[sweep]]) if sweep in REFERENCES else {}
+        titles |= {t.key: t.title for t in trials_of(sweep, settings, params.train.epochs)}
+        rows = _read(sweep, tasks)
+        trials = trial_scores.assess_trials(rows, tasks, cells)
+        models = [*ENCODERS, *rows["model"].drop_duplicates()]
+        table = trial_scores.trial_scores(trials, tasks, titles, list(dict.fromkeys(models)))
+        gaps = pd.DataFrame(columns=trial_scores.GAPS)
+        if sweep in REFERENCES:
+            gaps = trial_scores.gaps(trials, list(titles)[-1], next(iter(titles)))
+            gaps = gaps[gaps["model"].isin(ENCODERS)]
+        if sweep == "protocols":
+            paid = trial_scores.paid_scores(rows[rows["variant"] != "grouped"], tasks)
+            table = pd.concat([table, paid], ignore_index=True)
+        shown = trial_figures.shown_models(table, probe=sweep == "protocols")
+        write_table(PLOTS / f"{sweep}.csv", table.round(6))
+        page = trial_page(sweep, table, shown, gaps, simulated=card.simulated)
+        write_text(PLOTS / f"{sweep}.md", page)
+        if sweep in AXES:
+            figure = trial_figures.curve_figure(table, shown, *AXES[sweep])
+        else:
+            figure = trial_figures.steps_figure(table, shown)
+        save(PLOTS / f"{sweep}.svg", figure, simulated=card.simulated)
+    logging.info("see %s", PLOTS)
+
+
+def _read(sweep: str, tasks: dict[str, Task]) -> pd.DataFrame:
+    """Prediction rows of a sweep, the study's own first."""
+    found = []
+    if sweep in REFERENCES:
+        for source in SOURCES:
+            for name in tasks:
+                rows = read_table(PREDICTIONS / source / f"{name}.csv")
+                rows = rows[rows["role"] == "oof"]
+                found.append(rows.assign(task=name, variant=REFERENCES[sweep][0]))
+    for source in SOURCES:
+        file = TRIALS / sweep / f"{source}.csv"
+        if file.is_file():
+            found.append(read_table(file))
+    return pd.concat(found, ignore_index=True)
+
+
+if __name__ == "__main__":
+    run_stage(main)
