@@ -28,7 +28,8 @@ def main() -> None:
     card, settings = read_card(params.card_file), params.trials
     cells = read_table(BEADS).set_index("bead")["cell"]
     for sweep in HEADINGS:
-        tasks = {n: make_task(card, n, params.card_file) for n in tasks_of(sweep, settings)}
+        wanted = [name for name in params.tasks if name in tasks_of(sweep, settings)]
+        tasks = {name: make_task(card, name, params.card_file) for name in wanted}
         titles = dict([REFERENCES[sweep]]) if sweep in REFERENCES else {}
         titles |= {t.key: t.title for t in trials_of(sweep, settings, params.train.epochs)}
         rows = _read(sweep, tasks)
