@@ -2,7 +2,8 @@
 # make test    create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make losses  compare all losses: minutes that `make study` does not spend
 # make ladder  compare all ideas for few beads: most of an hour, goes on where it was interrupted
-# make readme  put the results table that the study wrote into README.md
+# make sweep   the study's variations over all cores (JOBS=2), most of an hour, resumes
+# make readme  put the pages that the stages wrote into the READMEs
 # make clean   remove what git does not hold: .venv, DVC's cache, the data that stages made
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint losses ladder readme clean
+.PHONY: study test lint losses ladder sweep readme clean
 
 study: $(STAMP)
 	dvc repro
@@ -37,6 +38,17 @@ losses: $(STAMP)
 # With the general BERT of the tests as one of its rungs.
 ladder: $(TEST_STAMP)
 	dvc repro sweeps/dvc.yaml:ladder
+
+# Every stage of a sweep is a process of its own; DVC's lock is waited for, what is done is skipped.
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+sweep: $(STAMP)
+	dvc repro
+	printf '%s\n' $$(dvc stage list --name-only sweeps/dvc.yaml | grep trial-baselines@) \
+		$$(dvc stage list --name-only sweeps/dvc.yaml | grep trials@) \
+		| xargs -P $(JOBS) -I{} dvc --wait-for-lock repro --single-item {}
+	dvc repro --single-item sweeps/dvc.yaml:trial-pages
+	dvc repro --single-item sweeps/dvc.yaml:nested-pages
+	dvc repro report
 
 readme: $(STAMP)
 	python -m stages.evidence.readme

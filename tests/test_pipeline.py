@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 from imports import closure, imports_of
 
-from stages.evidence.readme import embed
+from stages.evidence.readme import PAGES, embed
 from stages.learning.recipe import Craft
 from stages.learning.rungs import RUNGS
 from stages.params import read_params
@@ -98,15 +98,17 @@ def test_small_outputs_stand_in_git_and_large_ones_do_not() -> None:
                 assert in_git == small, path
 
 
-def test_the_pages_in_the_readme_are_those_that_the_stages_wrote() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme == embed(readme, ROOT), "run `make readme`"
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pages_in_a_readme_are_those_that_the_stages_wrote(name: str) -> None:
+    readme = (ROOT / name).read_text(encoding="utf-8")
+    assert readme == embed(readme, name, ROOT), "run `make readme`"
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for path in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_a_readme_names_is_there(name: str) -> None:
+    readme = (ROOT / name).read_text(encoding="utf-8")
+    for path in re.findall(r"\]\(([^)#:]+)", readme):
+        assert ((ROOT / name).parent / path).exists(), path
 
 
 def test_the_default_is_the_rung_that_the_ladder_chose() -> None:

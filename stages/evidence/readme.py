@@ -1,24 +1,33 @@
-"""The pages that stages wrote, inside README.md: `make readme`, never by hand."""
+"""The pages that stages wrote, inside the READMEs: `make readme`, never by hand."""
 
 import re
 from pathlib import Path
 
 from stages.beads.files import write_text
 
-README = Path("README.md")
-PAGES = {  # name of the marks -> page, levels that its headings go down
-    "results": (Path("plots/results.md"), 1),
-    "parity": (Path("plots/parity.md"), 2),
-    "ladder": (Path("plots/ladder.md"), 2),
-    "losses": (Path("plots/losses.md"), 2),
+SWEEPS = ("groups", "information", "calibration", "intervals", "rates", "samples", "noise")
+PAGES = {  # README -> name of the marks -> page, levels that its headings go down
+    "README.md": {
+        "results": ("plots/results.md", 1),
+        "protocols": ("plots/trials/protocols.md", 2),
+    },
+    "README.ko.md": {"results": ("plots/results.md", 1)},
+    "sweeps/README.md": {
+        "losses": ("plots/losses.md", 1),
+        **{name: (f"plots/trials/{name}.md", 1) for name in SWEEPS},
+        "ladder": ("plots/ladder.md", 1),
+    },
 }
 
 
-def embed(readme: str, root: Path = Path()) -> str:
-    """`readme` with every page between its two marks, its headings lowered to their place."""
-    for name, (page, levels) in PAGES.items():
-        start = f"<!-- {name}: written by `make readme` -->\n"
-        end = f"<!-- end of {name} -->\n"
+def embed(readme: str, name: str, root: Path = Path()) -> str:
+    """The text `readme` of the file `name` with every page between its two marks.
+
+    The headings of a page are lowered to their place.
+    """
+    for mark, (page, levels) in PAGES[name].items():
+        start = f"<!-- {mark}: written by `make readme` -->\n"
+        end = f"<!-- end of {mark} -->\n"
         text = (root / page).read_text(encoding="utf-8")
         lower = re.sub(r"^#", "#" * (levels + 1), text, flags=re.MULTILINE)
         before, rest = readme.split(start)
@@ -27,4 +36,5 @@ def embed(readme: str, root: Path = Path()) -> str:
 
 
 if __name__ == "__main__":
-    write_text(README, embed(README.read_text(encoding="utf-8")))
+    for name in PAGES:
+        write_text(Path(name), embed(Path(name).read_text(encoding="utf-8"), name))
