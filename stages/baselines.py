@@ -11,6 +11,7 @@ from stages.beads.stage import run_stage
 from stages.learning.baseline_folds import predict_folds
 from stages.learning.features import make_features
 from stages.learning.folds import check_folds
+from stages.learning.further_baselines import all_baselines
 from stages.learning.tasks import known_targets, make_task
 from stages.params import read_params
 
@@ -27,9 +28,8 @@ def main(task_name: str) -> None:
     check_folds(folds, beads, card, FOLDS)
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
-    rows = predict_folds(
-        task, features, targets, folds, params.baselines.trees, params.baselines.seed
-    )
+    settings, models = params.baselines, all_baselines(task, params.tables)
+    rows = predict_folds(task, features, targets, folds, settings.trees, settings.seed, models)
     predictions = pd.concat(rows, ignore_index=True)
     predictions = predictions.sort_values(["model", "repeat", "fold"], kind="stable")
     write_table(Path("data/predictions/baselines") / f"{task_name}.csv", predictions)

@@ -11,6 +11,7 @@ from stages.beads.files import read_table, write_json, write_table, write_text
 from stages.beads.stage import run_stage
 from stages.evidence import plots
 from stages.evidence.assessment import ENCODERS, Assessment, assess
+from stages.evidence.comparison import compare_all
 from stages.evidence.gallery import draw
 from stages.evidence.scores import read_predictions
 from stages.evidence.style import save
@@ -19,11 +20,9 @@ from stages.evidence.tables import results_page
 from stages.learning.tasks import Task, known_targets, make_task
 from stages.params import Params, read_params
 
-BEADS = Path("data/clean/beads.csv")
-FOLDS = Path("data/split/folds.csv")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PREDICTIONS = Path("data/predictions")
-METRICS = Path("metrics")
-PLOTS = Path("plots")
+METRICS, PLOTS = Path("metrics"), Path("plots")
 
 
 def main() -> None:
@@ -41,6 +40,7 @@ def main() -> None:
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
+    write_json(METRICS / "comparisons.json", compare_all(study, folds))
     write_json(METRICS / "summary.json", summarise(study))
     write_text(PLOTS / "results.md", results_page(study, card, params.text.information))
     tables = plots.tables(study)

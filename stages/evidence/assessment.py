@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.evidence import statistics
+from stages.evidence.further_metrics import further_metrics
 from stages.evidence.scores import Scores
 from stages.learning.metrics import HEADLINES, mean_metrics, rounded, task_metrics
 from stages.learning.tasks import Task
@@ -70,10 +71,13 @@ def assess(
             task_metrics(task, part.target, *each)
             for each in zip(part.score, part.loss, part.thresholds, strict=True)
         ]
+        nobody = np.empty((0, len(task.outputs)))
         if not repeats:  # a split without a hold-out
-            nobody = np.empty((0, len(task.outputs)))
             repeats = [task_metrics(task, nobody, nobody, nobody, nobody)]
-        found[role] = mean_metrics([values for values, _ in repeats])
+        decided = zip(part.score, part.thresholds, strict=True)
+        further = [further_metrics(task, part.target, *each) for each in decided]
+        further = further or [further_metrics(task, nobody, nobody, nobody)]
+        found[role] = mean_metrics([values for values, _ in repeats]) | mean_metrics(further)
         if role == "oof":
             labels = [each for _, each in repeats]
     draws = _draws(task, scores["oof"])

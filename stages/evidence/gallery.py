@@ -3,9 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stages.evidence import figures, prediction_figures
-from stages.evidence.assessment import best
-from stages.evidence.plots import Study
+from stages.evidence import calibration_figures, figures, prediction_figures
+from stages.evidence.plots import Study, compared
 from stages.evidence.style import empty_figure
 from stages.learning.tasks import Task
 
@@ -21,13 +20,17 @@ def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -
         "learning_curves": figures.curves_figure(history),
     }
     shown = {
-        name: [one.model for one in assessments if one.is_encoder]
-        + [one.model for one in [best(assessments, encoder=False)] if one]
+        name: [one.model for one in compared(assessments)]
         for name, assessments in study.items()
         if tasks[name].kind != "regression"
     }
     made["per_label_f1"] = (
         figures.label_figure(tables["per_label_f1"], shown)
+        if shown
+        else empty_figure("there is no classification task")
+    )
+    made["reliability"] = (
+        calibration_figures.reliability_figure(tables["reliability"])
         if shown
         else empty_figure("there is no classification task")
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stages.beads.errors import StudyError
 from stages.evidence.assessment import ENCODERS, FORMULAS, Assessment, best, named
+from stages.evidence.reliability import reliability_bins
 from stages.learning.decisions import decide, exclusive_index
 from stages.learning.metrics import HEADLINES, class_names, file_key
 
@@ -24,6 +25,12 @@ def champions(assessments: Sequence[Assessment]) -> list[Assessment]:
     return list({one.model: one for one in chosen if one}.values())
 
 
+def compared(assessments: Sequence[Assessment]) -> list[Assessment]:
+    """Both encoders and the best baseline."""
+    encoders = [one for one in assessments if one.is_encoder]
+    return [*encoders, *filter(None, [best(assessments, encoder=False)])]
+
+
 def tables(study: Study) -> dict[str, pd.DataFrame]:
     """All the tables of this module, by the name of their file."""
     return {
@@ -31,6 +38,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
         "predicted": predicted(study),
         "per_label_f1": per_label(study),
         "confusion": confusion(study),
+        "reliability": reliability(study),
     }
 
 
@@ -78,6 +86,25 @@ def confusion(study: Study) -> pd.DataFrame:
             )
     columns = ["task", "model", "bead", "actual", "predicted"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def reliability(study: Study) -> pd.DataFrame:
+    """Classification: task, model, bin, mean_score, share, beads, low, high, out of fold.
+
+    Of the encoders and the best baseline; over the repeats, every statement of each counts.
+    """
+    tables = [
+        reliability_bins(one.oof.score, np.broadcast_to(one.oof.target, one.oof.score.shape))
+        .assign(model=one.model)
+        .assign(task=task)
+        for task, assessments in study.items()
+        for one in compared(assessments)
+        if one.task.kind != "regression"
+    ]
+    columns = ["task", "model", "bin", "mean_score", "share", "beads", "low", "high"]
+    return (
+        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    )
 
 
 def per_label(study: Study) -> pd.DataFrame:

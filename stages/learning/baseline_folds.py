@@ -1,11 +1,11 @@
 """Baselines in the same folds, with the same rows of predictions, as the encoders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from stages.learning.baselines import Fold, baselines_of
+from stages.learning.baselines import Baseline, Fold, baselines_of
 from stages.learning.decisions import default_thresholds
 from stages.learning.features import Features
 from stages.learning.predictions import fold_jobs, members, prediction_rows
@@ -22,19 +22,38 @@ def predict_folds(
     folds: pd.DataFrame,
     trees: int,
     seed: int,
+    models: Mapping[str, Baseline] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Prediction rows of every baseline on every fold and on the hold-out.
 
-    Baselines decide at 0.5: their scores are the probabilities that their own fitting gives.
+    `models` are the baselines by name; None: those of `baselines_of`.
+    """
+    jobs = [(place, *members(folds, *place)) for place in fold_jobs(folds)]
+    yield from predict_jobs(task, features, targets, jobs, trees, seed, models)
+
+
+def predict_jobs(
+    task: Task,
+    features: Features,
+    targets: dict[str, np.ndarray],
+    jobs: Iterable[tuple[tuple[int, int], list[str], list[str]]],
+    trees: int,
+    seed: int,
+    models: Mapping[str, Baseline] | None = None,
+) -> Iterator[pd.DataFrame]:
+    """Prediction rows of every baseline for every job: (repeat, fold), train and test beads.
+
+    Baselines decide at 0.5: their scores are the probabilities that their own fitting gives. A
+    bead without a target takes no part.
     """
     thresholds = None if task.kind == "regression" else default_thresholds(task)
-    for place in fold_jobs(folds):
-        train, test = ([b for b in part if b in targets] for part in members(folds, *place))
+    for place, *parts in jobs:
+        train, test = ([b for b in part if b in targets] for part in parts)
         if not test:
             continue
         y, truth = (np.array([targets[bead] for bead in part]) for part in (train, test))
         fold = Fold(task, features.of(train), y, features.of(test), trees, seed)
-        for name, baseline in baselines_of(task).items():
+        for name, baseline in (models or baselines_of(task)).items():
             scores = baseline(fold)
             if scores is not None:
                 losses = _losses(task, y, truth, scores)

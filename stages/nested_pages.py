@@ -1,0 +1,57 @@
+"""Stage `nested-pages` of sweeps/dvc.yaml: temperatures and 90 % intervals, out of fold."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_table, write_text
+from stages.beads.stage import run_stage
+from stages.evidence.assessment import ENCODERS, FORMULAS
+from stages.evidence.calibration_figures import interval_figure, temperature_figure
+from stages.evidence.nested import calibration_table, interval_table
+from stages.evidence.nested_page import calibration_page, interval_page
+from stages.evidence.style import empty_figure, save
+from stages.learning.tasks import make_task
+from stages.params import read_params
+
+FOLDS, PLOTS = Path("data/split/folds.csv"), Path("plots/trials")
+PREDICTIONS, NESTED = Path("data/predictions"), Path("data/trials/nested")
+SOURCES = (*ENCODERS, "baselines")
+SHOWN = (*ENCODERS, "gradient_boosting", FORMULAS["pre_weld"])
+
+
+def main() -> None:
+    """Temper the study's own probabilities, and put an interval around every prediction."""
+    params = read_params()
+    card, folds = read_card(params.card_file), read_table(FOLDS)
+    names = [name for name in params.tasks if name in params.trials.tasks]
+    tasks = {name: make_task(card, name, params.card_file) for name in names}
+    nested = pd.concat([read_table(NESTED / f"{source}.csv") for source in SOURCES])
+    own = pd.concat(
+        read_table(PREDICTIONS / source / f"{name}.csv").assign(task=name)
+        for source in SOURCES
+        for name in names
+    )
+    calibration = calibration_table(nested, own[own["role"] == "oof"], tasks, folds)
+    widths, beads = interval_table(nested, tasks, folds)
+    write_table(PLOTS / "calibration.csv", calibration.round(6))
+    write_table(PLOTS / "intervals.csv", widths.round(6))
+    known = {"simulated": card.simulated}
+    write_text(PLOTS / "calibration.md", calibration_page(calibration, **known))
+    write_text(PLOTS / "intervals.md", interval_page(widths, **known))
+    units = {name: task.unit for name, task in tasks.items()}
+    made = {"calibration": empty_figure("there is no classification task")}
+    made["intervals"] = empty_figure("there is no regression task")
+    if len(calibration):
+        made["calibration"] = temperature_figure(calibration)
+    if len(beads):
+        made["intervals"] = interval_figure(beads[beads["model"].isin(SHOWN)], units)
+    for name, figure in made.items():
+        save(PLOTS / f"{name}.svg", figure, **known)
+    logging.info("see %s", PLOTS)
+
+
+if __name__ == "__main__":
+    run_stage(main)
