@@ -45,6 +45,8 @@ def _samples_f1(task: Task, target: np.ndarray, score: np.ndarray, thresholds: n
 
 
 def _average_precision(target: np.ndarray, score: np.ndarray) -> float | None:
+    if not len(target):
+        return None
     pairs = zip(target.T, score.T, strict=True)
     found = [
         sk.average_precision_score(true, given) for true, given in pairs if 0 < true.mean() < 1
