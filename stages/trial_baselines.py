@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from stages.beads.card import read_card
@@ -20,7 +21,10 @@ BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 
 
 def main(sweep: str) -> None:
-    """Predictions of every baseline in every trial of a sweep that concerns a baseline."""
+    """Predictions of every baseline in every trial of a sweep that concerns a baseline.
+
+    One thread: it is the stages of the sweep that run side by side.
+    """
     params = read_params()
     card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
@@ -36,8 +40,9 @@ def main(sweep: str) -> None:
     for trial in tqdm(trials, f"{sweep} baselines", unit="trial"):
         for task in tasks:
             if task.name in wanted:
-                rows = baseline_rows(ground, trial, task, params.baselines, params.tables)
-                rows = pd.concat(rows, ignore_index=True)
+                with threadpool_limits(1):
+                    rows = baseline_rows(ground, trial, task, params.baselines, params.tables)
+                    rows = pd.concat(rows, ignore_index=True)
                 found.append(rows.assign(task=task.name, variant=trial.key))
     table = pd.concat(found, ignore_index=True)
     table = table.sort_values(["variant", "task", "model"], kind="stable")
