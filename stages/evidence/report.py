@@ -1,0 +1,145 @@
+"""The report in one language: sections of sentences, tables and figures, as one HTML file."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from stages.beads.card import Card
+from stages.evidence.assessment import ENCODERS
+from stages.evidence.report_sweeps import (
+    calibration_tables,
+    interval_tables,
+    loss_tables,
+    trial_tables,
+)
+from stages.evidence.report_tables import (
+    Table,
+    cleaning_table,
+    comparison_table,
+    label_table,
+    task_table,
+)
+from stages.evidence.report_verdicts import verdicts
+from stages.evidence.report_words import Words
+from stages.evidence.trial_figures import shown_models
+from stages.learning.tasks import Task
+
+TEMPLATE = "report.html.j2"
+FILES = {"en": "report.html", "ko": "report.ko.html"}
+COMMANDS = {"losses": "make losses", "ladder": "make ladder"}  # the others: make sweep
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the report is made of, all of it written by stages.
+
+    `metrics` maps a task to its models and their metrics files, `sweeps` a sweep to its table
+    (losses: its metrics file); a sweep that was not run is not in it. `plots` is the folder of the
+    figures, `group` the column of which a value is left out.
+    """
+
+    card: Card
+    tasks: Mapping[str, Task]
+    metrics: Mapping[str, Mapping[str, dict]]
+    tiers: Mapping[str, int]
+    summary: Mapping[str, dict]
+    comparisons: Mapping[str, dict]
+    cleaning: Mapping
+    sweeps: Mapping[str, pd.DataFrame | dict]
+    plots: Path
+    group: str
+
+
+def render(sources: Sources, language: str) -> str:
+    """The page, self-contained and the same bytes from the same sources."""
+    words = Words.read(language)
+    sections = [_section(sources, words, key) for key in words.texts["sections"]]
+    folder = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    simulated, card = sources.card.simulated, sources.card
+    other = next(name for name in FILES if name != language)
+    return environment.get_template(TEMPLATE).render(
+        language=language,
+        other={"language": other, "file": FILES[other]},
+        page=lambda key: words.say("page", key),
+        banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
+        mark=words.say("page", "simulated_mark") if simulated else "",
+        sections=sections,
+    )
+
+
+def _section(sources: Sources, words: Words, key: str) -> dict:
+    section = words.texts["sections"][key]
+    card, sweep = sources.card, section.get("sweep")
+    known = {"title": card.title, "source": card.source, "licence": card.licence}
+    texts = [words.fill(t, **known, column=sources.group) for t in section.get("text", [])]
+    absent = sweep is not None and sweep not in sources.sweeps
+    if absent:
+        command = COMMANDS.get(sweep, "make sweep")
+        texts.append(words.say("page", "absent", command=command))
+    tables = [] if absent else _tables(sources, words, key, section)
+    figures = [
+        {"drawing": _drawing(sources.plots / f"{name}.svg"), "caption": words.fill(caption)}
+        for name, caption in section.get("figures", {}).items()
+        if (sources.plots / f"{name}.svg").is_file()
+    ]
+    if key in ("asked", "compared"):
+        known = sources.tasks, sources.summary, sources.comparisons, sources.metrics
+        texts += verdicts(words, *known, encoders=key == "compared")
+    heading = words.fill(section["heading"])
+    return {"key": key, "heading": heading, "texts": texts, "tables": tables, "figures": figures}
+
+
+def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Table]:
+    text, tasks = section.get("table"), sources.tasks
+    if text is None:
+        return []
+    kinds: dict[str, Callable[[], list[Table]]] = {
+        "data": lambda: [cleaning_table(words, words.fill(text), sources.cleaning)],
+        "compared": lambda: [comparison_table(words, tasks, sources.comparisons, words.fill(text))],
+        "results": lambda: [
+            task_table(words, task, sources.metrics[name], sources.tiers, caption)
+            for name, task in tasks.items()
+            for caption in [words.fill(text, task=words.name(name))]
+        ],
+        "labels": lambda: [
+            label_table(words, task, sources.metrics[name], _compared(sources, name), caption)
+            for name, task in tasks.items()
+            if task.kind != "regression"
+            for caption in [words.fill(text, task=words.name(name))]
+        ],
+        "reliability": lambda: calibration_tables(words, sources.sweeps["calibration"], text),
+        "intervals": lambda: interval_tables(words, sources.sweeps["intervals"], text),
+        "losses": lambda: loss_tables(words, sources.sweeps["losses"], tasks, text),
+    }
+    if key in kinds:
+        return kinds[key]()
+    table = sources.sweeps[section["sweep"]]
+    return trial_tables(words, table, shown_models(table, probe=key == "leak"), text)
+
+
+def _compared(sources: Sources, task: str) -> list[str]:
+    """The encoders and the best baseline."""
+    best = sources.summary[task]["best_baseline"]
+    return [*ENCODERS, *([best] if best else [])]
+
+
+def _drawing(file: Path) -> Markup:
+    """An SVG as a part of the page, without what only a file of its own needs.
+
+    Coordinates keep two decimals of a point. What one drawing defines (glyphs, markers, clips) is
+    named by its content, so that several of them in one page do not disturb each other.
+    """
+    text = file.read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"(\d\d\.\d\d)\d+", r"\1", text)
+    return Markup(re.sub(r"\s*\n\s*", " ", text))
