@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from stages.beads.card import read_card
 from stages.beads.files import read_jsonl, read_table, write_table
@@ -30,7 +31,9 @@ def main(task_name: str) -> None:
     targets = known_targets(card, task, beads)
     settings, models = params.baselines, all_baselines(task, params.tables)
     rows = predict_folds(task, features, targets, folds, settings.trees, settings.seed, models)
-    predictions = pd.concat(rows, ignore_index=True)
+    # A hundred beads are too few to share out, and the sums of one thread are always the same.
+    with threadpool_limits(1):
+        predictions = pd.concat(rows, ignore_index=True)
     predictions = predictions.sort_values(["model", "repeat", "fold"], kind="stable")
     write_table(Path("data/predictions/baselines") / f"{task_name}.csv", predictions)
 
