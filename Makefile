@@ -3,6 +3,8 @@
 # make losses  compare all losses: minutes that `make study` does not spend
 # make ladder  compare all ideas for few beads: most of an hour, goes on where it was interrupted
 # make sweep   the study's variations over all cores (JOBS=2), most of an hour, resumes
+# make review  what this branch changes against BASE=main: review.md and review/plots.html
+# make experiments  the experiments of `dvc exp run` side by side
 # make readme  put the pages that the stages wrote into the READMEs
 # make clean   remove what git does not hold: .venv, DVC's cache, the data that stages made
 
@@ -19,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint losses ladder sweep readme clean
+.PHONY: study test lint losses ladder sweep review experiments readme clean
 
 study: $(STAMP)
 	dvc repro
@@ -49,6 +51,14 @@ sweep: $(STAMP)
 	dvc repro --single-item sweeps/dvc.yaml:trial-pages
 	dvc repro --single-item sweeps/dvc.yaml:nested-pages
 	dvc repro report
+
+BASE ?= main
+review: $(STAMP)
+	python .ci/review.py --base "$(BASE)"
+
+# What differs, without the hashes of the code.
+experiments: $(STAMP)
+	dvc exp show --only-changed --drop '^(stages|data)/' --precision 3 --no-pager
 
 readme: $(STAMP)
 	python -m stages.evidence.readme
