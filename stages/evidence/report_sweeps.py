@@ -71,7 +71,8 @@ def loss_tables(
 ) -> list[Table]:
     """Headline of every loss, from metrics/losses.json."""
     found = []
-    for name, scores in losses.items():
+    for name in filter(losses.__contains__, tasks):
+        scores = losses[name]
         metric = words.name(HEADLINES[tasks[name].kind])
         known = sorted((n for n, v in scores.items() if v is not None), key=scores.get)
         order = [*reversed(known), *(n for n, v in scores.items() if v is None)]

@@ -49,7 +49,8 @@ def task_table(
     columns = list(COLUMNS[task.kind])
     if task.kind == "binary":
         columns += [f"recall_{file_key(name)}" for name in task.classes]
-    units = {"mse": f"({task.unit})²", "rmse": task.unit, "mae": task.unit} if task.unit else {}
+    squared = f"({task.unit})²" if "/" in (task.unit or "") else f"{task.unit}²"
+    units = {"mse": squared, "rmse": task.unit, "mae": task.unit} if task.unit else {}
     names = [words.name(c) + (f", {units[c]}" if c in units else "") for c in columns]
     held = f"{words.name(headline)}, {words.name('hold_out')}"
     order = sorted(metrics, key=lambda m: _or_low(metrics[m]["oof"].get(headline)), reverse=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from stages.evidence.assessment import ENCODERS, FORMULAS
 from stages.evidence.style import COLOURS, MARKERS, model_colour, new_figure, title
@@ -14,6 +15,7 @@ from stages.learning.metrics import HEADLINES
 PROBE = "nearest_neighbour"  # it looks beads up, and so shows a leak
 FLOOR = -0.5  # an R2 below it says "worse than the mean"; its dot stands at the edge
 APART = 0.16
+BELOW = 0.42  # inches
 WIDTH = 28  # letters of a line of a variant's title
 
 
@@ -52,7 +54,7 @@ def steps_figure(table: pd.DataFrame, models: dict[str, list[str]]) -> Figure:
         axis.set_title(title(task))
         axis.grid(axis="x", color="#E5E5E5")
         axis.set_axisbelow(True)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, fontsize=8)
+        _legend(axis)
     return figure
 
 
@@ -71,12 +73,15 @@ def curve_figure(
             _dots(axis, rows, x, number, model, upright=True)
         if log:
             axis.set_xscale("log")
+        known = part["variant"].drop_duplicates().str.rpartition("_")[2]
+        axis.set_xticks(known.astype(float), known)
+        axis.minorticks_off()
         axis.set_xlabel(label)
         axis.set_ylabel(f"{_metric(part)} (bar: 95 % interval)")
         axis.set_title(title(task))
         axis.grid(axis="y", color="#E5E5E5")
         axis.set_axisbelow(True)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=8)
+        _legend(axis)
     return figure
 
 
@@ -97,6 +102,13 @@ def _dots(
     first, second = (where, score) if upright else (score, where)
     style = {"color": colour, "marker": MARKERS[number], "label": title(model)}
     axis.plot(first, second, ls="-" if upright else "", lw=0.9, **style)
+
+
+def _legend(axis: Axes) -> None:
+    """Under the label of the axis, however high the panel is."""
+    below = ScaledTranslation(0, -BELOW, axis.figure.dpi_scale_trans)
+    place = {"bbox_to_anchor": (0.5, 0), "bbox_transform": axis.transAxes + below}
+    axis.legend(loc="upper center", **place, ncols=2, fontsize=8)
 
 
 def _headline(table: pd.DataFrame, task: str) -> pd.DataFrame:
