@@ -14,6 +14,7 @@ from stages.beads.schema import Section, read_yaml
 from stages.beads.text import TextStyle
 from stages.learning.recipe import Recipe, Source, Training
 from stages.learning.settings import (
+    Advice,
     Baselines,
     Ladder,
     Losses,
@@ -91,6 +92,7 @@ class Params(Section):
     losses: Losses
     ladder: Ladder
     trials: Trials
+    advice: Advice
 
     @property
     def raw_file(self) -> Path:

@@ -31,7 +31,8 @@ class Level(Section):
 class Column(Section):
     """One column of the clean table and where it stands in the raw one.
 
-    `nominal` is what derived fields take where the value is missing.
+    `nominal` is what derived fields take where the value is missing; `step` is the resolution of a
+    set-point that an operator may turn from one bead to the next.
     """
 
     meaning: str
@@ -50,6 +51,7 @@ class Column(Section):
     phrase: str | None = None
     digits: int = 4
     nominal: float | None = None
+    step: float | None = Field(default=None, gt=0)
     levels: dict[str, Level] = {}
     labels: dict[str, list[str]] = {}
     exclusive: str | None = None

@@ -54,4 +54,4 @@ def join(own: Objective, outputs: int, sides: list[tuple[Side, np.ndarray]]) -> 
             costs.append(cost.masked_fill(unknown, 0.0))
         return torch.cat(costs, dim=1)
 
-    return Objective(sum(logits), loss, lambda found: own.scores(found[:, : own.logits]))
+    return Objective(sum(logits), loss, lambda found: own.scores(found[:, : own.logits]), own.sets)

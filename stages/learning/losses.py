@@ -54,12 +54,14 @@ class Objective:
 
     `loss(logits, targets)` takes (beads, logits) and (beads, outputs) to losses (beads, outputs),
     whose mean is the mean over beads; `scores(logits)` gives probabilities or scaled values
-    (beads, outputs). Both compute in float32 at least, on the device of the logits.
+    (beads, outputs). Both compute in float32 at least, on the device of the logits. `sets` are the
+    label sets (sets, outputs) of a powerset, which it has from its training beads.
     """
 
     logits: int
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     scores: Callable[[torch.Tensor], torch.Tensor]
+    sets: torch.Tensor | None = None
 
 
 def names_for(kind: str) -> tuple[str, ...]:
@@ -97,7 +99,7 @@ def make_objective(kind: str, name: str, training_targets: torch.Tensor) -> Obje
         expected = ", ".join(names_for(kind))
         raise StudyError("params.yaml", f"no loss of a {kind} task", value=name, expected=expected)
     logits = training_targets.shape[1]
-    scores = _unchanged if kind == "regression" else torch.sigmoid
+    scores, sets = _unchanged if kind == "regression" else torch.sigmoid, None
     if name == "cross_entropy":
         logits, loss, scores = 2, functions.cross_entropy, _second
     elif name == "powerset":
@@ -108,7 +110,7 @@ def make_objective(kind: str, name: str, training_targets: torch.Tensor) -> Obje
         loss = partial(functions.weighted_bce, weights=WEIGHTS[name](training_targets))
     else:
         loss = PLAIN[name]
-    return Objective(logits, _precise(loss), _precise(scores))
+    return Objective(logits, _precise(loss), _precise(scores), sets)
 
 
 def _unchanged(logits: torch.Tensor) -> torch.Tensor:

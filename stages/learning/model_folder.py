@@ -36,9 +36,11 @@ class ModelFolder:
             write_json(beside / "scaler.json", judge.scaler.to_json())
         else:
             write_json(beside / "decision.json", fitted.decision.to_json())
+        sets = judge.objective.sets
         edges = judge.reading.quantiles.edges if judge.reading.quantiles else {}
         reading = {
             "plain": judge.scaler is not None,
+            "sets": None if sets is None else sets.tolist(),
             "fields": judge.reading.names,
             "scales": {name: scale.model_dump() for name, scale in judge.reading.scales.items()},
             "quantiles": {judge.reading.names[f - 1]: e.tolist() for f, e in edges.items()},
@@ -72,8 +74,9 @@ Fine-tuned from `{self.material.source.checkpoint}` on the training beads of "{s
 It answers "{task.question}" with {", ".join(task.outputs)}{unit}.
 Each `seed-N` holds a stock encoder and, in `head.safetensors`, its number channel and head (or
 the states that a classical model is fitted on); scores are means over the seeds. `reading.json`
-says how numbers become z-scores. The recipe is in `recipe.json`, the target's scale in
-`scaler.json` (regression), the thresholds in `decision.json` (classification). Its scores on beads
-it never saw are in `metrics/{encoder}/{task.name}.json` of the same commit. It knows the wires,
-ranges and sentences of its training table and nothing beyond them.
+says how numbers become z-scores, and which label sets a powerset chooses from. The recipe is in
+`recipe.json`, the target's scale in `scaler.json` (regression), the thresholds in `decision.json`
+(classification). Its scores on beads it never saw are in `metrics/{encoder}/{task.name}.json` of
+the same commit. It knows the wires, ranges and sentences of its training table and nothing beyond
+them.
 """
