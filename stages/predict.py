@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.advice.evidence import make_examiner
-from stages.advice.narration import narrate
+from stages.advice.narration import write_draft
 from stages.advice.output import FORMATS, body, explained, header
 from stages.advice.predictor import Predictor, load_predictor
 from stages.beads.errors import StudyError
@@ -59,7 +59,7 @@ def _explanations(
         if given.format != "json":
             yield body(answers.iloc[[place]], "table")
         yield explained(
-            evidence, narrate(evidence, predictor.card, given.language).text, given.format
+            evidence, write_draft(evidence, predictor.card, given.language).text, given.format
         )
 
 

@@ -13,7 +13,7 @@ from stages.advice.answers import Answer
 from stages.advice.attribution import Attribution, asked_once, mixed, varying
 from stages.advice.predictor import Predictor
 
-RANDOM_ORDERS = 5
+RANDOM_ORDERS = 3
 WEIGHT_SD = 0.02  # of the drawn weights, as BERT starts
 
 

@@ -13,7 +13,7 @@ RULES = 2  # the first of the rules that speak
 LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
 
 
-def narrate(evidence: Evidence, card: Card, language: Language) -> Draft:
+def write_draft(evidence: Evidence, card: Card, language: Language) -> Draft:
     """The draft of one bead: expectation, numbers, reasons, change, and what is in doubt."""
     writer = Writer(card, language)
     sentences, claims = [], []
