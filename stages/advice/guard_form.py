@@ -17,11 +17,13 @@ CLOSED = {
     "low": "degree",
     "bounds": "bound",
     "process": "new",
+    "condition": "new",
 }
 GRADES = ("high", "low")  # their words may stand for each other: high, highest
 _MARKUP = re.compile(
     r"[*_`#<>|{}~\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]"
 )
+_PARTICLE = re.compile(rf"(?:{SLOT.pattern}|⟨\d+⟩)[가-힣]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _HANGUL = re.compile(r"[가-힣]")
 
@@ -62,6 +64,8 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
         if was and group in GRADES:
             continue
         found += [f"{family}: {word!r} is not of the draft" for word in sorted(now - was)]
+        if group == "degree":
+            found += [f"{family}: {word!r} is lost" for word in sorted(was - now)]
     was, now = (Counter(_digits(text)) for text in (before, after))
     found += [f"number: {word!r} outside the markers" for word in sorted(now - was)]
     was, now = (negations(text, names.words) for text in (before, after))
@@ -97,11 +101,11 @@ def _language(draft: Draft, bare: str) -> list[str]:
 
 
 def _unknown_words(before: str, after: str, names: Names) -> list[str]:
-    """New words that carry meaning; one in fifteen may."""
+    """Words that carry a meaning which the draft does not."""
     words = words_of(names.words.language)
     pattern = r"[a-z']+" if words.language == "en" else r"[가-힣]+"
     known = words.stems | {words.stem(word) for word in re.findall(pattern, before.lower())}
-    ours = re.findall(pattern, SLOT.sub(" ", after).lower())
+    ours = re.findall(pattern, _PARTICLE.sub(" ", after).lower())
     led = ("up", "down", "negation", "hedge", "sure", *CLOSED)
     strange = [
         word
@@ -110,8 +114,6 @@ def _unknown_words(before: str, after: str, names: Names) -> list[str]:
         and words.stem(word) not in known
         and not any(words.groups[group].search(word) for group in led)
     ]
-    if len(strange) > len(ours) / 15:
-        return [
-            f"new: {len(strange)} words that the draft does not lead to: {', '.join(strange[:5])}"
-        ]
+    if strange:
+        return [f"new: words that the draft does not lead to: {', '.join(strange[:5])}"]
     return []
