@@ -15,6 +15,7 @@ def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
     led: set[int] = set()
     for claim in claims:
         found += _claim(claim, before, after, led)
+    found += _negations(claims, before, after)
     found += _unexplained(claims, before, after, led)
     found += bound(after) + labels_kept(before, after) + _empty(before, after)
     for claim in claims:
@@ -47,18 +48,38 @@ def _claim(claim: Claim, before: Text, after: Text, led: set[int]) -> list[str]:
         for place in now:
             if place.way == want:
                 led.update(id(p) for p in place.led)
+            if len(want) > 1 and place.names != was[0].names:
+                found.append(f"subject: {name} names things in another order")
         ways = [place.way for place in now]
         if want not in ways:
             found.append(f"direction: {name} goes {'/'.join(ways[0]) or 'nowhere'}")
-    if claim.slots and any(p.denied for p in was) != any(p.denied for p in now):
+    words = before.names.words
+    if claim.kind == "expectation" and was[0].says("hedge", words) > now[0].says("hedge", words):
+        found.append(f"certainty: {name} is said to be so")
+    denied, is_denied = (any(p.denied for p in places) for places in (was, now))
+    if claim.slots and denied != is_denied:
         found.append(f"negation: {name}")
-    if not claim.slots and any(p.denied for p in was) and not any(p.denied for p in now):
+    if not claim.slots and denied and not is_denied:
         found.append(f"negation: {name} is no longer denied")
-    if not claim.slots and not any(p.denied for p in was) and all(p.denied for p in now):
+    if not claim.slots and not denied and all(p.denied for p in now):
         found.append(f"negation: {name} is denied")
     if claim.negated and was and not any(p.denied for p in was):
         found.append(f"negation: the draft's own wording of {name} is not understood")
     return found
+
+
+def _negations(claims: list[Claim], before: Text, after: Text) -> list[str]:
+    """Denying words that are new or lost; of what is unknown, one for each part is enough."""
+    unknown = {claim.subject for claim in claims if claim.kind == "unknown"}
+    counts = []
+    for text in (before, after):
+        every = [p for sentence in text.sentences for p in sentence]
+        counts.append(sum(p.negations for p in every if not unknown & set(p.anchors)))
+        if any(p.negations != 1 for p in every if unknown & set(p.anchors)):
+            return ["negation: of what is unknown"]
+    if counts[0] != counts[1]:
+        return [f"negation: {counts[1]} denying words instead of {counts[0]}"]
+    return []
 
 
 def _unexplained(claims: list[Claim], before: Text, after: Text, led: set[int]) -> list[str]:

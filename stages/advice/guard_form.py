@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from stages.advice.draft import SLOT, Draft
-from stages.advice.guard_reading import Names, negations
+from stages.advice.guard_reading import Names
 from stages.advice.guard_words import words_of
 
 # A word of these groups may stand in a rewrite only as often as in the draft.
@@ -54,7 +54,7 @@ def form(draft: Draft, rewritten: str, names: Names) -> list[str]:
 
 
 def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
-    """Objections to words that only the draft may bring in, and to new or lost negations."""
+    """Objections to words that only the draft may bring in, and to lost doubt."""
     before, after = (names.take(text) for text in (draft.marked, rewritten))
     found = []
     if "?" in rewritten and "?" not in draft.marked:
@@ -68,9 +68,6 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
             found += [f"{family}: {word!r} is lost" for word in sorted(was - now)]
     was, now = (Counter(_digits(text)) for text in (before, after))
     found += [f"number: {word!r} outside the markers" for word in sorted(now - was)]
-    was, now = (negations(text, names.words) for text in (before, after))
-    if was != now:
-        found.append(f"negation: {now} denying words instead of {was}")
     was, now = (bool(names.words.found("sure", text)) for text in (before, after))
     if was != now:
         found.append(f"certainty: {'lost' if was else 'brought in'}")

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from stages.advice.draft import Claim
+from stages.advice.draft import SLOT, Claim
 from stages.advice.guard_reading import Names, Part, parts, sentences
+from stages.advice.guard_words import Words
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a text says a claim: the parts of one sentence, and those that say its direction."""
+    """Where a text says a claim: the parts of a `sentence`, and those that say its direction."""
 
+    sentence: tuple[Part, ...]
     parts: tuple[Part, ...]
     led: tuple[Part, ...]
 
@@ -23,6 +25,15 @@ class Place:
     def denied(self) -> int:
         """Denying words there."""
         return sum(p.negations for p in self.parts)
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the parts that say its direction, in order."""
+        return [a for p in self.led for a in p.anchors if not SLOT.fullmatch(a)]
+
+    def says(self, group: str, words: Words) -> bool:
+        """Whether the sentence has a word of a group."""
+        return any(words.found(group, p.text) for p in self.sentence)
 
 
 @dataclass
@@ -76,4 +87,4 @@ class Text:
             after = next((p for p in sentence[at[-1] + 1 :] if p.way), None)
             before = next((p for p in reversed(sentence[: at[0]]) if p.way), None)
             led = [p for p in (before, after) if p and any(p is other for other in rest)]
-        return Place(own, tuple(led))
+        return Place(tuple(sentence), own, tuple(led))

@@ -9,6 +9,12 @@ from stages.advice.guard_words import Words, words_of
 
 _NAME = re.compile(r"⟨(\d+)⟩")
 _ANCHOR = re.compile(rf"{SLOT.pattern}|{_NAME.pattern}")
+# A part without any other word than these says nothing of its own: "the gas flow" in "the gas flow
+# and the torch angle are not known".
+_SAYING = re.compile(
+    r"\b(?!(?:the|a|an|and|both|neither|of|at|its|your|of|that)\b)[a-z]{2,}|[가-힣]{2,}|[가-힣](?<![은는이가과와의])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Par
     pieces = [piece for line in text.split("\n") for piece in _split(line, names.words)]
     found: list[Part] = []
     for piece in (part(piece, names) for piece in pieces if piece.strip()):
-        if found and (not piece.anchors or not found[-1].anchors):
+        bare = found and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text))
+        if found and (not piece.anchors or not found[-1].anchors or bare):
             found[-1] = found[-1].joined(piece, names)
         else:
             found.append(piece)
