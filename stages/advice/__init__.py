@@ -1,1 +1,1 @@
-"""What to do about a bead: explanations, advice, narration."""
+"""Advice in sentences, and the guard of what a language model makes of them."""

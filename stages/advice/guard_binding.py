@@ -1,0 +1,88 @@
+"""Whether slots and labels still stand with the names that they belong to."""
+
+import re
+
+from stages.advice.draft import SLOT
+from stages.advice.guard_places import Text
+from stages.advice.guard_reading import Part
+
+_BESIDE = re.compile(rf"({SLOT.pattern}) (?:for|of|that of) (?:the |a )?⟨(\d+)⟩")
+
+
+def bound(text: Text) -> list[str]:
+    """Slots that stand nearer to another name than to their own."""
+    found: list[str] = []
+    for labels in (False, True):
+        kind = {s for s in text.names.subjects if text.names.is_label(s) == labels}
+        last = None
+        for sentence in text.sentences:
+            found += _sentence(sentence, text, kind, last)
+            last = next((a for p in sentence[::-1] for a in p.anchors[::-1] if a in kind), last)
+    return found
+
+
+def _sentence(sentence: list[Part], text: Text, kind: set[str], last: str | None) -> list[str]:
+    """Objections to the slots that belong to names of a kind, fields or labels.
+
+    `last` is the name of that kind in the sentences before: "It is to go from [[3]] to [[4]]."
+    """
+    told = " ".join(p.text for p in sentence)
+    beside = {m[1]: text.names.subjects[int(m[2])] for m in _BESIDE.finditer(told)}
+    flat = [a for p in sentence for a in p.anchors if a in kind or text.owners.get(a) in kind]
+    slots = [i for i, a in enumerate(flat) if SLOT.fullmatch(a)]
+    named = [i for i, a in enumerate(flat) if a in kind]
+    if not slots:
+        return []
+    owner = [text.owners[flat[i]] for i in slots]
+    others = [a for p in sentence for a in _strangers(p, kind, text)]
+    if not named:
+        astray = any(name != last for name in owner)
+    elif max(named) < min(slots) and [flat[i] for i in named] == list(dict.fromkeys(owner)):
+        astray, others = False, []  # one list of names, then one of numbers
+    else:
+        before = [next((flat[j] for j in named[::-1] if j < i), None) for i in slots]
+        after = [next((flat[j] for j in named if j > i), None) for i in slots]
+        near = [beside.get(flat[i]) or b or a for i, b, a in zip(slots, before, after, strict=True)]
+        astray = owner not in (near, after)
+    if astray or others:
+        return [f"subject: the numbers of {owner[0]!r} stand with another name"]
+    return []
+
+
+def _strangers(part: Part, kind: set[str], text: Text) -> list[str]:
+    """Names in a part that has slots: of the kind and none of theirs, or of the other kind and
+    next before a slot whose own name is not before it."""
+    owners = {text.owners[a] for a in part.anchors if text.owners.get(a) in kind}
+    found = [a for a in part.anchors if a in kind and owners and a not in owners]
+    for i, anchor in enumerate(part.anchors):
+        own = text.owners.get(anchor)
+        names = [a for a in part.anchors[:i] if not SLOT.fullmatch(a)]
+        if own in kind and names and own not in names:
+            found.append(names[-1])
+    return found
+
+
+def labels_kept(before: Text, after: Text) -> list[str]:
+    """Labels that are lost; and those named beside a subject that the draft does not put there."""
+    found = []
+    was, now = (_beside(text) for text in (before, after))
+    for label in before.names.labels:
+        if any(label in p.anchors for s in before.sentences for p in s) and not any(
+            label in p.anchors for s in after.sentences for p in s
+        ):
+            found.append(f"label: {label!r} is lost")
+    for subject, labels in now.items():
+        if strange := labels - was.get(subject, set()):
+            found.append(f"label: {min(strange)!r} stands beside {subject!r}")
+    return found
+
+
+def _beside(text: Text) -> dict[str, set[str]]:
+    """The labels in the parts that name a field."""
+    found: dict[str, set[str]] = {}
+    for sentence in text.sentences:
+        for p in sentence:
+            labels = {a for a in p.anchors if text.names.is_label(a)}
+            for anchor in set(p.anchors) - labels - set(text.owners):
+                found.setdefault(anchor, set()).update(labels)
+    return found

@@ -1,0 +1,150 @@
+"""A marked text as the guard reads it: sentences, their parts, and what stands in each part."""
+
+import itertools
+import re
+from dataclasses import dataclass
+
+from stages.advice.draft import SLOT, Draft
+from stages.advice.guard_words import Words, words_of
+
+_NAME = re.compile(r"⟨(\d+)⟩")
+_ANCHOR = re.compile(rf"{SLOT.pattern}|{_NAME.pattern}")
+# A part without any other word than these says nothing of its own: "the gas flow" in "the gas flow
+# and the torch angle are not known".
+_SAYING = re.compile(
+    r"\b(?!(?:the|a|an|and|both|neither|of|at|its|your|of|that)\b)[a-z]{2,}|[가-힣]{2,}|[가-힣](?<![은는이가과와의])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Subjects of a draft, and the labels among them; a text names the subject n as ⟨n⟩."""
+
+    subjects: tuple[str, ...]
+    labels: frozenset[str]
+    words: Words
+
+    @classmethod
+    def of(cls, draft: Draft) -> "Names":
+        """The subjects that the draft's sentences spell out, the longest first."""
+        words = words_of(draft.language)
+        claimed = [claim for claims in draft.claims for claim in claims if claim.subject]
+        spelled = {
+            claim.subject
+            for claim in claimed
+            if _spelling(claim.subject, words).search(draft.marked)
+        }
+        known = {m.group() for label in words.labels for m in re.finditer(label, draft.marked)}
+        known = {k for k in known if not any(k in subject for subject in spelled)}
+        labels = {s for s in spelled if any(re.search(p, s, re.I) for p in words.labels)} | known
+        ordered = sorted(spelled | known, key=lambda name: (-len(name), name))
+        return cls(tuple(ordered), frozenset(labels), words)
+
+    def take(self, text: str) -> str:
+        """The text with every subject as ⟨n⟩."""
+        for number, name in enumerate(self.subjects):
+            text = _spelling(name, self.words).sub(f"⟨{number}⟩", text)
+        return text
+
+    def is_label(self, subject: str) -> bool:
+        """Whether a subject is a label rather than a field."""
+        return subject in self.labels
+
+
+@dataclass
+class Part:
+    """A part of a sentence. `anchors` are slots and subjects in order, `way` its directions."""
+
+    text: str
+    anchors: list[str]
+    way: tuple[str, ...]
+    negations: int
+
+    def joined(self, other: "Part", names: Names) -> "Part":
+        """This part and the next as one."""
+        return part(f"{self.text} {other.text}", names)
+
+
+def part(text: str, names: Names) -> Part:
+    """A part of a sentence in which the subjects are taken out."""
+    return Part(text, anchors(text, names), way(text, names.words), negations(text, names.words))
+
+
+def anchors(text: str, names: Names) -> list[str]:
+    """Slots and subjects in a text, in order."""
+    return [
+        names.subjects[int(match.group(1))] if match.group(1) else match.group()
+        for match in _ANCHOR.finditer(text)
+    ]
+
+
+def way(text: str, words: Words) -> tuple[str, ...]:
+    """Directions in the order of the text, each once in a row."""
+    places = [
+        (match.start(), match.end(), side)
+        for side in ("up", "down")
+        for match in words.groups[side].finditer(text)
+    ]
+    ways: list[str] = []
+    for _, _, side in sorted(places):
+        if not ways or ways[-1] != side:
+            ways.append(side)
+    return tuple(ways)
+
+
+def negations(text: str, words: Words) -> int:
+    """How many words deny something."""
+    return len(words.found("negation", text))
+
+
+def sentences(marked: str) -> list[str]:
+    """The sentences of a text, without their ends."""
+    found = re.split(r"(?<=[.!?。])\s+", marked.strip())
+    return [sentence.rstrip(" .!?。") for sentence in found if sentence.strip(" .!?。")]
+
+
+def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Part]:
+    """The parts of a sentence; one that names nothing belongs to the one before it.
+
+    A sentence is parted where the language's patterns say, and behind the second slot of a pair.
+    """
+    text = names.take(sentence)
+    if names.words.language == "ko":
+        text = _after_predicates(text, names.words)
+    for pair in pairs:
+        ends = [text.find(slot) + len(slot) for slot in pair if slot in text]
+        if len(ends) == 2 and names.words.language == "en":
+            text = f"{text[: max(ends)]}\n{text[max(ends) :]}"
+    pieces = [piece for line in text.split("\n") for piece in _split(line, names.words)]
+    found: list[Part] = []
+    for piece in (part(piece, names) for piece in pieces if piece.strip()):
+        bare = found and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text))
+        if found and (not piece.anchors or not found[-1].anchors or bare):
+            found[-1] = found[-1].joined(piece, names)
+        else:
+            found.append(piece)
+    return found
+
+
+def _split(line: str, words: Words) -> list[str]:
+    """The pieces of a line, each with the conjunction that opens it: none may get lost."""
+    starts = [0, *(match.start() for match in words.splits.finditer(line)), len(line)]
+    return [line[a:b].strip(" ,;:()") for a, b in itertools.pairwise(starts)]
+
+
+def _after_predicates(text: str, words: Words) -> str:
+    """Korean ends a part with its predicate; what only describes the next noun ends none."""
+    out = []
+    for word in text.split():
+        describes = "가" <= word[-1] <= "힣" and (ord(word[-1]) - 0xAC00) % 28 in (4, 8)
+        out.append(word + ("\n" if way(word, words) and not describes else " "))
+    return "".join(out)
+
+
+def _spelling(name: str, words: Words) -> re.Pattern[str]:
+    spaced = r"[\s-]*" if words.language == "ko" else r"[\s-]+"
+    inner = spaced.join(re.escape(piece) for piece in name.split())
+    if words.language == "ko":
+        return re.compile(rf"(?<![가-힣A-Za-z]){inner}", re.IGNORECASE)
+    return re.compile(rf"(?<![\w-]){inner}(?:s)?(?![\w-])", re.IGNORECASE)
