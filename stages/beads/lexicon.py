@@ -1,0 +1,262 @@
+"""The words of free-text logs, and a text cut into them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from stages.beads.card import Card
+from stages.beads.schema import Section, read_yaml
+
+Kind = Literal["level", "unlisted", "term", "number", "outcome", "word", "break"]
+PARTICLE = "(?:(?:은|는|이|가|을|를|의|로|으로|도|만|에|에서|와|과|으로는)(?![가-힣]))?"
+# One character each, so that places in the text stay.
+ALIKE = str.maketrans("−‐‑＋，．×✕％", "---+,.xx%")
+_DIGITS = r"(?:\d+(?:[.,]\d+)*|\.\d+)"
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9']*(?:[-.+][A-Za-z0-9]+)*|[가-힣]+|\d[\w.,%-]*\w|\w+|\S")
+_BREAK = re.compile(r"[,;!?\n。、()\[\]]|\.(?!\d)|(?<=\s)[-–—|/](?=\s)")
+
+
+class ColumnWords(Section):
+    """How one column is named in a log; see `logbook.yaml`."""
+
+    words: list[str] = []  # noqa: RUF012 (pydantic copies the defaults)
+    near: list[str] = []  # noqa: RUF012
+    negative: list[str] = []  # noqa: RUF012
+    bare: bool = False
+    loose: bool = False
+
+
+class Vocabulary(Section):
+    """All of `logbook.yaml`."""
+
+    columns: dict[str, ColumnWords]
+    levels: dict[str, dict[str, list[str]]]
+    alone: list[str]
+    unlisted: dict[str, list[str]]
+    others: list[str]
+    outcomes: list[str]
+    outcome_words: list[str]
+    lengths: dict[str, list[str]]
+    times: dict[str, list[str]]
+    per: dict[str, list[str]]
+    units: dict[str, list[str]]
+    links: list[str]
+    fillers: list[str]
+    splits: list[str]
+    corrected: list[str]
+    denied: list[str]
+    denied_after: list[str]
+    order: dict[str, str]
+    subjects: str
+    conditions: str
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> Vocabulary:
+    """The vocabulary of `logbook.yaml`; raises StudyError where that file is wrong."""
+    return read_yaml(Vocabulary, Path(__file__).with_name("logbook.yaml"))
+
+
+@dataclass
+class Token:
+    """A piece text[start:end]. `columns` are those that it may stand for, none for a stranger.
+
+    A number has `value` (its digits) and `units`, every unit that its spelling may mean; `many` is
+    a range or product, `dash` a sign that may be a dash. A level has its name as `value`.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    columns: tuple[str, ...] = ()
+    value: str = ""
+    units: tuple[str, ...] = ()
+    strong: bool = True
+    negative: bool = False
+    many: bool = False
+    dash: bool = False
+    used: bool = False
+    claimed: bool = False
+    dropped: bool = False
+
+
+def loose(phrase: str, joints: str = r"[\s\-_]*") -> str:
+    """A pattern that finds the phrase however its words are joined; "ER316L" finds "ER 316L"."""
+    parts = [re.escape(part) for part in re.split(r"[\s\-_+/%]+", phrase.rstrip("*")) if part]
+    parts = [re.sub(r"(?<=[A-Za-z])(?=\d)", r"[\\s-]?", part) for part in parts]
+    return (joints.join(parts) or re.escape(phrase)) + r"\w*" * phrase.endswith("*")
+
+
+def term(phrase: str) -> str:
+    """A pattern of a name, with the particle that Korean puts behind it."""
+    # "WFS6.5" and "Ø1.2": a digit may follow.
+    end = r"(?![A-Za-z_])" if phrase[-1].isascii() else ""
+    return loose(phrase) + end + PARTICLE + ("" if phrase[-1].isascii() else "(?![가-힣])")
+
+
+@lru_cache(maxsize=4)
+def lexicon(card: str) -> "Lexicon":
+    """The lexicon of a card, given as JSON; it takes half a second to build."""
+    return Lexicon(Card.model_validate_json(card))
+
+
+class Lexicon:
+    """A card's vocabulary, made ready to cut texts."""
+
+    def __init__(self, card: Card) -> None:
+        self.card, self.words = card, vocabulary()
+        roles = ("set_point", "measurement")
+        self.numbers = card.named(*roles, kind="number")
+        self.categories = card.named(*roles, kind="category")
+        self.units = self._units()
+        self.number = self._number()
+        self.outcomes = self._outcomes()
+        self.named: dict[str, list[tuple[re.Pattern, Token]]] = {}
+        for pattern, token in self._named():
+            # By the first character, so that a long text is cut quickly.
+            first = re.match(r"\\?(\w|[^\w\s(\\])", pattern)
+            key = "" if first is None or pattern.startswith(("(", "\\d")) else first[1].casefold()
+            self.named.setdefault(key, []).append((re.compile(pattern, re.IGNORECASE), token))
+
+    def of(self, name: str) -> ColumnWords:
+        """The words of a column; of a column that `logbook.yaml` does not know, none."""
+        return self.words.columns.get(name, ColumnWords())
+
+    def near(self, category: str) -> tuple[str, ...]:
+        """Columns whose number may stand beside a level of the category."""
+        return tuple(n for n in self.numbers if f"{{{category}}}" in self.of(n).near)
+
+    def own_units(self, name: str) -> list[str]:
+        """The units that the card accepts for a column, as the card spells them."""
+        column = self.card.columns[name]
+        units = (*column.accepted_units, column.raw_unit, column.unit)
+        return list(dict.fromkeys(u for u in units if u))
+
+    def cut(self, text: str) -> list[Token]:
+        """All tokens of the text, in order; nothing but white space lies between them."""
+        plain, place, tokens = text.translate(ALIKE), 0, []
+        while place < len(text):
+            if plain[place].isspace() and plain[place] != "\n":
+                place += 1
+                continue
+            tokens.append(self._next(plain, place))
+            place = tokens[-1].end
+        return tokens
+
+    def _next(self, plain: str, place: int) -> Token:
+        if found := _BREAK.match(plain, place):
+            return Token(place, found.end(), "break")
+        options = (*self.named.get(plain[place].casefold(), ()), *self.named.get("", ()))
+        best, end = None, place
+        for pattern, token in options:
+            found = pattern.match(plain, place)
+            if not found or found.end() <= end:
+                continue
+            # "AlMg 5 m/min" holds no AlMg5, and "ER70S 6.5" no ER70S-6.
+            digit = token.kind == "level" and found[0][-1].isdigit() and len(found[0].split()) > 1
+            if not (digit and self.unit.match(plain, found.end())):
+                best, end = token, found.end()
+        if best:
+            return replace(best, start=place, end=end)
+        found = self.number.match(plain, place)
+        if not found:
+            return Token(place, _WORD.match(plain, place).end(), "word")
+        sign = (found["sign"] or "").strip()
+        units = self.meanings(found["unit"] or "", found["per"])
+        tight = bool(sign) and found["sign"] == sign
+        before = plain[:place].rstrip()[-1:]
+        dash = sign == "-" and (not tight or plain[place - 1 : place].isalnum())
+        dash |= not sign and before in ("-", "–", "—") and bool(before)
+        value = ("" if dash or sign != "-" else "-") + found["digits"]
+        many = bool(found["more"])
+        return Token(place, found.end(), "number", value=value, units=units, many=many, dash=dash)
+
+    def meanings(self, spelled: str, per: str | None = None) -> tuple[str, ...]:
+        """Units that a spelling may mean, () for none; `per` is a word such as "per minute"."""
+        text = re.sub(r"(?:\^?-1|⁻¹)$", "", spelled.casefold())
+        if per:
+            [time] = [name for name, words in self.words.per.items() if per in words]
+            text = f"{text}/{time}"
+        slashed = re.sub(r"\s*(?:/|\bper\b|·|(?<=[a-z])\s)\s*", "/", text)
+        for one in (text, slashed, text.replace(" ", "")):
+            if one in self.units:
+                return self.units[one]
+        return (spelled,) if spelled else ()
+
+    def _units(self) -> dict[str, tuple[str, ...]]:
+        words, found = self.words, {}
+        for name, spellings in words.units.items():
+            for one in spellings:
+                found.setdefault(one.casefold(), []).append(name)
+        for long, lengths in words.lengths.items():
+            for short, times in words.times.items():
+                for one in (f"{a}/{b}" for a in lengths for b in times):
+                    found.setdefault(one.casefold(), []).append(f"{long}/{short}")
+        for one in (unit for name in self.numbers for unit in self.own_units(name)):
+            found.setdefault(one.casefold(), []).append(one)
+        return {spelling: tuple(dict.fromkeys(names)) for spelling, names in found.items()}
+
+    def _number(self) -> re.Pattern:
+        slash = r"\s*(?:/|per\b|·|\s)\s*"
+        spelled = []
+        for one in sorted(self.units, key=len, reverse=True):
+            pattern = re.escape(one).replace("/", slash).replace(r"\ ", r"\s?")
+            if len(one) == 1 and one.isascii() and one.isalpha():
+                # "A" is also a word: apart from its number only the capital letter is a unit.
+                small = one if one in "mslgh" else one.upper()
+                pattern = rf"(?<=\d){one}|(?-i:{small})"
+            spelled.append(pattern)
+        unit = rf"(?:{'|'.join(spelled)}|[a-z]{{1,4}}/[a-z]{{1,4}})(?:\^?-1|⁻¹)?(?![A-Za-z0-9])"
+        self.unit = re.compile(rf"\s*{unit}", re.IGNORECASE)
+        per = "|".join(word for words in self.words.per.values() for word in words)
+        more = "|".join((
+            rf"\s*(?:[-~–—/x*]|±|\+/-)\s*{_DIGITS}",
+            rf"\s*(?:{unit})?\s*(?:[~±x]|\bto\b|에서|부터)\s*{_DIGITS}",
+        ))  # fmt: skip
+        return re.compile(
+            rf"(?:(?P<per>{per})\s*)?(?P<sign>[+-]\s*)?(?P<digits>{_DIGITS})(?P<more>(?:{more})*)"
+            rf"(?:\s*(?P<unit>{unit})|(?![A-Za-z0-9]))(?:\s?(?:정도|쯤))?{PARTICLE}",
+            re.IGNORECASE,
+        )
+
+    def _named(self) -> Iterator[tuple[str, Token]]:
+        """Patterns of everything that has a name, with what they stand for."""
+        card, words = self.card, self.words
+        for name in self.categories:
+            for level, known in card.columns[name].levels.items():
+                for one in (level, *known.aliases, *words.levels.get(name, {}).get(level, [])):
+                    end = "%?" * one.endswith("%") + r"(?![A-Za-z0-9])(?![.,]\d)" + PARTICLE
+                    token = Token(0, 0, "level", (name,), level, strong=one not in words.alone)
+                    yield loose(one, r"[\s\-_+/%]*") + end, token
+            for pattern in words.unlisted.get(name, []):
+                yield f"(?:{pattern})", Token(0, 0, "unlisted", (name,))
+        for name in (*self.numbers, *self.categories):
+            phrase, own = card.columns[name].phrase, self.of(name)
+            for one in (*([phrase] if phrase else []), *own.words):
+                yield term(one), Token(0, 0, "term", (name,), negative=one in own.negative)
+        for one in {word for name in self.numbers for word in self.of(name).near}:
+            names = tuple(name for name in self.numbers if one in self.of(name).near)
+            if "{" not in one:
+                yield term(one), Token(0, 0, "term", names, strong=False)
+        for one in words.others:
+            yield term(one), Token(0, 0, "term")
+        outcomes = {n: c for n, c in card.columns.items() if c.role == "outcome"}
+        sizes = [(n.replace("_", " "), c.phrase) for n, c in outcomes.items() if c.kind == "number"]
+        for one in (*words.outcomes, *(s for both in sizes for s in both if s)):
+            yield term(one), Token(0, 0, "outcome", value="number")
+
+    def _outcomes(self) -> re.Pattern:
+        """Finds any word of an outcome in a text."""
+        spelled = [*self.words.outcomes, *self.words.outcome_words]
+        for name, column in self.card.columns.items():
+            if column.role != "outcome":
+                continue
+            spelled += [name.replace("_", " "), *filter(None, (column.phrase, column.header))]
+            lists = (*column.labels.items(), *((k, v.aliases) for k, v in column.levels.items()))
+            spelled += [f"{one}*" for level, others in lists for one in (level, *others)]
+        left = "(?<![A-Za-z])"
+        found = [(left * p[0].isascii()) + loose(p) + r"(?![A-Za-z])" for p in spelled]
+        return re.compile("|".join(found), re.IGNORECASE)
