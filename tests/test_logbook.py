@@ -135,6 +135,8 @@ LOGS = [
      "feeder of cell 2 jams; not this one"),
     ("dip, ER4043", {"mode": "short-circuit GMAW", "wire": "ER4043"}, None),
     ("arc steady, WFS 6.5 m/min, again WFS 6.5 m/min", {"wfs": 6.5}, "arc steady"),
+    ("WFS (m/min): 6.5, travel speed of 40 (cm/min)", {"wfs": 6.5, "ts": 40 / 6}, None),
+    ("와이어 이송속도 1.5 m/min, 이송 10 mm/s", {"wfs": 1.5, "ts": 10}, None),
     # Corrections that are clear.
     ("not 6.5 but 7 m/min", {"wfs": 7}, None),
     ("WFS 6, no 6.5", {"wfs": 6.5}, None),
@@ -173,6 +175,8 @@ TRAPS = [
     ("WFS 6 m/min, wire speed 7 m/min", {}, "more than once"),
     ("CMT, pulsed, ER70S-6", {"wire": "ER70S-6"}, "more than once"),
     ("WFS 5-6 m/min", {}, "more than one number"),
+    ("용접속도 40 → 45 cm/min", {}, "more than one number"),
+    ("wfs 8 -> 9 m/min", {}, "more than one number"),
     ("WFS from 6 to 7 m/min", {}, "more than one number"),
     ("ALC - 5%", {}, "dash"),
     ("drag -10 deg", {}, "dash"),

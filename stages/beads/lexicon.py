@@ -86,12 +86,15 @@ class Lexicon:
             if not (digit and self.unit.match(plain, found.end())):
                 best, end = token, found.end()
         if best:
-            return replace(best, start=place, end=end)
+            # "WFS (m/min): 6.5"
+            beside = self.aside.match(plain, end) if best.kind == "term" else None
+            units = self.meanings(beside[1]) if beside else ()
+            return replace(best, start=place, end=beside.end() if beside else end, units=units)
         found = self.number.match(plain, place)
         if not found:
             return Token(place, _WORD.match(plain, place).end(), "word")
         sign = (found["sign"] or "").strip()
-        units = self.meanings(found["unit"] or "", found["per"])
+        units = self.meanings(found["unit"] or found["aside"] or "", found["per"])
         tight = bool(sign) and found["sign"] == sign
         before = plain[:place].rstrip()[-1:]
         dash = sign == "-" and (not tight or plain[place - 1 : place].isalnum())
@@ -136,15 +139,16 @@ class Lexicon:
                 pattern = rf"(?<=\d){one}|(?-i:{small})"
             spelled.append(pattern)
         unit = rf"(?:{'|'.join(spelled)}|[a-z]{{1,4}}/[a-z]{{1,4}})(?:\^?-1|⁻¹)?(?![A-Za-z0-9])"
+        self.aside = re.compile(rf"\s*[(\[]\s*({unit})\s*[)\]]", re.IGNORECASE)
         self.unit = re.compile(rf"\s*{unit}", re.IGNORECASE)
         per = "|".join(word for words in self.words.per.values() for word in words)
         more = "|".join((
-            rf"\s*(?:[-~–—/x*]|±|\+/-)\s*{_DIGITS}",
+            rf"\s*(?:[-=]>|[-~–—/x*→±]|\+/-)\s*{_DIGITS}",
             rf"\s*(?:{unit})?\s*(?:[~±x]|\bto\b|에서|부터)\s*{_DIGITS}",
         ))  # fmt: skip
         return re.compile(
             rf"(?:(?P<per>{per})\s*)?(?P<sign>[+-]\s*)?(?P<digits>{_DIGITS})(?P<more>(?:{more})*)"
-            rf"(?:\s*(?P<unit>{unit})|(?![A-Za-z0-9]))(?:\s?(?:정도|쯤))?{PARTICLE}",
+            rf"(?:\s*(?P<unit>{unit})|\s*[(\[](?P<aside>{unit})[)\]]|(?![A-Za-z0-9]))(?:\s?(?:정도|쯤))?{PARTICLE}",
             re.IGNORECASE,
         )
 

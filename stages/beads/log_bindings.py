@@ -95,12 +95,14 @@ class Bindings:
             if number is chain[-2] and names[0].columns == chain[-1][0].columns:
                 pairs[-1] = ([*names, *chain[-1]], number)  # "torch angle 10 deg drag"
             for names, [number] in pairs:
+                number.units = number.units or names[0].units
                 self._bind(names, number)
 
     def _good(self, pairs: list[tuple[list[Token], list[Token]]]) -> bool:
         """Whether every number fits its name; one that the card does not know takes any."""
         return bool(pairs) and all(
-            not names[0].columns or self.fits.fit(number, names[0].columns[0])[0]
+            not names[0].columns
+            or self.fits.fit(number, names[0].columns[0], beside=names[0].units)[0]
             for names, [number] in pairs
         )
 

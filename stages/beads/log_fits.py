@@ -52,8 +52,14 @@ class Fits:
             self.checked[name, text] = cleaned(text, self.lexicon.card, name)
         return self.checked[name, text]
 
-    def fit(self, token: Token, name: str, turned: bool = False) -> tuple[str | None, str]:
-        """(text for the column, "") where the number fits there, else (None, the reason)."""
+    def fit(
+        self, token: Token, name: str, turned: bool = False, beside: tuple[str, ...] = ()
+    ) -> tuple[str | None, str]:
+        """(text for the column, "") where the number fits there, else (None, the reason).
+
+        `turned` turns the sign, as "drag" does; `beside` is what the unit beside the name means.
+        """
+        given = token.units or beside
         column, digits = self.lexicon.card.columns[name], token.value
         own = self.lexicon.own_units(name)
         if token.many:
@@ -61,15 +67,15 @@ class Fits:
         if (token.dash or (turned and digits.startswith("-"))) and (column.range or (-1,))[0] < 0:
             return None, "a minus sign or a dash"
         digits = "-" + digits.lstrip("+") if turned else digits
-        if token.units:
-            units = [u for u in own if any(same(u, other) for other in token.units)]
+        if given:
+            units = [u for u in own if any(same(u, other) for other in given)]
             if not units:
                 return None, f"the card does not accept this unit; expected {', '.join(own)}"
         else:
             units = own if column.unit_header else [column.raw_unit or column.unit or ""]
         texts = [f"{digits} {one}".strip() for one in units]
         good = [text for text in texts if self.read(name, text)[1] == ""]
-        if token.units or len(texts) == 1:
+        if given or len(texts) == 1:
             good, texts = good[:1], texts[:1]
         if len(good) == 1:
             return good[0], ""
