@@ -196,6 +196,10 @@ class Bindings:
         if all(text is None for text, _ in claims):
             return None
         values = {None if text is None else self.fits.read(name, text)[0] for text, _ in claims}
+        signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
+        if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
+            self.doubts.append(f"{name}: {self.log.said(signs[0])!r} may turn its sign")
+            return None
         if len(values) > 1:
             spelled = dict.fromkeys(repr(self.log.span(tokens)) for _, tokens in claims)
             self.doubts.append(f"{name}: said more than once, {' and '.join(spelled)}")

@@ -1,6 +1,7 @@
 """What a log takes back: denials and corrections."""
 
 import itertools
+import re
 
 from stages.beads.log_text import LogText
 from stages.beads.log_words import Token
@@ -43,6 +44,12 @@ def correct(log: LogText) -> list[str]:
             for token in (lost, *gap, *denied[first], *denied[second]):
                 token.used = True
             denied[first] = denied[second] = []
+        elif not named and len(gap) < 6 and not two.units and two.kind == "number":
+            # "6, no, hm, 6.5": taken back, but how is not clear.
+            marks = (*log.words.corrected, *log.words.denied_after)
+            if any(log.is_word(t, marks) for t in gap):
+                one.dropped = two.dropped = True
+                doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
     for n, words in denied.items():
         if words and not log.tokens[n].dropped and log.lexicon.knows(log.tokens[n]):
             log.tokens[n].dropped = True
@@ -59,7 +66,7 @@ def _alike(one: Token, two: Token) -> bool:
 
 def _denied(log: LogText, place: int) -> list[Token]:
     """The words that deny the value at a place, [] where none does."""
-    before = []
+    before, strange = [], False
     for token in reversed(log.tokens[max(0, place - 6) : place]):
         if token.kind == "term" or log.is_link(token):
             continue
@@ -67,10 +74,13 @@ def _denied(log: LogText, place: int) -> list[Token]:
             continue
         before.insert(0, token)
         spoken = log.plainly(before)
-        if spoken in log.words.denied:
+        if spoken in (log.words.far if strange else log.words.denied):
             return before
-        if not any(phrase.endswith(" " + spoken) for phrase in log.words.denied):
+        if any(phrase.endswith(" " + spoken) for phrase in log.words.denied):
+            continue
+        if strange or token.kind != "word" or re.search(log.words.conditions, log.said(token)):
             break
+        before, strange = [], True  # "not the usual 316L"
     after = log.tokens[place + 1 : place + 3]
     if after and log.said(after[0]) == "?":
         return after[:1]

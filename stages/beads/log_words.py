@@ -41,6 +41,7 @@ class Vocabulary(Section):
     splits: list[str]
     corrected: list[str]
     denied: list[str]
+    far: list[str]
     denied_after: list[str]
     order: dict[str, str]
     subjects: str
