@@ -1,1 +1,1 @@
-"""Advice in sentences, and the guard of what a language model makes of them."""
+"""What to do about a bead: explanations, advice, and sentences that say both."""

@@ -1,6 +1,7 @@
 """An answer as one number a bead, on the scale on which contributions add up."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,9 +36,7 @@ def answer_of(predictor: Predictor, task: str, templates: list[Template] | None 
     style = predictor.style
     if templates:
         style = style.model_copy(update={"templates": templates})
-    asked = Predictor(
-        predictor.card, style, predictor.models, predictor.confidences, predictor.novelty
-    )
+    asked = replace(predictor, style=style)
 
     def answer(beads: pd.DataFrame) -> np.ndarray:
         named = beads.assign(bead=np.arange(len(beads)).astype(str))

@@ -55,21 +55,12 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
         }
         few = examiner.background.iloc[:FEW]
         rows.append(found | (curves(asked, bead, few, own, seed) or {}))
-        sizes.append(pd.DataFrame({"BERT": own.values, "gradient boosting": other.values}).abs())
+        pair = {predictor.encoder: own.values, "gradient_boosting": other.values}
+        sizes.append(pd.DataFrame(pair).abs())
     table = pd.DataFrame(rows)
     means = {name: _number(table[name].mean()) for name in table}
     total = sum(sizes)
-    shares = total / total.sum()
-    shares.columns = [predictor_name(predictor), "gradient boosting"]
-    return {"beads": len(table), **means}, shares
-
-
-def predictor_name(predictor: Predictor) -> str:
-    """The family of the predictor's encoder, as its configuration says it."""
-    model = predictor.models[predictor.task_of("binary")]
-    return {"bert": "BERT", "roberta": "RoBERTa"}.get(
-        model.readers[0].encoder.config.model_type, "encoder"
-    )
+    return {"beads": len(table), **means}, total / total.sum()
 
 
 def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) -> dict:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import numpy as np
 import pandas as pd
 
 from stages.advice.evidence import Evidence
@@ -29,24 +30,26 @@ def body(answers: pd.DataFrame, form: str) -> str:
 
 
 def explained(evidence: Evidence, text: str, form: str) -> str:
-    """The narration of one bead, and for a program what it is made of."""
-    if form != "json":
-        return text + "\n"
-    advice, values = evidence.advice, evidence.attribution.values
+    """One bead with its narration; as JSON with all that the narration is made of.
+
+    CSV has one row a bead in any case: bead and narration.
+    """
+    answer, advice = evidence.answer.to_dict(), evidence.advice
+    if form == "table":
+        return _paragraph(answer) + text + "\n\n"
+    if form == "csv":
+        return _line([str(answer["bead"]), text])
     told = {
-        "bead": evidence.bead["bead"],
         "narration": text,
-        "odds_ratios": {name: math.exp(value) for name, value in values.items()},
-        "advice": [
-            {"field": move.field, "from": move.before, "to": move.after} for move in advice.moves
-        ],
+        "odds_ratios": {n: math.exp(v) for n, v in evidence.attribution.values.items()},
+        "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
         "reason_for_none": advice.reason or None,
         "expected_p_normal": advice.expected,
         "after": evidence.after,
         "rules": [one.rule for one in evidence.findings],
         "missing": evidence.missing,
     }
-    return json.dumps(_plain(told), ensure_ascii=False) + "\n"
+    return json.dumps(_plain(answer | told), ensure_ascii=False) + "\n"
 
 
 def _paragraph(row: dict) -> str:
@@ -74,4 +77,4 @@ def _plain(value: object) -> object:
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    return value.item() if isinstance(value, np.generic) else value

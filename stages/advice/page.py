@@ -1,12 +1,13 @@
 """The page of advice in one language: what it is worth, and a card for each bead."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from stages.advice.bead_cards import BeadCard
 from stages.advice.writer import words
+from stages.beads.card import Card
 from stages.evidence.drawing import drawing
 
 TEMPLATE = "advice.html.j2"
@@ -23,32 +24,13 @@ FAITHFUL = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class BeadCard:
-    """One bead: its name, what the inspection found, the narration by language, its drawings."""
-
-    bead: str
-    labels: str
-    texts: dict[str, str]
-    rewritten: dict[str, bool]
-    reasons: Path
-    regime: Path | None
-
-
 def render(
-    cards: list[BeadCard],
-    metrics: dict,
-    language: str,
-    *,
-    title: str,
-    simulated: bool,
-    plots: Path,
-    **told: str,
+    cards: list[BeadCard], metrics: dict, language: str, card: Card, plots: Path, **told: str
 ) -> str:
     """The page, self-contained and the same bytes from the same sources.
 
-    `metrics` is metrics/advice.json; `title` that of the table; `plots` holds importance.svg and
-    success.svg; `told` fills the introduction in.
+    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `told` fills
+    the introduction in.
     """
     texts = words()["page"]
     rows = texts["rows"]
@@ -82,7 +64,7 @@ def render(
         other={"language": other, "file": FILES[other]},
         report=REPORTS[language],
         say=say,
-        banner=say("simulated") if simulated else say("measured", title=title),
+        banner=say("simulated") if card.simulated else say("measured", title=card.title),
         told=told | {"beads": metrics["faithfulness"]["beads"]},
         tables=tables,
         cards=cards,

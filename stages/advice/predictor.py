@@ -25,6 +25,7 @@ BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 class Predictor:
     """The final models by task, what is known of their doubt, and where the training beads lie."""
 
+    encoder: str
     card: Card
     style: TextStyle
     models: Mapping[str, FinalModel]
@@ -104,4 +105,4 @@ def load_predictor(params: Params, encoder: str) -> Predictor:
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
     novelty = Novelty.fit(card, training_beads(), params.text.information)
-    return Predictor(card, params.text, models, confidences, novelty)
+    return Predictor(encoder, card, params.text, models, confidences, novelty)
