@@ -43,15 +43,20 @@ def varying(bead: pd.Series, background: pd.DataFrame, fields: list[str]) -> lis
 
 
 def explain(
-    answer: Answer, bead: pd.Series, background: pd.DataFrame, fields: list[str], seed: int
+    answer: Answer,
+    bead: pd.Series,
+    background: pd.DataFrame,
+    fields: list[str],
+    seed: int,
+    exact: int = EXACT,
 ) -> Attribution:
     """Shapley values of `fields` for one bead against the beads of `background`.
 
-    Exact over all coalitions and background beads for up to EXACT fields that vary; above, one
-    pair of opposite orders for each background bead, whose sums are complete in any case.
+    Over all coalitions and background beads for up to `exact` fields that vary; above, one pair
+    of opposite orders for each background bead, whose sums are complete in any case.
     """
     players = varying(bead, background, fields)
-    few = len(players) <= EXACT
+    few = len(players) <= exact
     found, spread, base, own = (_exact if few else _sampled)(
         answer, bead, background, players, seed
     )

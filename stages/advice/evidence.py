@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from stages.advice.answers import answer_of, fields_of
+from stages.advice.answers import Answer, answer_of, fields_of
 from stages.advice.attribution import Attribution, explain
 from stages.advice.changes import Advice, Adviser, carried_out
 from stages.advice.novelty import Reason
@@ -13,6 +13,8 @@ from stages.advice.predictor import Predictor, probability_column
 from stages.advice.rules import Finding, Rules
 from stages.beads import labels
 from stages.beads.formulas import evaluate
+
+EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,21 @@ class Examiner:
             normal=normal,
             advice=advice,
             findings=self.rules.findings(bead),
-            attribution=explain(asked, bead, self.background, fields, self.seed),
+            attribution=self.explain(asked, bead),
             after=after,
             findings_after=then,
             missing=[n for n in fields if pd.isna(bead[n]) and n not in self._notes()],
             outside=predictor.novelty.reasons(bead),
         )
+
+    def explain(self, answer: Answer, bead: pd.Series, again: int = 0) -> Attribution:
+        """The fields' contributions to an answer; `again` draws other orders and other beads."""
+        background, seed = self.background, self.seed + again
+        if again:
+            training = self.predictor.novelty.training
+            background = training.sample(len(background), random_state=seed)
+        fields = fields_of(self.predictor)
+        return explain(answer, bead, background, fields, seed, EXACT)
 
     def _notes(self) -> list[str]:
         return self.predictor.card.named("note")

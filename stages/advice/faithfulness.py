@@ -13,6 +13,7 @@ from stages.advice.answers import Answer
 from stages.advice.attribution import Attribution, asked_once, mixed, varying
 from stages.advice.predictor import Predictor
 
+CLOSE = 0.5  # of a logit
 RANDOM_ORDERS = 3
 WEIGHT_SD = 0.02  # of the drawn weights, as BERT starts
 
@@ -29,12 +30,13 @@ def curves(
     Fields go in the order of what they do for the answer, the most first; `deletion` and
     `insertion` are the mean share of the way from the background's answer to the bead's own, over
     all steps: a faithful order has a low deletion and a high insertion. `deletion_random` and
-    `insertion_random` are means over RANDOM_ORDERS orders. None where the bead's answer is that
-    of the background within a tenth of a logit, or fewer than two fields vary.
+    `insertion_random` are means over RANDOM_ORDERS orders. None where the bead's answer is within
+    CLOSE of the background's, where shares of the way mean little, or fewer than two fields vary.
     """
     players = varying(bead, background, list(attribution.values.index))
-    away = attribution.answer - attribution.base
-    if len(players) < 2 or abs(away) < 0.1:
+    low = float(asked_once(answer, background, list(attribution.values.index)).mean())
+    away = attribution.answer - low
+    if len(players) < 2 or abs(away) < CLOSE:
         return None
     rng = np.random.default_rng(seed)
     ours = np.argsort(-np.sign(away) * attribution.values[players].to_numpy(), kind="stable")
@@ -48,8 +50,7 @@ def curves(
     others = pd.concat([background] * (len(kept) // len(background)), ignore_index=True)
     worth = asked_once(answer, mixed(bead, others, kept, players), players)
     worth = worth.reshape(len(orders), 2, len(steps), len(background)).mean(axis=3)
-    low = worth[0, 0, -1]  # everything deleted
-    share = np.trapezoid((worth - low) / (attribution.answer - low), axis=2) / (len(steps) - 1)
+    share = np.trapezoid((worth - low) / away, axis=2) / (len(steps) - 1)
     return {
         "deletion": float(share[0, 0]),
         "insertion": float(share[0, 1]),

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
-from stages.advice.answers import answer_of, baseline_answer, fields_of
-from stages.advice.attribution import Attribution, explain
+from stages.advice.answers import answer_of, baseline_answer
 from stages.advice.changes import carried_out
 from stages.advice.evidence import Examiner
 from stages.advice.faithfulness import agreement, curves, forgetful
@@ -17,7 +16,7 @@ from stages.advice.simulated import normal_shares, random_moves
 from stages.evidence.prediction_intervals import coverage_of
 from stages.learning.baselines import boosting
 
-FAITHFUL = 12  # beads of the checks of explanations: minutes on two cores
+FAITHFUL = 8  # beads of the checks of explanations: minutes on two cores
 FEW = 4  # background beads of the deletion and insertion curves
 DIGITS = 4
 
@@ -28,30 +27,24 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
     The shares are (fields, models) of the encoder and of gradient boosting, explained alike.
     `beads` may show progress as it is gone through.
     """
-    predictor, seed = examiner.predictor, examiner.seed
-    quality, fields = predictor.task_of("binary"), fields_of(predictor)
-    asked, trees = (
-        answer_of(predictor, quality),
-        baseline_answer(predictor, quality, boosting, seed),
-    )
+    predictor, seed, tell = examiner.predictor, examiner.seed, examiner.explain
+    quality = predictor.task_of("binary")
+    asked = answer_of(predictor, quality)
+    trees = baseline_answer(predictor, quality, boosting, seed)
     blank = answer_of(forgetful(predictor, quality, seed), quality)
+    first, last = (answer_of(predictor, quality, [one]) for one in _templates(predictor))
     rows, sizes = [], []
     for bead in beads:
-
-        def told(answer, number: int = seed, bead: pd.Series = bead) -> Attribution:
-            return explain(answer, bead, examiner.background, fields, number)
-
-        own, other = told(asked), told(trees)
-        one, two = (told(answer_of(predictor, quality, [t])) for t in _templates(predictor))
+        own, other = tell(asked, bead), tell(trees, bead)
         gradients, lack = integrated_gradients(predictor, quality, bead)
         found = {
             "completeness_gap": abs(own.gap),
             "gradients_completeness_gap": lack,
-            "agreement_seeds": agreement(own.values, told(asked, seed + 1).values),
-            "agreement_templates": agreement(one.values, two.values),
+            "agreement_seeds": agreement(own.values, tell(asked, bead, again=1).values),
+            "agreement_templates": agreement(tell(first, bead).values, tell(last, bead).values),
             "agreement_gradients": agreement(own.values, gradients),
             "agreement_gradient_boosting": agreement(own.values, other.values),
-            "agreement_random_weights": agreement(own.values.abs(), told(blank).values.abs()),
+            "agreement_random_weights": agreement(own.values.abs(), tell(blank, bead).values.abs()),
         }
         few = examiner.background.iloc[:FEW]
         rows.append(found | (curves(asked, bead, few, own, seed) or {}))
