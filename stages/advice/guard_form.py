@@ -1,6 +1,7 @@
 """What the guard asks of a rewrite's form and words, whatever its claims."""
 
 import re
+import unicodedata
 from collections import Counter
 
 from stages.advice.draft import SLOT, Draft
@@ -44,6 +45,8 @@ def form(draft: Draft, rewritten: str, names: Names) -> list[str]:
         found.append(f"length: {len(rewritten)} letters instead of {len(draft.marked)}")
     if mark := _MARKUP.search(rewritten.strip()):
         found.append(f"markup: {mark.group()!r}")
+    if hidden := next((c for c in rewritten if unicodedata.category(c)[0] == "C"), None):
+        found.append(f"markup: a hidden character {ord(hidden):#x}")
     if frame := names.words.groups["preamble"].search(rewritten.strip()):
         found.append(f"preamble: {frame.group().strip()!r}")
     if not rewritten.rstrip().endswith((".", "!", "?")) or (
@@ -80,7 +83,10 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
 
 
 def _digits(text: str) -> list[str]:
-    return re.findall(r"[\w.+%-]*\d[\w.+%-]*", re.sub(r"⟨\d+⟩", " ", SLOT.sub(" ", text)))
+    """Words with a digit, and signs such as ½ that stand for a number."""
+    bare = re.sub(r"⟨\d+⟩", " ", SLOT.sub(" ", text))
+    signs = [c for c in bare if unicodedata.category(c) in ("No", "Nl")]
+    return re.findall(r"[\w.+%-]*\d[\w.+%-]*", bare) + signs
 
 
 def _language(draft: Draft, bare: str) -> list[str]:
