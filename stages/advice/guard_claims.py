@@ -56,6 +56,8 @@ def _claim(claim: Claim, before: Text, after: Text, led: set[int]) -> list[str]:
     words = before.names.words
     if claim.kind == "expectation" and was[0].says("hedge", words) > now[0].says("hedge", words):
         found.append(f"certainty: {name} is said to be so")
+    if was[0].lies_outside(words) not in {place.lies_outside(words) for place in now}:
+        found.append(f"negation: {name}, by what is outside")
     denied, is_denied = (any(p.denied for p in places) for places in (was, now))
     if claim.slots and denied != is_denied:
         found.append(f"negation: {name}")

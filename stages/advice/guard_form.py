@@ -106,7 +106,7 @@ def _language(draft: Draft, bare: str) -> list[str]:
 def _unknown_words(before: str, after: str, names: Names) -> list[str]:
     """Words that carry a meaning which the draft does not."""
     words = words_of(names.words.language)
-    pattern = r"[a-z']+" if words.language == "en" else r"[가-힣]+"
+    pattern = r"[a-z]+(?:'t)?" if words.language == "en" else r"[가-힣]+"
     known = words.stems | {words.stem(word) for word in re.findall(pattern, before.lower())}
     ours = re.findall(pattern, _PARTICLE.sub(" ", after).lower())
     led = ("up", "down", "negation", "hedge", "sure", *CLOSED)

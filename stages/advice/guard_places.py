@@ -31,6 +31,10 @@ class Place:
         """The names in the parts that say its direction, in order."""
         return [a for p in self.led for a in p.anchors if not SLOT.fullmatch(a)]
 
+    def lies_outside(self, words: Words) -> bool:
+        """Whether the claim's own parts speak of what is outside a range."""
+        return any(words.found("outside", p.text) for p in self.parts)
+
     def says(self, group: str, words: Words) -> bool:
         """Whether the sentence has a word of a group."""
         return any(words.found(group, p.text) for p in self.sentence)

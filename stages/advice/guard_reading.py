@@ -137,7 +137,8 @@ def _after_predicates(text: str, words: Words) -> str:
     """Korean ends a part with its predicate; what only describes the next noun ends none."""
     out = []
     for word in text.split():
-        describes = "가" <= word[-1] <= "힣" and (ord(word[-1]) - 0xAC00) % 28 in (4, 8)
+        closed = "가" <= word[-1] <= "힣" and (ord(word[-1]) - 0xAC00) % 28 in (4, 8)
+        describes = closed and not word.endswith("면")  # 낮춘, 낮출; but 낮추면 is a condition
         out.append(word + ("\n" if way(word, words) and not describes else " "))
     return "".join(out)
 
