@@ -19,7 +19,7 @@ def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
     found += _unexplained(claims, before, after, led)
     found += bound(after) + labels_kept(before, after) + _empty(before, after)
     for claim in claims:
-        if claim.kind == "change" and len(claim.slots) == 2:
+        if len(claim.slots) == 2 and claim.direction:
             found += order(claim.slots, rewritten, draft.marked, names.words)
         elif sorted(claim.slots, key=rewritten.find) != sorted(claim.slots, key=draft.marked.find):
             found.append(f"order: the numbers of {claim.subject!r} in another order")

@@ -120,11 +120,19 @@ def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Par
     found: list[Part] = []
     for piece in (part(piece, names) for piece in pieces if piece.strip()):
         bare = found and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text))
-        if found and (not piece.anchors or not found[-1].anchors or bare):
+        # How sure something is said to be denies nothing of what stands before.
+        apart = found and (_sure(piece, names) or _sure(found[-1], names))
+        if found and not apart and (not piece.anchors or not found[-1].anchors or bare):
             found[-1] = found[-1].joined(piece, names)
         else:
             found.append(piece)
+    if len(found) > 1 and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text)):
+        found[-2:] = [found[-2].joined(found[-1], names)]
     return found
+
+
+def _sure(piece: Part, names: Names) -> bool:
+    return not piece.anchors and bool(names.words.found("sure", piece.text))
 
 
 def _split(line: str, words: Words) -> list[str]:
