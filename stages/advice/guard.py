@@ -3,7 +3,7 @@
 from stages.advice.draft import Draft
 from stages.advice.guard_claims import claims_kept
 from stages.advice.guard_form import closed_words, form
-from stages.advice.guard_reading import Names
+from stages.advice.guard_names import Names
 
 
 def objections(draft: Draft, rewritten: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 from stages.advice.draft import Claim, Draft
 from stages.advice.guard_binding import bound, labels_kept
+from stages.advice.guard_names import Names
 from stages.advice.guard_order import order
 from stages.advice.guard_places import Text
-from stages.advice.guard_reading import Names
 
 
 def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:

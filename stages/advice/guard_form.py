@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 
 from stages.advice.draft import SLOT, Draft
-from stages.advice.guard_reading import Names
+from stages.advice.guard_names import Names
 from stages.advice.guard_words import words_of
 
 # A word of these groups may stand in a rewrite only as often as in the draft.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from stages.advice.draft import SLOT, Claim
-from stages.advice.guard_reading import Names, Part, parts, sentences
+from stages.advice.guard_names import Names
+from stages.advice.guard_reading import Part, parts, sentences
 from stages.advice.guard_words import Words
 
 
