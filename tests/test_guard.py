@@ -1,5 +1,8 @@
 """The guard: rewrites that lie are caught, honest ones pass."""
 
+import itertools
+import re
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -50,3 +53,55 @@ def test_the_set_is_large_and_in_both_languages() -> None:
     for cases in (LIES, HONEST):
         assert sum(draft(name).language == "ko" for name, _ in cases) >= 15
         assert len(cases) >= 40
+
+
+TURNED = (
+    ("raise", "lower"), ("raises", "lowers"), ("raised", "lowered"), ("raising", "lowering"),
+    ("increase", "reduce"), ("increases", "reduces"), ("rise", "fall"), ("up", "down"),
+    ("more likely", "less likely"), ("Reduce", "Increase"), ("Lower", "Raise"),
+    ("높이", "낮추"), ("높입", "낮춥"), ("높였", "낮췄"), ("높아", "낮아"), ("늘리", "줄이"),
+    ("올리", "내리"), ("커지", "작아지"), ("증가", "감소"),
+)  # fmt: skip
+
+
+def broken(name: str, text: str) -> Iterator[str]:
+    """The text with two slots exchanged, with a direction turned, or without a sentence."""
+    for one, other in itertools.combinations(draft(name).slots, 2):
+        yield text.replace(one, "@").replace(other, one).replace("@", other)
+    for pair in TURNED:
+        for one, other in (pair, pair[::-1]):
+            for found in re.finditer(rf"\b{one}\b" if one.isascii() else one, text):
+                yield text[: found.start()] + other + text[found.end() :]
+    sentences = re.split(r"(?<=\.) ", text)
+    for left_out in sentences:
+        yield " ".join(sentence for sentence in sentences if sentence != left_out)
+
+
+@pytest.mark.parametrize(("name", "text"), HONEST)
+def test_an_honest_rewrite_that_is_broken_in_one_place_is_caught(name: str, text: str) -> None:
+    for lie in broken(name, text):
+        assert objections(draft(name), lie), lie
+
+
+@pytest.mark.parametrize(
+    ("sign", "family"),
+    [
+        ("\u202e", "markup"),  # text from right to left
+        ("\u200b", "markup"),  # a space without width
+        ("½", "number"),
+        ("３", "number"),
+        ("②", "number"),
+        ("%", "unit"),
+        ("е", "language"),  # Cyrillic
+        ("[", "marker"),
+    ],
+)
+@pytest.mark.parametrize("name", ["humping", "험핑"])
+def test_a_strange_sign_is_caught(name: str, sign: str, family: str) -> None:
+    marked = draft(name).marked
+    assert family in families(name, f"{marked[:20]} {sign} {marked[20:]}")
+
+
+@pytest.mark.parametrize("text", ["", " ", ".", "[[1]]", "⟨0⟩ ⟨99⟩.", "\ud800", "a" * 200_000])
+def test_anything_is_answered(text: str) -> None:
+    assert objections(draft("humping"), text)

@@ -3,7 +3,7 @@
 from stages.advice.draft import Draft
 from stages.advice.guard_claims import claims_kept
 from stages.advice.guard_form import closed_words, form
-from stages.advice.guard_reading import Names
+from stages.advice.guard_names import Names
 
 
 def objections(draft: Draft, rewritten: str) -> list[str]:
@@ -15,7 +15,8 @@ def objections(draft: Draft, rewritten: str) -> list[str]:
     text stands.
     """
     names = Names.of(draft)
-    found = form(draft, rewritten, names) + closed_words(draft, rewritten, names)
-    if any(objection.startswith("marker") for objection in found):
-        return found  # without its markers no claim has a place
+    found = form(draft, rewritten, names)
+    if any(objection.startswith(("marker", "length")) for objection in found):
+        return found  # without its markers no claim has a place; and a long text takes long
+    found += closed_words(draft, rewritten, names)
     return found + claims_kept(draft, rewritten, names)

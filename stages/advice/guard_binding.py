@@ -1,5 +1,6 @@
 """Whether slots and labels still stand with the names that they belong to."""
 
+import itertools
 import re
 
 from stages.advice.draft import SLOT
@@ -26,8 +27,8 @@ def _sentence(sentence: list[Part], text: Text, kind: set[str], last: str | None
 
     `last` is the name of that kind in the sentences before: "It is to go from [[3]] to [[4]]."
     """
-    told = " ".join(p.text for p in sentence)
-    beside = {m[1]: text.names.subjects[int(m[2])] for m in _BESIDE.finditer(told)}
+    said = " ".join(p.text for p in sentence)
+    beside = {m[1]: text.names.subjects[int(m[2])] for m in _BESIDE.finditer(said)}
     flat = [a for p in sentence for a in p.anchors if a in kind or text.owners.get(a) in kind]
     slots = [i for i, a in enumerate(flat) if SLOT.fullmatch(a)]
     named = [i for i, a in enumerate(flat) if a in kind]
@@ -43,7 +44,8 @@ def _sentence(sentence: list[Part], text: Text, kind: set[str], last: str | None
         before = [next((flat[j] for j in named[::-1] if j < i), None) for i in slots]
         after = [next((flat[j] for j in named if j > i), None) for i in slots]
         near = [beside.get(flat[i]) or b or a for i, b, a in zip(slots, before, after, strict=True)]
-        astray = owner not in (near, after)
+        told = [beside.get(flat[i]) or b or last for i, b in zip(slots, before, strict=True)]
+        astray = owner not in (near, after, told)
     if astray or others:
         return [f"subject: the numbers of {owner[0]!r} stand with another name"]
     return []
@@ -65,7 +67,9 @@ def _strangers(part: Part, kind: set[str], text: Text) -> list[str]:
 def labels_kept(before: Text, after: Text) -> list[str]:
     """Labels that are lost; and those named beside a subject that the draft does not put there."""
     found = []
-    was, now = (_beside(text) for text in (before, after))
+    # What the draft has in one sentence a rewrite may bring closer, as a name for its "it".
+    was = _beside([[_whole(sentence)] for sentence in before.sentences], before)
+    now = _beside(after.sentences, after)
     for label in before.names.labels:
         if any(label in p.anchors for s in before.sentences for p in s) and not any(
             label in p.anchors for s in after.sentences for p in s
@@ -77,12 +81,20 @@ def labels_kept(before: Text, after: Text) -> list[str]:
     return found
 
 
-def _beside(text: Text) -> dict[str, set[str]]:
+def _beside(sentences: list[list[Part]], text: Text) -> dict[str, set[str]]:
     """The labels in the parts that name a field."""
     found: dict[str, set[str]] = {}
-    for sentence in text.sentences:
-        for p in sentence:
-            labels = {a for a in p.anchors if text.names.is_label(a)}
-            for anchor in set(p.anchors) - labels - set(text.owners):
-                found.setdefault(anchor, set()).update(labels)
+    for p in itertools.chain.from_iterable(sentences):
+        labels = {a for a in p.anchors if text.names.is_label(a)}
+        for anchor in set(p.anchors) - labels - set(text.owners):
+            found.setdefault(anchor, set()).update(labels)
     return found
+
+
+def _whole(sentence: list[Part]) -> Part:
+    return Part(
+        " ".join(p.text for p in sentence),
+        [anchor for p in sentence for anchor in p.anchors],
+        (),
+        sum(p.negations for p in sentence),
+    )

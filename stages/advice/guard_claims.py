@@ -2,9 +2,9 @@
 
 from stages.advice.draft import Claim, Draft
 from stages.advice.guard_binding import bound, labels_kept
+from stages.advice.guard_names import Names
 from stages.advice.guard_order import order
 from stages.advice.guard_places import Text
-from stages.advice.guard_reading import Names
 
 
 def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
@@ -19,7 +19,7 @@ def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
     found += _unexplained(claims, before, after, led)
     found += bound(after) + labels_kept(before, after) + _empty(before, after)
     for claim in claims:
-        if claim.kind == "change" and len(claim.slots) == 2:
+        if len(claim.slots) == 2 and claim.direction:
             found += order(claim.slots, rewritten, draft.marked, names.words)
         elif sorted(claim.slots, key=rewritten.find) != sorted(claim.slots, key=draft.marked.find):
             found.append(f"order: the numbers of {claim.subject!r} in another order")
@@ -56,6 +56,8 @@ def _claim(claim: Claim, before: Text, after: Text, led: set[int]) -> list[str]:
     words = before.names.words
     if claim.kind == "expectation" and was[0].says("hedge", words) > now[0].says("hedge", words):
         found.append(f"certainty: {name} is said to be so")
+    if was[0].lies_outside(words) not in {place.lies_outside(words) for place in now}:
+        found.append(f"negation: {name}, by what is outside")
     denied, is_denied = (any(p.denied for p in places) for places in (was, now))
     if claim.slots and denied != is_denied:
         found.append(f"negation: {name}")

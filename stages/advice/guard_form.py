@@ -1,10 +1,11 @@
 """What the guard asks of a rewrite's form and words, whatever its claims."""
 
 import re
+import unicodedata
 from collections import Counter
 
 from stages.advice.draft import SLOT, Draft
-from stages.advice.guard_reading import Names
+from stages.advice.guard_names import Names
 from stages.advice.guard_words import words_of
 
 # A word of these groups may stand in a rewrite only as often as in the draft.
@@ -44,6 +45,8 @@ def form(draft: Draft, rewritten: str, names: Names) -> list[str]:
         found.append(f"length: {len(rewritten)} letters instead of {len(draft.marked)}")
     if mark := _MARKUP.search(rewritten.strip()):
         found.append(f"markup: {mark.group()!r}")
+    if hidden := next((c for c in rewritten if unicodedata.category(c)[0] == "C"), None):
+        found.append(f"markup: a hidden character {ord(hidden):#x}")
     if frame := names.words.groups["preamble"].search(rewritten.strip()):
         found.append(f"preamble: {frame.group().strip()!r}")
     if not rewritten.rstrip().endswith((".", "!", "?")) or (
@@ -80,7 +83,10 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
 
 
 def _digits(text: str) -> list[str]:
-    return re.findall(r"[\w.+%-]*\d[\w.+%-]*", re.sub(r"⟨\d+⟩", " ", SLOT.sub(" ", text)))
+    """Words with a digit, and signs such as ½ that stand for a number."""
+    bare = re.sub(r"⟨\d+⟩", " ", SLOT.sub(" ", text))
+    signs = [c for c in bare if unicodedata.category(c) in ("No", "Nl")]
+    return re.findall(r"[\w.+%-]*\d[\w.+%-]*", bare) + signs
 
 
 def _language(draft: Draft, bare: str) -> list[str]:
@@ -100,7 +106,7 @@ def _language(draft: Draft, bare: str) -> list[str]:
 def _unknown_words(before: str, after: str, names: Names) -> list[str]:
     """Words that carry a meaning which the draft does not."""
     words = words_of(names.words.language)
-    pattern = r"[a-z']+" if words.language == "en" else r"[가-힣]+"
+    pattern = r"[a-z]+(?:'t)?" if words.language == "en" else r"[가-힣]+"
     known = words.stems | {words.stem(word) for word in re.findall(pattern, before.lower())}
     ours = re.findall(pattern, _PARTICLE.sub(" ", after).lower())
     led = ("up", "down", "negation", "hedge", "sure", *CLOSED)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from stages.advice.draft import SLOT, Claim
-from stages.advice.guard_reading import Names, Part, parts, sentences
+from stages.advice.guard_names import Names
+from stages.advice.guard_reading import Part, parts, sentences
 from stages.advice.guard_words import Words
 
 
@@ -30,6 +31,10 @@ class Place:
     def names(self) -> list[str]:
         """The names in the parts that say its direction, in order."""
         return [a for p in self.led for a in p.anchors if not SLOT.fullmatch(a)]
+
+    def lies_outside(self, words: Words) -> bool:
+        """Whether the claim's own parts speak of what is outside a range."""
+        return any(words.found("outside", p.text) for p in self.parts)
 
     def says(self, group: str, words: Words) -> bool:
         """Whether the sentence has a word of a group."""
@@ -63,11 +68,11 @@ class Text:
                 at = [i for i, p in enumerate(sentence) if set(claim.slots) & set(p.anchors)]
                 if at:
                     at = list(range(at[0], at[-1] + 1))
-                    found.append(self._place(sentence, at))
+                    found.append(self._place(sentence, at, claim.kind == "reason"))
             else:
                 for i, p in enumerate(sentence):
                     if claim.subject in p.anchors and not self._slotted(p, claim.subject):
-                        found.append(self._place(sentence, [i]))
+                        found.append(self._place(sentence, [i], True))
         return found
 
     def _others(self, part: Part, own: tuple[Part, ...]) -> bool:
@@ -79,11 +84,12 @@ class Text:
     def _slotted(self, part: Part, subject: str) -> bool:
         return any(self.owners.get(anchor) == subject for anchor in part.anchors)
 
-    def _place(self, sentence: list[Part], at: list[int]) -> Place:
+    def _place(self, sentence: list[Part], at: list[int], shared: bool) -> Place:
+        """The place of parts; `shared`: another name may stand beside what says its direction."""
         own = tuple(sentence[i] for i in at)
         led = [p for p in own if p.way]
         if not led:
-            rest = [p for p in sentence if p.way and not self._others(p, own)]
+            rest = [p for p in sentence if p.way and (shared or not self._others(p, own))]
             after = next((p for p in sentence[at[-1] + 1 :] if p.way), None)
             before = next((p for p in reversed(sentence[: at[0]]) if p.way), None)
             led = [p for p in (before, after) if p and any(p is other for other in rest)]

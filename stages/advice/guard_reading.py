@@ -4,8 +4,9 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from stages.advice.draft import SLOT, Draft
-from stages.advice.guard_words import Words, words_of
+from stages.advice.draft import SLOT
+from stages.advice.guard_names import Names
+from stages.advice.guard_words import Words
 
 _NAME = re.compile(r"⟨(\d+)⟩")
 _ANCHOR = re.compile(rf"{SLOT.pattern}|{_NAME.pattern}")
@@ -15,41 +16,6 @@ _SAYING = re.compile(
     r"\b(?!(?:the|a|an|and|both|neither|of|at|its|your|of|that)\b)[a-z]{2,}|[가-힣]{2,}|[가-힣](?<![은는이가과와의])",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Names:
-    """Subjects of a draft, and the labels among them; a text names the subject n as ⟨n⟩."""
-
-    subjects: tuple[str, ...]
-    labels: frozenset[str]
-    words: Words
-
-    @classmethod
-    def of(cls, draft: Draft) -> "Names":
-        """The subjects that the draft's sentences spell out, the longest first."""
-        words = words_of(draft.language)
-        claimed = [claim for claims in draft.claims for claim in claims if claim.subject]
-        spelled = {
-            claim.subject
-            for claim in claimed
-            if _spelling(claim.subject, words).search(draft.marked)
-        }
-        known = {m.group() for label in words.labels for m in re.finditer(label, draft.marked)}
-        known = {k for k in known if not any(k in subject for subject in spelled)}
-        labels = {s for s in spelled if any(re.search(p, s, re.I) for p in words.labels)} | known
-        ordered = sorted(spelled | known, key=lambda name: (-len(name), name))
-        return cls(tuple(ordered), frozenset(labels), words)
-
-    def take(self, text: str) -> str:
-        """The text with every subject as ⟨n⟩."""
-        for number, name in enumerate(self.subjects):
-            text = _spelling(name, self.words).sub(f"⟨{number}⟩", text)
-        return text
-
-    def is_label(self, subject: str) -> bool:
-        """Whether a subject is a label rather than a field."""
-        return subject in self.labels
 
 
 @dataclass
@@ -120,11 +86,19 @@ def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Par
     found: list[Part] = []
     for piece in (part(piece, names) for piece in pieces if piece.strip()):
         bare = found and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text))
-        if found and (not piece.anchors or not found[-1].anchors or bare):
+        # How sure something is said to be denies nothing of what stands before.
+        apart = found and (_sure(piece, names) or _sure(found[-1], names))
+        if found and not apart and (not piece.anchors or not found[-1].anchors or bare):
             found[-1] = found[-1].joined(piece, names)
         else:
             found.append(piece)
+    if len(found) > 1 and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text)):
+        found[-2:] = [found[-2].joined(found[-1], names)]
     return found
+
+
+def _sure(piece: Part, names: Names) -> bool:
+    return not piece.anchors and bool(names.words.found("sure", piece.text))
 
 
 def _split(line: str, words: Words) -> list[str]:
@@ -137,14 +111,7 @@ def _after_predicates(text: str, words: Words) -> str:
     """Korean ends a part with its predicate; what only describes the next noun ends none."""
     out = []
     for word in text.split():
-        describes = "가" <= word[-1] <= "힣" and (ord(word[-1]) - 0xAC00) % 28 in (4, 8)
+        closed = "가" <= word[-1] <= "힣" and (ord(word[-1]) - 0xAC00) % 28 in (4, 8)
+        describes = closed and not word.endswith("면")  # 낮춘, 낮출; but 낮추면 is a condition
         out.append(word + ("\n" if way(word, words) and not describes else " "))
     return "".join(out)
-
-
-def _spelling(name: str, words: Words) -> re.Pattern[str]:
-    spaced = r"[\s-]*" if words.language == "ko" else r"[\s-]+"
-    inner = spaced.join(re.escape(piece) for piece in name.split())
-    if words.language == "ko":
-        return re.compile(rf"(?<![가-힣A-Za-z]){inner}", re.IGNORECASE)
-    return re.compile(rf"(?<![\w-]){inner}(?:s)?(?![\w-])", re.IGNORECASE)
