@@ -24,7 +24,8 @@ SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wro
 def main(*arguments: str) -> None:
     """Answer for every bead that is asked about, and explain it where that is asked for."""
     request, params = read_request(list(arguments)), read_params()
-    predictor = load_predictor(params, request.encoder or params.advice.encoder)
+    encoder = request.encoder or params.advice.encoder
+    predictor = load_predictor(encoder, params.tasks, params.text, params.card_file)
     rows = rows_of(request, predictor.card)
     skipped = first = 0
     for beads, ledger in chunks(rows, predictor.card, params.text.information):

@@ -67,5 +67,5 @@ def read_rows(file: Path, role: str) -> pd.DataFrame:
     """The rows of one role of a predictions file; raises StudyError where there are none."""
     if not file.is_file():
         raise StudyError(file, "there is no such file", expected="predictions, by dvc repro")
-    rows = pd.read_csv(file, dtype={"bead": str}, float_precision="round_trip")
+    rows = pd.read_csv(file, dtype={"bead": str})
     return rows[rows["role"] == role]

@@ -58,7 +58,6 @@ class Examiner:
         rows = bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
         quality, defects = predictor.task_of("binary"), predictor.task_of("multi_label")
-        normal = predictor.tasks[quality].outputs[0]
         fields = fields_of(predictor)
         asked = answer_of(predictor, quality)
         after, then = {}, []
@@ -69,10 +68,10 @@ class Examiner:
         return Evidence(
             bead=bead,
             answer=answer,
-            chance=float(answer[probability_column(quality, normal)]),
+            chance=float(answer[probability_column(quality, predictor.normal)]),
             bar=self.adviser.bar,
             named=labels.split(answer[defects]) if defects else [],
-            normal=normal,
+            normal=predictor.normal,
             advice=advice,
             findings=self.rules.findings(bead),
             attribution=self.explain(asked, bead),

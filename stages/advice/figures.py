@@ -118,7 +118,7 @@ def _told(card: Card, name: str, value: object) -> str:
         return f"{phrase} (not known)"
     if isinstance(value, str):
         return f"{phrase} {value}"
-    return with_unit(f"{phrase} {format_number(value, 3)}", None) + f" {_unit(card, name)}"
+    return f"{phrase} {format_number(value, 3)} {_unit(card, name)}"
 
 
 def _unit(card: Card, name: str) -> str:

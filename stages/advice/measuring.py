@@ -1,10 +1,11 @@
 """What explanations and advice are worth, as numbers for metrics/advice.json."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
+from tqdm import tqdm
 
 from stages.advice.answers import answer_of, baseline_answer
 from stages.advice.changes import carried_out
@@ -15,10 +16,34 @@ from stages.advice.predictor import Predictor
 from stages.advice.simulated import normal_shares, random_moves
 from stages.evidence.prediction_intervals import coverage_of
 from stages.learning.baselines import boosting
+from stages.learning.tasks import targets
 
 FAITHFUL = 8  # beads of the checks of explanations: minutes on two cores
 FEW = 4  # background beads of the deletion and insertion curves
 DIGITS = 4
+
+
+def measure(examiner: Examiner, held_out: pd.DataFrame, trials: int) -> tuple[dict, pd.DataFrame]:
+    """All of metrics/advice.json but the narration, and the shares of `faithfulness`.
+
+    `held_out` are rows of the clean table that no model learned from, with their outcomes. Advice
+    is tried on the bad ones, and apart from them on those of the training beads. Shows progress.
+    """
+    predictor = examiner.predictor
+    card, training = predictor.card, predictor.novelty.training
+    truths = {name: targets(card, task, held_out) for name, task in predictor.tasks.items()}
+    told, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
+    success = {}
+    for name, table in (("hold_out", held_out), ("training", training)):
+        bad = table[table["labels"].notna() & (table["labels"] != predictor.normal)]
+        success[name] = advice_success(examiner, each(bad, f"advice, {name}"), trials)
+    sure = certainty(predictor, held_out, truths)
+    return {"faithfulness": told, "advice": success, "certainty": sure}, shares
+
+
+def each(beads: pd.DataFrame, told: str) -> Iterator[pd.Series]:
+    """Row after row, with a progress bar that says `told`."""
+    yield from (beads.iloc[n] for n in tqdm(range(len(beads)), told, unit="bead"))
 
 
 def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, pd.DataFrame]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from stages.advice.bead_cards import BeadCard
 from stages.advice.writer import words
@@ -70,6 +70,16 @@ def render(
         cards=cards,
         drawn=drawn,
         plots=plots,
+    )
+
+
+def empty(reason: str, language: str) -> str:
+    """The page of a table that no advice can be given for."""
+    heading = words()["page"]["title"][language]
+    return (
+        f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'
+        f"<title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{escape(reason)}</p></body>\n"
+        "</html>\n"
     )
 
 

@@ -15,7 +15,6 @@ from stages.beads.text import TextStyle, make_prompts
 from stages.learning.decisions import decide, exclusive_index
 from stages.learning.final import FinalModel, load_final
 from stages.learning.tasks import Task, make_task
-from stages.params import Params
 
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
@@ -36,6 +35,11 @@ class Predictor:
     def tasks(self) -> dict[str, Task]:
         """The tasks by name, in the order of params.yaml."""
         return {name: model.task for name, model in self.models.items()}
+
+    @property
+    def normal(self) -> str:
+        """The label that says that nothing is wrong: the one that the binary task asks for."""
+        return self.tasks[self.task_of("binary")].outputs[0]
 
     def task_of(self, kind: str) -> str | None:
         """The name of the first task of a kind, None where there is none."""
@@ -94,15 +98,15 @@ def training_beads() -> pd.DataFrame:
     return beads[beads["bead"].isin(folds.loc[folds["role"] == "train", "bead"])]
 
 
-def load_predictor(params: Params, encoder: str) -> Predictor:
+def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
     """What `dvc repro` left of one encoder; raises StudyError where something is not there."""
-    card = read_card(params.card_file)
+    card = read_card(card_file)
     models, confidences = {}, {}
-    for name in params.tasks:
-        task = make_task(card, name, params.card_file)
+    for name in tasks:
+        task = make_task(card, name, card_file)
         model = models[name] = load_final(MODELS / encoder / name, task)
         rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
-    novelty = Novelty.fit(card, training_beads(), params.text.information)
-    return Predictor(encoder, card, params.text, models, confidences, novelty)
+    novelty = Novelty.fit(card, training_beads(), style.information)
+    return Predictor(encoder, card, style, models, confidences, novelty)

@@ -1,26 +1,22 @@
 """Whether a table can be advised on: what a card must have for it."""
 
-from pathlib import Path
-
-from stages.advice.predictor import Predictor
-from stages.beads.errors import StudyError
+from stages.beads.card import Card
 
 NEEDED = ("material", "labels", "travel_speed_mm_s", "wire_feed_speed_m_min")
 
 
-def check_suited(predictor: Predictor, card_file: Path) -> None:
-    """Raise StudyError unless the card describes WAAM beads whose quality a model has learned.
+def unsuited(card: Card, tasks: list[str]) -> str | None:
+    """Why there is no advice for the beads of a card, None where there is.
 
-    Advice needs set-points with a `step`, the columns of NEEDED, and a binary and a multi-label
-    task among those of params.yaml.
+    It needs set-points with a `step`, the columns of NEEDED, and a binary and a multi-label task
+    among `tasks`: whether a bead is normal, and what else it is.
     """
-    card = predictor.card
     missing = [name for name in NEEDED if name not in card.clean_columns]
     if missing:
-        raise StudyError(card_file, "advice needs the column", column=missing[0])
+        return f"the card has no column {missing[0]}"
     for kind in ("binary", "multi_label"):
-        if predictor.task_of(kind) is None:
-            found = ", ".join(predictor.models)
-            raise StudyError("params.yaml", f"advice needs a {kind} task", value=found)
+        if kind not in {card.tasks[name].kind for name in tasks}:
+            return f"no task of params.yaml is {kind}"
     if not any(column.step for column in card.columns.values()):
-        raise StudyError(card_file, "no column can be turned", expected="step on a set-point")
+        return "no set-point of the card has a step in which it could be turned"
+    return None

@@ -30,6 +30,7 @@ from stages.learning.tasks import Task
 
 TEMPLATE = "report.html.j2"
 FILES = {"en": "report.html", "ko": "report.ko.html"}
+ADVICE = {"en": "advice.html", "ko": "advice.ko.html"}  # by the stage `explain`
 COMMANDS = {"losses": "make losses", "ladder": "make ladder"}  # the others: make sweep
 
 
@@ -68,6 +69,7 @@ def render(sources: Sources, language: str) -> str:
     return environment.get_template(TEMPLATE).render(
         language=language,
         other={"language": other, "file": FILES[other]},
+        advice=ADVICE[language],
         page=lambda key: words.say("page", key),
         banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
         mark=words.say("page", "simulated_mark") if simulated else "",
