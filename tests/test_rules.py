@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, SMALL_CARD
 
-from stages.advice.rules import FEWEST, RULES, Finding, Rules
+from stages.advice.rules import RULES, Finding, Rules
 from stages.beads.card import read_card
 
 CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
@@ -39,8 +39,8 @@ def beads(wire: str, count: int, feed: float = 6.0, labels: str = "Normal") -> p
 TRAINING = pd.concat(
     [
         beads("ER70S-6", 9),
-        beads("ER5356", FEWEST, feed=10.0),
-        beads("ER625", FEWEST - 1, feed=3.0),
+        beads("ER5356", 5, feed=10.0),
+        beads("ER625", 4, feed=3.0),
         beads("ER70S-6", 3, feed=14.0, labels="Humping or Balling"),
         beads("ER70S-6", 3, feed=1.0).assign(labels=None),
     ],
@@ -103,7 +103,7 @@ def test_each_wire_has_a_window_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("wire", ["ER625", "ER316L", None])
-def test_a_wire_of_too_few_normal_beads_is_held_against_all(wire: str | None) -> None:
+def test_a_wire_of_fewer_than_five_normal_beads_is_held_against_all(wire: str | None) -> None:
     lean = middle(wire_feed_speed_m_min=4.5)
     assert "starved" in spoken(lean)
     lean["material"] = wire
