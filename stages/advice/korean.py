@@ -21,9 +21,9 @@ def final(word: str) -> int:
     What stands in brackets at the end is passed over: the particle belongs to the word before it.
     Latin words and digits go by the name of their last character.
     """
-    bare = word
+    bare = word.rstrip()
     while bare.endswith(")") and "(" in bare:
-        bare = bare[: bare.rindex("(")]
+        bare = bare[: _opening(bare)].rstrip()
     letters = [c for c in unicodedata.normalize("NFC", bare) if c.isalnum()]
     if not letters:
         return 0
@@ -31,6 +31,16 @@ def final(word: str) -> int:
     if "가" <= last <= "힣":
         return (ord(last) - ord("가")) % 28
     return ENDS.get(last, 0)
+
+
+def _opening(text: str) -> int:
+    """Where the bracket opens that the text's last letter closes; 0 where none does."""
+    depth = 0
+    for place in range(len(text) - 1, -1, -1):
+        depth += (text[place] == ")") - (text[place] == "(")
+        if depth == 0:
+            return place
+    return 0
 
 
 def with_particle(word: str, particle: str) -> str:

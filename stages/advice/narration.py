@@ -7,6 +7,7 @@ from stages.advice.evidence import Evidence
 from stages.advice.rules import Finding
 from stages.advice.writer import Writer, words
 from stages.beads.card import Card
+from stages.beads.numbers import format_number
 
 REASONS = 3  # the fields that do most; more would not be read
 RULES = 2  # the first of the rules that speak
@@ -64,7 +65,7 @@ def _reasons(writer: Writer, evidence: Evidence) -> str:
     parts = []
     for number, name in enumerate(most, start=1):
         direction = "up" if values[name] > 0 else "down"
-        spoken, x = writer.name("fields", name), writer.slot(f"{math.exp(values[name]):.2g}")
+        spoken, x = writer.name("fields", name), writer.slot(_ratio(values[name]))
         told = spoken
         if evidence.bead.isna()[name]:
             told = writer.say("untold", field=spoken)
@@ -74,6 +75,10 @@ def _reasons(writer: Writer, evidence: Evidence) -> str:
         then = number < len(most)
         parts.append(writer.say(f"reason_{direction}", then=then, field=told, x=x))
     return writer.say("reasons", parts=writer.join(parts)) if parts else ""
+
+
+def _ratio(contribution: float) -> str:
+    return format_number(math.exp(contribution), 2)
 
 
 def _change(writer: Writer, evidence: Evidence) -> str:
@@ -103,10 +108,11 @@ def _change(writer: Writer, evidence: Evidence) -> str:
 def _outside(writer: Writer, evidence: Evidence) -> str:
     parts = []
     for name, value, known in evidence.outside:
-        v, spoken = writer.slot(value), writer.name("fields", name) if name else ""
+        spoken = writer.name("fields", name) if name else ""
+        v = writer.value(name, value)
         if isinstance(known, tuple):
             low, high = (writer.value(name, end) for end in known)
-            v, span = writer.value(name, float(value)), (low, high)
+            span = (low, high)
             part = writer.say("outside_range", field=spoken, v=v, low=low, high=high)
         else:
             span = (writer.slot(known),)

@@ -19,7 +19,7 @@ class Novelty:
     A distance is the root mean square over the fields that both beads have: of numbers the
     difference in training deviations (of logarithms where all are positive), of words 1 if they
     differ. A bead is `far` beyond the distance that 95 % of the training beads keep from the
-    nearest bead of another cell.
+    nearest bead of another cell; nothing is far where all are of one cell.
     """
 
     card: Card
@@ -36,7 +36,8 @@ class Novelty:
         same = beads["cell"].to_numpy()[:, None] == beads["cell"].to_numpy()
         nearest = np.where(same, np.inf, apart).min(axis=1)
         known = nearest[np.isfinite(nearest)]
-        return cls(card, names, blind.training, float(np.quantile(known, FAR)))
+        far = float(np.quantile(known, FAR)) if len(known) else np.inf
+        return cls(card, names, blind.training, far)
 
     def distances(self, beads: pd.DataFrame) -> np.ndarray:
         """(beads, training beads); inf where two have no field in common."""
@@ -51,7 +52,7 @@ class Novelty:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     a, b = ((np.log(v) if log else v) for v in (own.to_numpy(float), other))
                     gap = np.abs(np.subtract.outer(a, np.asarray(b, float))) / scale
-                part = np.nan_to_num(gap, nan=0.0, posinf=1e6) ** 2
+                part = np.nan_to_num(gap, nan=1e6, posinf=1e6) ** 2
             else:
                 part = (own.to_numpy()[:, None] != other.to_numpy()).astype(float)
             squares += np.where(both, part, 0.0)

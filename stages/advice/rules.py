@@ -49,7 +49,8 @@ class Rules:
         known = card.with_formulas(normal)
         fields = sorted({field for field, _, _ in RULES.values() if field in known})
         rows = {}
-        for wire, beads in [(None, known), *known.groupby("material")]:
+        wires = known.groupby("material") if "material" in known else ()
+        for wire, beads in [(None, known), *wires]:
             if wire is None or len(beads) >= FEWEST:
                 ends = beads[fields].quantile([0.0, 1.0])
                 rows[wire or ""] = {(f, e): ends.loc[q, f] for f in fields for e, q in _ENDS}
@@ -58,7 +59,8 @@ class Rules:
     def findings(self, bead: pd.Series) -> list[Finding]:
         """The rules that speak of one bead; a rule whose quantity is not known is silent."""
         known = self.card.with_formulas(bead.to_frame().T.infer_objects()).iloc[0]
-        wire = bead["material"] if bead["material"] in self.windows.index else ""
+        material = bead.get("material")
+        wire = material if material in self.windows.index else ""
         found = []
         for rule, (field, side, leads_to) in RULES.items():
             if field not in known or pd.isna(known[field]):

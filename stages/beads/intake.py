@@ -11,6 +11,7 @@ import pandas as pd
 from stages.beads.card import ROLES, Card, Information
 from stages.beads.errors import StudyError
 from stages.beads.ledger import WHOLE_ROW, Ledger
+from stages.beads.numbers import is_missing, split_unit
 from stages.beads.parsing import parse_column
 
 CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
@@ -27,11 +28,23 @@ def read_rows(file: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
         raise StudyError(file, "there is no such file", expected="a CSV table or JSON lines")
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield from (_objects if file.suffix in JSON_LINES else _records)(lines, file)
-    except UnicodeDecodeError as error:
-        raise StudyError(file, f"byte {error.start} is not UTF-8", expected="UTF-8") from None
+            yield from (_objects if file.suffix.lower() in JSON_LINES else _records)(lines, file)
+    except UnicodeDecodeError:
+        line = _first_undecodable(file)
+        raise StudyError(file, f"line {line} is not UTF-8", expected="UTF-8") from None
     except csv.Error as error:
         raise StudyError(file, f"not a CSV table ({error})", expected="comma, quotes") from None
+
+
+def _first_undecodable(file: Path) -> int:
+    """The line of a file that is not UTF-8; a decoder only knows the place in its own buffer."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    raise ValueError(f"{file} is UTF-8")
 
 
 def _records(lines: Iterator[str], file: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
@@ -58,8 +71,11 @@ def _objects(lines: Iterator[str], _: Path) -> Iterator[tuple[int, dict[str, str
         except json.JSONDecodeError as error:
             yield number, f"no JSON: {error.msg}"
             continue
+        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of [
+            yield number, "no JSON that a bead could be: too long a number or too deep"
+            continue
         if isinstance(found, dict) and found:
-            yield number, {key: "" if v is None else str(v) for key, v in found.items()}
+            yield number, {key.strip(): "" if v is None else str(v) for key, v in found.items()}
         else:
             yield number, "no JSON object of column and value"
 
@@ -122,15 +138,26 @@ def _given(raw: pd.DataFrame, card: Card, name: str) -> pd.DataFrame | None:
     given = pd.DataFrame({column.header: raw[sources[0]]})
     by_name = pd.Series(sources[0] != column.header, index=raw.index)
     if len(sources) == 2:  # one row has the one, the next the other
-        by_name = given[column.header].str.strip() == ""
+        by_name = given[column.header].map(is_missing)
         given[column.header] = given[column.header].where(~by_name, raw[name])
     if column.unit_header:
         units = raw.get(column.unit_header, pd.Series("", index=raw.index))
-        given[column.unit_header] = units.mask(by_name & (units == ""), column.unit)
+        given[column.unit_header] = units.mask(by_name & units.map(is_missing), column.unit)
+    elif column.raw_unit:
+        own = given[column.header].map(lambda cell: _with_unit(cell, column.unit or ""))
+        given[column.header] = given[column.header].mask(by_name, own)
     if column.lost_unit_like:
         # Rows are strangers to each other here: none tells the unit of another.
         given[card.columns[column.lost_unit_like].header] = raw.index.astype(str)
     return given
+
+
+def _with_unit(cell: str, unit: str) -> str:
+    """A bare number with its unit; any other cell as it is."""
+    try:
+        return cell if split_unit(cell)[1] else f"{cell} {unit}"
+    except ValueError:
+        return cell
 
 
 def _parsed(given: pd.DataFrame, card: Card, name: str, ledger: Ledger) -> pd.Series:
@@ -142,11 +169,13 @@ def _parsed(given: pd.DataFrame, card: Card, name: str, ledger: Ledger) -> pd.Se
             try:
                 parts.append(parse_column(given.loc[[row]], card, name, ledger, ""))
             except StudyError as error:
-                ledger.reject(row, name, given.at[row, column.header], str(error).lstrip(", "))
+                reason = str(error).partition(": ")[2]
+                ledger.reject(row, name, given.at[row, column.header].strip(), reason)
         return pd.concat(parts).reindex(given.index) if parts else pd.Series(index=given.index)
 
 
 def _names(raw: pd.DataFrame, card: Card) -> list[str]:
-    headers = [card.columns[name].header for name in card.named("identifier")]
-    named = raw[headers[0]].str.strip() if headers and headers[0] in raw else ""
+    one = card.named("identifier")[:1]
+    headers = [h for name in one for h in (card.columns[name].header, name) if h in raw]
+    named = raw[headers[0]].str.strip() if headers else ""
     return [name or f"row {row}" for row, name in pd.Series(named, index=raw.index).items()]
