@@ -98,12 +98,13 @@ def success_figure(success: dict[str, dict]) -> Figure:
     groups = list(success)
     for number, (key, label) in enumerate(names.items()):
         values = [success[group][key] or 0.0 for group in groups]
-        places = np.arange(len(groups)) + (1 - number) * 0.27
+        places = np.arange(len(groups)) + (number - 1) * 0.27
         colour = (GREY, COLOURS[4], COLOURS[2])[number]
         bars = axis.barh(places, values, height=0.25, color=colour, label=label)
         axis.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
     told = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
     axis.set_yticks(np.arange(len(groups)), told)
+    axis.invert_yaxis()
     axis.set_xlim(0, 1)
     axis.set_xlabel("share of simulated runs that come out Normal")
     figure.legend(loc="outside upper center", ncols=3, fontsize=8)
