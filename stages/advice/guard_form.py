@@ -22,7 +22,7 @@ CLOSED = {
 }
 GRADES = ("high", "low")  # their words may stand for each other: high, highest
 _MARKUP = re.compile(
-    r"[*_`#<>|{}~\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]"
+    r"[*_`#<>|{}\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]|(?<!\]\])~|~(?!\[\[)"
 )
 _PARTICLE = re.compile(rf"(?:{SLOT.pattern}|⟨\d+⟩)[가-힣]*")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -50,7 +50,7 @@ def form(draft: Draft, rewritten: str, names: Names) -> list[str]:
     if frame := names.words.groups["preamble"].search(rewritten.strip()):
         found.append(f"preamble: {frame.group().strip()!r}")
     if not rewritten.rstrip().endswith((".", "!", "?")) or (
-        draft.language == "ko" and not re.search(r"[다요오음함됨임]\W*$", rewritten)
+        draft.language == "ko" and not re.search(r"[다요오음함됨임](?:\([^()]*\))?\W*$", rewritten)
     ):
         found.append("end: the last sentence is not finished")
     return found + _language(draft, bare)
