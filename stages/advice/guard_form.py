@@ -71,9 +71,9 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
             found += [f"{family}: {word!r} is lost" for word in sorted(was - now)]
     was, now = (Counter(_digits(text)) for text in (before, after))
     found += [f"number: {word!r} outside the markers" for word in sorted(now - was)]
-    was, now = (bool(names.words.found("sure", text)) for text in (before, after))
-    if was != now:
-        found.append(f"certainty: {'lost' if was else 'brought in'}")
+    was, now = (names.words.assurances(text) for text in (before, after))
+    found += [f"certainty: {kind!r} is lost" for kind in sorted(was - now)]
+    found += [f"certainty: {kind!r} is brought in" for kind in sorted(now - was)]
     if names.words.found("hedge", before) and not names.words.found("hedge", after):
         found.append("certainty: the draft says what is likely, the rewrite what is")
     for label in names.words.labels:

@@ -92,7 +92,7 @@ def _change(writer: Writer, evidence: Evidence) -> str:
         if key == "no_control":
             return writer.say(key)
         bar = writer.share(evidence.bar)
-        writer.claims.append(_normal(writer, evidence, bar))
+        writer.claims.append(Claim("expectation", writer.name("said", "bar"), slots=(bar,)))
         return writer.say(key, bar=bar)
     parts, p = [], writer.share(advice.expected)
     writer.claims.append(_normal(writer, evidence, p, "up"))
