@@ -13,29 +13,33 @@ _BESIDE = re.compile(rf"({SLOT.pattern}) (?:for|of|that of) (?:the |a )?⟨(\d+)
 def bound(text: Text) -> list[str]:
     """Slots that stand nearer to another name than to their own."""
     found: list[str] = []
-    for labels in (False, True):
-        kind = {s for s in text.names.subjects if text.names.is_label(s) == labels}
+    labels, rules = set(text.names.labels), set(text.second.values())
+    fields = set(text.names.subjects) - labels - rules
+    for kind, owners in ((fields, text.owners), (labels, text.owners), (rules, text.second)):
         last = None
         for sentence in text.sentences:
-            found += _sentence(sentence, text, kind, last)
+            found += _sentence(sentence, text, kind, owners, last)
             last = next((a for p in sentence[::-1] for a in p.anchors[::-1] if a in kind), last)
     return found
 
 
-def _sentence(sentence: list[Part], text: Text, kind: set[str], last: str | None) -> list[str]:
-    """Objections to the slots that belong to names of a kind, fields or labels.
+def _sentence(
+    sentence: list[Part], text: Text, kind: set[str], owners: dict[str, str], last: str | None
+) -> list[str]:
+    """Objections to the slots that belong to names of a kind: fields, labels or rules.
 
     `last` is the name of that kind in the sentences before: "It is to go from [[3]] to [[4]]."
     """
     said = " ".join(p.text for p in sentence)
     beside = {m[1]: text.names.subjects[int(m[2])] for m in _BESIDE.finditer(said)}
-    flat = [a for p in sentence for a in p.anchors if a in kind or text.owners.get(a) in kind]
+    flat = [a for p in sentence for a in p.anchors if a in kind or owners.get(a) in kind]
     slots = [i for i, a in enumerate(flat) if SLOT.fullmatch(a)]
     named = [i for i, a in enumerate(flat) if a in kind]
     if not slots:
         return []
-    owner = [text.owners[flat[i]] for i in slots]
-    others = [a for p in sentence for a in _strangers(p, kind, text)]
+    owner = [owners[flat[i]] for i in slots]
+    alone = owners is text.second  # a rule's name stands apart from the field's and its slots
+    others = [] if alone else [a for p in sentence for a in _strangers(p, kind, text)]
     if not named:
         astray = any(name != last for name in owner)
     elif max(named) < min(slots) and [flat[i] for i in named] == list(dict.fromkeys(owner)):
@@ -54,8 +58,8 @@ def _sentence(sentence: list[Part], text: Text, kind: set[str], last: str | None
 def _strangers(part: Part, kind: set[str], text: Text) -> list[str]:
     """Names in a part that has slots: of the kind and none of theirs, or of the other kind and
     next before a slot whose own name is not before it."""
-    owners = {text.owners[a] for a in part.anchors if text.owners.get(a) in kind}
-    found = [a for a in part.anchors if a in kind and owners and a not in owners]
+    there = {text.owners[a] for a in part.anchors if text.owners.get(a) in kind}
+    found = [a for a in part.anchors if a in kind and there and a not in there]
     for i, anchor in enumerate(part.anchors):
         own = text.owners.get(anchor)
         names = [a for a in part.anchors[:i] if not SLOT.fullmatch(a)]

@@ -3,7 +3,7 @@
 from stages.advice.draft import Claim, Draft
 from stages.advice.guard_binding import bound, labels_kept
 from stages.advice.guard_names import Names
-from stages.advice.guard_order import order
+from stages.advice.guard_order import limits, order
 from stages.advice.guard_places import Text
 
 
@@ -18,8 +18,9 @@ def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
     found += _negations(claims, before, after)
     found += _unexplained(claims, before, after, led)
     found += bound(after) + labels_kept(before, after) + _empty(before, after)
+    found += limits(draft.marked, rewritten, names.words)
     for claim in claims:
-        if len(claim.slots) == 2 and claim.direction:
+        if len(claim.slots) == 2 and claim.direction and claim.kind != "reason":
             found += order(claim.slots, rewritten, draft.marked, names.words)
         elif sorted(claim.slots, key=rewritten.find) != sorted(claim.slots, key=draft.marked.find):
             found.append(f"order: the numbers of {claim.subject!r} in another order")

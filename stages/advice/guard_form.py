@@ -22,7 +22,7 @@ CLOSED = {
 }
 GRADES = ("high", "low")  # their words may stand for each other: high, highest
 _MARKUP = re.compile(
-    r"[*_`#<>|{}~\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]"
+    r"[*_`#<>|{}\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]|(?<!\]\])~|~(?!\[\[)"
 )
 _PARTICLE = re.compile(rf"(?:{SLOT.pattern}|⟨\d+⟩)[가-힣]*")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -50,7 +50,7 @@ def form(draft: Draft, rewritten: str, names: Names) -> list[str]:
     if frame := names.words.groups["preamble"].search(rewritten.strip()):
         found.append(f"preamble: {frame.group().strip()!r}")
     if not rewritten.rstrip().endswith((".", "!", "?")) or (
-        draft.language == "ko" and not re.search(r"[다요오음함됨임]\W*$", rewritten)
+        draft.language == "ko" and not re.search(r"[다요오음함됨임](?:\([^()]*\))?\W*$", rewritten)
     ):
         found.append("end: the last sentence is not finished")
     return found + _language(draft, bare)
@@ -71,9 +71,9 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
             found += [f"{family}: {word!r} is lost" for word in sorted(was - now)]
     was, now = (Counter(_digits(text)) for text in (before, after))
     found += [f"number: {word!r} outside the markers" for word in sorted(now - was)]
-    was, now = (bool(names.words.found("sure", text)) for text in (before, after))
-    if was != now:
-        found.append(f"certainty: {'lost' if was else 'brought in'}")
+    was, now = (names.words.assurances(text) for text in (before, after))
+    found += [f"certainty: {kind!r} is lost" for kind in sorted(was - now)]
+    found += [f"certainty: {kind!r} is brought in" for kind in sorted(now - was)]
     if names.words.found("hedge", before) and not names.words.found("hedge", after):
         found.append("certainty: the draft says what is likely, the rewrite what is")
     for label in names.words.labels:

@@ -2,6 +2,7 @@
 
 import re
 
+from stages.advice.draft import SLOT
 from stages.advice.guard_words import Words
 
 
@@ -16,6 +17,28 @@ def order(slots: tuple[str, ...], rewritten: str, marked: str, words: Words) -> 
             return []
         return [f"order: {slots[0]} and {slots[1]} are not from and to"]
     return []
+
+
+def limits(marked: str, rewritten: str, words: Words) -> list[str]:
+    """Slots that were a least or a greatest value and are so no longer, or the other way round."""
+    was, now = (_limits(text, words) for text in (marked, rewritten))
+    return [
+        f"bound: {slot} is {now.get(slot)} instead of {was[slot]}"
+        for slot in was
+        if now.get(slot) != was[slot]
+    ]
+
+
+def _limits(text: str, words: Words) -> dict[str, str]:
+    """The side of which each slot is the end, by the words next to it and to no other slot."""
+    pieces = re.split(f"({SLOT.pattern})", text)
+    found = {}
+    for i in range(1, len(pieces), 2):
+        beside = pieces[i - 1] if words.language == "en" else pieces[i + 1]
+        sides = [side for side in ("least", "most") if words.found(side, beside)]
+        if sides:
+            found[pieces[i]] = "/".join(sides)
+    return found
 
 
 def role(slot: str, text: str, words: Words) -> str:

@@ -43,22 +43,30 @@ class Place:
 
 @dataclass
 class Text:
-    """A marked text in parts: one list a sentence."""
+    """A marked text in parts: one list a sentence.
+
+    `owners` are the names that slots belong to; `second` the names that share a slot with another:
+    a rule has the slots of the field by which it speaks.
+    """
 
     names: Names
     owners: dict[str, str]
+    second: dict[str, str]
     sentences: list[list[Part]] = field(default_factory=list)
 
     @classmethod
     def read(cls, marked: str, claims: list[Claim], names: Names) -> "Text":
         """The text in parts."""
         owners: dict[str, str] = {}
+        second: dict[str, str] = {}
         for claim in claims:
             for slot in claim.slots:
-                if claim.subject in names.subjects:
-                    owners.setdefault(slot, claim.subject)
+                if claim.subject not in names.subjects:
+                    continue
+                if owners.setdefault(slot, claim.subject) != claim.subject:
+                    second[slot] = claim.subject
         pairs = [(c.slots[0], c.slots[1]) for c in claims if len(c.slots) == 2]
-        return cls(names, owners, [parts(s, names, pairs) for s in sentences(marked)])
+        return cls(names, owners, second, [parts(s, names, pairs) for s in sentences(marked)])
 
     def places(self, claim: Claim) -> list[Place]:
         """Where the claim is said: at its slots, or at each naming of its subject without slots."""

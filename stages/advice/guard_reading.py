@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from stages.advice.draft import SLOT
 from stages.advice.guard_names import Names
@@ -16,6 +17,9 @@ _SAYING = re.compile(
     r"\b(?!(?:the|a|an|and|both|neither|of|at|its|your|of|that)\b)[a-z]{2,}|[가-힣]{2,}|[가-힣](?<![은는이가과와의])",
     re.IGNORECASE,
 )
+
+# A bracket with slots and without a name, and the word that it stands behind.
+_BRACKET = re.compile(rf"(\S*) ?\(([^()⟨]*{SLOT.pattern}[^()⟨]*)\)")
 
 
 @dataclass
@@ -75,26 +79,38 @@ def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Par
 
     A sentence is parted where the language's patterns say, and behind the second slot of a pair.
     """
-    text = names.take(sentence)
+    text = _BRACKET.sub(partial(_without, names.words), names.take(sentence))
     if names.words.language == "ko":
         text = _after_predicates(text, names.words)
     for pair in pairs:
         ends = [text.find(slot) + len(slot) for slot in pair if slot in text]
         if len(ends) == 2 and names.words.language == "en":
             text = f"{text[: max(ends)]}\n{text[max(ends) :]}"
-    pieces = [piece for line in text.split("\n") for piece in _split(line, names.words)]
     found: list[Part] = []
-    for piece in (part(piece, names) for piece in pieces if piece.strip()):
-        bare = found and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text))
-        # How sure something is said to be denies nothing of what stands before.
-        apart = found and (_sure(piece, names) or _sure(found[-1], names))
-        if found and not apart and (not piece.anchors or not found[-1].anchors or bare):
-            found[-1] = found[-1].joined(piece, names)
-        else:
-            found.append(piece)
-    if len(found) > 1 and not _SAYING.search(_ANCHOR.sub(" ", found[-1].text)):
-        found[-2:] = [found[-2].joined(found[-1], names)]
+    for clause in re.split("[;—–]", text):
+        pieces = [piece for line in clause.split("\n") for piece in _split(line, names.words)]
+        start = len(found)
+        for piece in (part(piece, names) for piece in pieces if piece.strip()):
+            bare = len(found) > start and _bare(found[-1])
+            # How sure something is said to be denies nothing of what stands before.
+            apart = found and (_sure(piece, names) or _sure(found[-1], names))
+            if found and not apart and (not piece.anchors or not found[-1].anchors or bare):
+                found[-1] = found[-1].joined(piece, names)
+            else:
+                found.append(piece)
+        if len(found) > max(start, 1) and _bare(found[-1]):
+            found[-2:] = [found[-2].joined(found[-1], names)]
     return found
+
+
+def _without(words: Words, match: re.Match[str]) -> str:
+    """A bracket's slots as a part of what it stands behind; before a word that says a way."""
+    word, inside = match.groups()
+    return f" {inside} {word} " if way(word, words) else f"{word} {inside} "
+
+
+def _bare(piece: Part) -> bool:
+    return not _SAYING.search(_ANCHOR.sub(" ", piece.text))
 
 
 def _sure(piece: Part, names: Names) -> bool:

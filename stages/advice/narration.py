@@ -1,16 +1,16 @@
 """What the evidence on one bead means, in two to five sentences of English or Korean."""
 
 import math
+from typing import Literal
 
+from stages.advice.doubts import doubts
 from stages.advice.draft import Claim, Draft, Language
 from stages.advice.evidence import Evidence
-from stages.advice.rules import Finding
 from stages.advice.writer import Writer, words
 from stages.beads.card import Card
 from stages.beads.numbers import format_number
 
 REASONS = 3  # the fields that do most; more would not be read
-RULES = 2  # the first of the rules that speak
 LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
 
 
@@ -18,7 +18,7 @@ def write_draft(evidence: Evidence, card: Card, language: Language) -> Draft:
     """The draft of one bead: expectation, numbers, reasons, change, and what is in doubt."""
     writer = Writer(card, language)
     sentences, claims = [], []
-    for part in (_expectation, _numbers, _reasons, _change, _doubts):
+    for part in (_expectation, _numbers, _reasons, _change, doubts):
         writer.claims = []
         sentence = part(writer, evidence)
         if sentence:
@@ -37,9 +37,13 @@ def _expectation(writer: Writer, evidence: Evidence) -> str:
         (likely, bool(defects)), "torn_normal"
     )
     writer.claims += [Claim("expectation", writer.name("labels", n)) for n in defects]
-    normal = writer.name("labels", evidence.normal)
-    writer.claims.append(Claim("expectation", normal, slots=(p,), negated=key != "normal"))
+    writer.claims.append(_normal(writer, evidence, p))
     return writer.say(key, p=p, label=label)
+
+
+def _normal(writer: Writer, evidence: Evidence, p: str, way: Literal["up"] | None = None) -> Claim:
+    """The claim of a probability of a normal bead."""
+    return Claim("expectation", writer.name("labels", evidence.normal), way, (p,))
 
 
 def _numbers(writer: Writer, evidence: Evidence) -> str:
@@ -65,13 +69,15 @@ def _reasons(writer: Writer, evidence: Evidence) -> str:
     parts = []
     for number, name in enumerate(most, start=1):
         direction = "up" if values[name] > 0 else "down"
-        spoken, x = writer.name("fields", name), writer.slot(_ratio(values[name]))
-        told = spoken
+        told, slots = writer.name("fields", name), ()
+        spoken = told
         if evidence.bead.isna()[name]:
             told = writer.say("untold", field=spoken)
         elif name not in writer.card.named("note"):
-            told = writer.say("told", field=spoken, v=writer.value(name, evidence.bead[name]))
-        writer.claims.append(Claim("reason", spoken, direction, (x,)))
+            slots = (writer.value(name, evidence.bead[name]),)
+            told = writer.say("told", field=spoken, v=slots[0])
+        x = writer.slot(_ratio(values[name]))
+        writer.claims.append(Claim("reason", spoken, direction, (*slots, x)))
         then = number < len(most)
         parts.append(writer.say(f"reason_{direction}", then=then, field=told, x=x))
     return writer.say("reasons", parts=writer.join(parts)) if parts else ""
@@ -87,10 +93,14 @@ def _change(writer: Writer, evidence: Evidence) -> str:
         return _outside(writer, evidence)
     if not advice.moves:
         key = {"normal": "met", "unknown": "no_control"}.get(advice.reason, "none")
-        bar = "" if key == "no_control" else writer.share(evidence.bar)
-        writer.claims.append(Claim("change", "", slots=(bar,) if bar else (), negated=True))
+        writer.claims.append(Claim("change", writer.name("said", "change"), negated=True))
+        if key == "no_control":
+            return writer.say(key)
+        bar = writer.share(evidence.bar)
+        writer.claims.append(Claim("expectation", writer.name("said", "bar"), slots=(bar,)))
         return writer.say(key, bar=bar)
     parts, p = [], writer.share(advice.expected)
+    writer.claims.append(_normal(writer, evidence, p, "up"))
     for number, move in enumerate(advice.moves, start=1):
         a, b = writer.value(move.field, move.before), writer.value(move.field, move.after)
         spoken, then = writer.name("fields", move.field), number < len(advice.moves)
@@ -102,51 +112,25 @@ def _change(writer: Writer, evidence: Evidence) -> str:
     hi = writer.value("heat_input_j_mm", float(f"{heat:.3g}"))
     target = writer.name("targets", "heat_input_j_mm")
     writer.claims.append(Claim("expectation", target, slots=(hi,)))
-    return writer.say("change", p=p, parts=writer.join(parts), hi=hi)
+    return writer.say("change", p=p, parts=writer.join(parts), target=target, hi=hi)
 
 
 def _outside(writer: Writer, evidence: Evidence) -> str:
-    parts = []
-    for name, value, known in evidence.outside:
-        spoken = writer.name("fields", name) if name else ""
-        v = writer.value(name, value)
+    parts, distance = [], writer.name("said", "distance")
+    for said in ("prediction", "change"):
+        kind = "warning" if said == "prediction" else "change"
+        writer.claims.append(Claim(kind, writer.name("said", said), negated=True))
+    for number, (name, value, known) in enumerate(evidence.outside, start=1):
+        spoken = writer.name("fields", name) if name else distance
+        v = writer.value(name, value) if name else writer.slot(str(value))
         if isinstance(known, tuple):
-            low, high = (writer.value(name, end) for end in known)
-            span = (low, high)
-            part = writer.say("outside_range", field=spoken, v=v, low=low, high=high)
+            key, span = "outside_range", tuple(writer.value(name, end) for end in known)
+            ends = {"low": span[0], "high": span[1]}
         else:
-            span = (writer.slot(known),)
-            part = writer.say(
-                "outside_word" if name else "outside_far", field=spoken, v=v, known=span[0]
-            )
+            key, span = "outside_word" if name else "outside_far", (writer.slot(known),)
+            ends = {"known": span[0]}
+        told = writer.say("told", field=spoken, v=v)
+        then = number < len(evidence.outside)
         writer.claims.append(Claim("warning", spoken, slots=(v, *span), negated=True))
-        parts.append(part)
+        parts.append(writer.say(key, then=then, field=told, v=v, **ends))
     return writer.say("outside", parts=writer.join(parts))
-
-
-def _doubts(writer: Writer, evidence: Evidence) -> str:
-    """Where rules of thumb see it otherwise, and what was not known."""
-    parts, well = [], evidence.chance >= 0.5
-    if evidence.findings:
-        told = _found(writer, evidence.findings)
-        parts.append(writer.say("disagree" if well else "agree", parts=told))
-    elif not well:
-        parts.append(writer.say("silent"))
-    still = {one.rule for one in evidence.findings_after}
-    if still:
-        parts.append(writer.say("after", parts=_found(writer, evidence.findings_after)))
-    if evidence.missing:
-        names = [writer.name("fields", name) for name in evidence.missing]
-        writer.claims += [Claim("unknown", name, negated=True) for name in names]
-        parts.append(writer.say("unknown", fields=", ".join(names)))
-    return writer.say("doubts", parts="; ".join(parts)) if parts else ""
-
-
-def _found(writer: Writer, findings: list[Finding]) -> str:
-    parts = []
-    for one in findings[:RULES]:
-        v, limit = writer.value(one.field, one.value), writer.value(one.field, one.limit)
-        rule, spoken = writer.name("rules", one.rule), writer.name("fields", one.field)
-        writer.claims.append(Claim("rule", rule, slots=(v, limit)))
-        parts.append(writer.say(f"rule_{one.side}", rule=rule, field=spoken, v=v, limit=limit))
-    return writer.join(parts)

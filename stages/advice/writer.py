@@ -63,7 +63,7 @@ class Writer:
         `then` is the form of a part that another follows.
         """
         texts, korean, forms = words()["sentences"][key], self.language == "ko", {}
-        for name in ("field", "target", "label"):
+        for name in ("field", "fields", "target", "label", "parts"):
             if name in values and korean:
                 word = values[name]
                 forms |= {
