@@ -111,7 +111,7 @@ def _change(writer: Writer, evidence: Evidence) -> str:
         return writer.say("change_only", p=p, parts=writer.join(parts))
     hi = writer.value("heat_input_j_mm", float(f"{heat:.3g}"))
     target = writer.name("targets", "heat_input_j_mm")
-    writer.claims.append(Claim("expectation", target, slots=(hi,)))
+    writer.claims.append(Claim("certainty", target, slots=(hi,)))
     return writer.say("change", p=p, parts=writer.join(parts), target=target, hi=hi)
 
 
