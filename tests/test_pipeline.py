@@ -20,7 +20,7 @@ STAGES = {
     for file in ("dvc.yaml", "sweeps/dvc.yaml")
     for name, stage in yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["stages"].items()
 }
-LAYERS = ("beads", "learning", "evidence")
+LAYERS = ("beads", "learning", "evidence", "advice")
 
 
 def paths(entries: list) -> list[str]:

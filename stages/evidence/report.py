@@ -1,16 +1,15 @@
 """The report in one language: sections of sentences, tables and figures, as one HTML file."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from stages.beads.card import Card
 from stages.evidence.assessment import ENCODERS
+from stages.evidence.drawing import drawing
 from stages.evidence.report_sweeps import (
     calibration_tables,
     interval_tables,
@@ -31,6 +30,7 @@ from stages.learning.tasks import Task
 
 TEMPLATE = "report.html.j2"
 FILES = {"en": "report.html", "ko": "report.ko.html"}
+ADVICE = {"en": "advice.html", "ko": "advice.ko.html"}  # by the stage `explain`
 COMMANDS = {"losses": "make losses", "ladder": "make ladder"}  # the others: make sweep
 
 
@@ -69,6 +69,7 @@ def render(sources: Sources, language: str) -> str:
     return environment.get_template(TEMPLATE).render(
         language=language,
         other={"language": other, "file": FILES[other]},
+        advice=ADVICE[language],
         page=lambda key: words.say("page", key),
         banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
         mark=words.say("page", "simulated_mark") if simulated else "",
@@ -87,7 +88,10 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
         texts.append(words.say("page", "absent", command=command))
     tables = [] if absent else _tables(sources, words, key, section)
     figures = [
-        {"drawing": _drawing(sources.plots / f"{name}.svg"), "caption": words.fill(caption)}
+        {
+            "drawing": drawing((sources.plots / f"{name}.svg").read_text(encoding="utf-8")),
+            "caption": words.fill(caption),
+        }
         for name, caption in section.get("figures", {}).items()
         if (sources.plots / f"{name}.svg").is_file()
     ]
@@ -130,16 +134,3 @@ def _compared(sources: Sources, task: str) -> list[str]:
     """The encoders and the best baseline."""
     best = sources.summary[task]["best_baseline"]
     return [*ENCODERS, *([best] if best else [])]
-
-
-def _drawing(file: Path) -> Markup:
-    """An SVG as a part of the page, without what only a file of its own needs.
-
-    Coordinates keep two decimals of a point. What one drawing defines (glyphs, markers, clips) is
-    named by its content, so that several of them in one page do not disturb each other.
-    """
-    text = file.read_text(encoding="utf-8")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"(\d\d\.\d\d)\d+", r"\1", text)
-    return Markup(re.sub(r"\s*\n\s*", " ", text))

@@ -1,0 +1,121 @@
+"""Everything that is known of one bead before a sentence is written about it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from stages.advice.answers import Answer, answer_of, fields_of
+from stages.advice.attribution import Attribution, explain
+from stages.advice.changes import Advice, Adviser, carried_out
+from stages.advice.novelty import Reason
+from stages.advice.predictor import Predictor, probability_column
+from stages.advice.rules import Finding, Rules
+from stages.beads import labels
+from stages.beads.formulas import evaluate
+
+EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What models, formulas and rules say of one bead.
+
+    `answer` is its row of `Predictor.answers`; `chance` P(Normal), which should reach `bar`;
+    `named` its labels, of which `normal` is the one that says that nothing is wrong;
+    `after` the closed formulas' values after the advised change, by target; `findings_after` the
+    rules that speak then; `missing` the fields that were not told, `outside` why it is strange.
+    """
+
+    bead: pd.Series
+    answer: pd.Series
+    chance: float
+    bar: float
+    named: list[str]
+    normal: str
+    advice: Advice
+    findings: list[Finding]
+    attribution: Attribution | None = None
+    after: dict[str, float] = field(default_factory=dict)
+    findings_after: list[Finding] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    outside: list[Reason] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Gathers evidence: the predictor, the adviser, the rules, and the beads to compare with."""
+
+    predictor: Predictor
+    adviser: Adviser
+    rules: Rules
+    background: pd.DataFrame
+    seed: int
+
+    def examine(self, bead: pd.Series) -> Evidence:
+        """All evidence on one bead, a row of the clean table (outcomes are not looked at)."""
+        predictor, advice = self.predictor, self.adviser.advise(bead)
+        rows = bead.to_frame().T.infer_objects()
+        answer = predictor.answers(rows).iloc[0]
+        quality, defects = predictor.task_of("binary"), predictor.task_of("multi_label")
+        fields = fields_of(predictor)
+        asked = answer_of(predictor, quality)
+        after, then = {}, []
+        if advice.moves:
+            moved = carried_out(bead, [advice.moves], predictor.card)
+            after = self._by_formula(moved)
+            then = self.rules.findings(moved.iloc[0])
+        return Evidence(
+            bead=bead,
+            answer=answer,
+            chance=float(answer[probability_column(quality, predictor.normal)]),
+            bar=self.adviser.bar,
+            named=labels.split(answer[defects]) if defects else [],
+            normal=predictor.normal,
+            advice=advice,
+            findings=self.rules.findings(bead),
+            attribution=self.explain(asked, bead),
+            after=after,
+            findings_after=then,
+            missing=[n for n in fields if pd.isna(bead[n]) and n not in self._notes()],
+            outside=predictor.novelty.reasons(bead),
+        )
+
+    def explain(self, answer: Answer, bead: pd.Series, again: int = 0) -> Attribution:
+        """The fields' contributions to an answer; `again` draws other orders and other beads."""
+        background, seed = self.background, self.seed + again
+        if again:
+            training = self.predictor.novelty.training
+            background = training.sample(len(background), random_state=seed)
+        fields = fields_of(self.predictor)
+        return explain(answer, bead, background, fields, seed, EXACT)
+
+    def _notes(self) -> list[str]:
+        return self.predictor.card.named("note")
+
+    def _by_formula(self, moved: pd.DataFrame) -> dict[str, float]:
+        card, found = self.predictor.card, {}
+        known = card.with_formulas(moved)
+        for name, task in self.predictor.tasks.items():
+            formula = card.tasks[name].formulas.get("pre_weld")
+            value = float(evaluate(formula, known).iloc[0]) if formula else np.nan
+            if not np.isnan(value):
+                found[task.outputs[0]] = value
+        return found
+
+
+def make_examiner(
+    predictor: Predictor, *, background: int, bar: float, margin: float, seed: int
+) -> Examiner:
+    """An examiner of one encoder's models; `background` training beads are drawn by `seed`."""
+    training = predictor.novelty.training
+    quality = predictor.task_of("binary")
+
+    def chance(beads: pd.DataFrame) -> np.ndarray:
+        return predictor.probabilities(beads, quality)[:, 0]
+
+    adviser = Adviser(predictor.card, predictor.novelty, chance, bar, margin)
+    drawn = training.sample(min(background, len(training)), random_state=seed)
+    return Examiner(
+        predictor, adviser, Rules.fit(predictor.card, training), drawn.reset_index(drop=True), seed
+    )

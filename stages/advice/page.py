@@ -1,0 +1,95 @@
+"""The page of advice in one language: what it is worth, and a card for each bead."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from stages.advice.bead_cards import BeadCard
+from stages.advice.writer import words
+from stages.beads.card import Card
+from stages.evidence.drawing import drawing
+
+TEMPLATE = "advice.html.j2"
+FILES = {"en": "advice.html", "ko": "advice.ko.html"}
+REPORTS = {"en": "report.html", "ko": "report.ko.html"}
+SUCCESS = (
+    "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "as_run",
+    "random", "advised", "difference", "difference_low", "difference_high",
+)  # fmt: skip
+FAITHFUL = (
+    "completeness_gap", "gradients_completeness_gap", "deletion", "deletion_random", "insertion",
+    "insertion_random", "agreement_seeds", "agreement_templates", "agreement_gradients",
+    "agreement_gradient_boosting", "agreement_random_weights",
+)  # fmt: skip
+
+
+def render(
+    cards: list[BeadCard], metrics: dict, language: str, card: Card, plots: Path, **told: str
+) -> str:
+    """The page, self-contained and the same bytes from the same sources.
+
+    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `told` fills
+    the introduction in.
+    """
+    texts = words()["page"]
+    rows = texts["rows"]
+
+    def say(key: str, **values: object) -> str:
+        return texts[key][language].format(**values)
+
+    success = metrics["advice"]
+    tables = {
+        "worth": (
+            [texts["groups"][g][language] for g in ("measure", *success)],
+            [[rows[k][language], *(shown(success[g][k]) for g in success)] for k in SUCCESS],
+        ),
+        "faithful": (
+            [texts["groups"][g][language] for g in ("measure", "value")],
+            [
+                [rows[k][language], shown(metrics["faithfulness"][k])]
+                for k in FAITHFUL
+                if k in metrics["faithfulness"]
+            ],
+        ),
+    }
+    here, shared = Path(__file__).parent, Path(__file__).parents[1] / "evidence"
+    environment = Environment(
+        loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    other = next(name for name in FILES if name != language)
+    return environment.get_template(TEMPLATE).render(
+        language=language,
+        other={"language": other, "file": FILES[other]},
+        report=REPORTS[language],
+        say=say,
+        banner=say("simulated") if card.simulated else say("measured", title=card.title),
+        told=told | {"beads": metrics["faithfulness"]["beads"]},
+        tables=tables,
+        cards=cards,
+        drawn=drawn,
+        plots=plots,
+    )
+
+
+def empty(reason: str, language: str) -> str:
+    """The page of a table that no advice can be given for."""
+    heading = words()["page"]["title"][language]
+    return (
+        f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'
+        f"<title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{escape(reason)}</p></body>\n"
+        "</html>\n"
+    )
+
+
+def drawn(file: Path) -> Markup:
+    """A figure's file as a part of the page."""
+    return drawing(file.read_text(encoding="utf-8"))
+
+
+def shown(value: float | int | None) -> str:
+    """A count as it is, a share with three decimals, an undefined one as a dash."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,112 @@
+"""All final models of one encoder, asked together: from clean beads to answers with their doubt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.advice.confidence import Confidence, fit_confidence, read_rows
+from stages.advice.novelty import Novelty
+from stages.beads.card import Card, read_card
+from stages.beads.files import read_table
+from stages.beads.text import TextStyle, make_prompts
+from stages.learning.decisions import decide, exclusive_index
+from stages.learning.final import FinalModel, load_final
+from stages.learning.tasks import Task, make_task
+
+MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The final models by task, what is known of their doubt, and where the training beads lie."""
+
+    encoder: str
+    card: Card
+    style: TextStyle
+    models: Mapping[str, FinalModel]
+    confidences: Mapping[str, Confidence]
+    novelty: Novelty
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by name, in the order of params.yaml."""
+        return {name: model.task for name, model in self.models.items()}
+
+    @property
+    def normal(self) -> str:
+        """The label that says that nothing is wrong: the one that the binary task asks for."""
+        return self.tasks[self.task_of("binary")].outputs[0]
+
+    def task_of(self, kind: str) -> str | None:
+        """The name of the first task of a kind, None where there is none."""
+        return next((name for name, task in self.tasks.items() if task.kind == kind), None)
+
+    def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
+        """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's."""
+        rows = list(make_prompts(beads, self.card, self.style, tasks))
+        return {name: self.models[name].score(rows) for name in tasks}
+
+    def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:
+        """Calibrated probabilities (beads, outputs) of one classification."""
+        return self.confidences[task].probabilities(self.raw_scores(beads, [task])[task])
+
+    def answers(self, beads: pd.DataFrame) -> pd.DataFrame:
+        """One row a bead: every answer with its doubt, and whether the bead lies outside.
+
+        Columns: bead; of a task of labels its name, the labels joined by " or ", and TASK_p_LABEL
+        of each; of a binary task its name, the class, and TASK_p_LABEL of the label it asks for; of
+        a regression its target, `_low` and `_high` (90 %) in the card's unit; `outside`, true where
+        the training beads are not near.
+        """
+        scores = self.raw_scores(beads, list(self.models))
+        table = pd.DataFrame({"bead": beads["bead"].to_numpy()})
+        for name, model in self.models.items():
+            columns = _answer(model, self.confidences[name], scores[name])
+            table = pd.concat([table, pd.DataFrame(columns)], axis=1)
+        table["outside"] = ~self.novelty.inside(beads)
+        return table
+
+
+def _answer(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[str, object]:
+    task = model.task
+    if task.kind == "regression":
+        low, high = sure.interval(scores[:, 0])
+        target = task.outputs[0]
+        return {target: scores[:, 0], f"{target}_low": low, f"{target}_high": high}
+    cuts = np.array(model.decision.thresholds)
+    decided = decide(scores, cuts, exclusive_index(task))
+    chances = zip(task.outputs, sure.probabilities(scores).T, strict=True)
+    told = {probability_column(task.name, output): p for output, p in chances}
+    if task.kind == "binary":
+        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | told
+    names = np.array(task.outputs)
+    return {task.name: [" or ".join(names[row]) for row in decided]} | told
+
+
+def probability_column(task: str, output: str) -> str:
+    """The column of a label: "defects", "Lack of fusion" -> "defects_p_lack_of_fusion"."""
+    return f"{task}_p_" + output.lower().replace(" ", "_")
+
+
+def training_beads() -> pd.DataFrame:
+    """The rows of the clean table that the final models learned from."""
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    return beads[beads["bead"].isin(folds.loc[folds["role"] == "train", "bead"])]
+
+
+def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
+    """What `dvc repro` left of one encoder; raises StudyError where something is not there."""
+    card = read_card(card_file)
+    models, confidences = {}, {}
+    for name in tasks:
+        task = make_task(card, name, card_file)
+        model = models[name] = load_final(MODELS / encoder / name, task)
+        rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
+        done = model.decision is not None and model.decision.temperature != 1.0
+        confidences[name] = fit_confidence(task, rows, tempered_already=done)
+    novelty = Novelty.fit(card, training_beads(), style.information)
+    return Predictor(encoder, card, style, models, confidences, novelty)

@@ -1,0 +1,65 @@
+"""Stage `explain`: hold-out beads explained, advised and narrated; what that is worth."""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from stages.advice.bead_cards import fallbacks, make_cards, spread_over
+from stages.advice.evidence import make_examiner
+from stages.advice.figures import importance_figure, success_figure
+from stages.advice.measuring import each, measure
+from stages.advice.page import FILES, empty, render
+from stages.advice.predictor import BEADS, FOLDS, load_predictor
+from stages.advice.rewriters import rewriter_from_environment
+from stages.advice.suitability import unsuited
+from stages.beads.card import read_card
+from stages.beads.files import read_table, write_json, write_text
+from stages.beads.stage import run_stage
+from stages.evidence.style import save, title
+from stages.params import read_params
+
+METRICS, PLOTS = Path("metrics/advice.json"), Path("plots")
+DRAWINGS = PLOTS / "advice"
+
+
+def main() -> None:
+    """Write plots/advice.html, its Korean twin, plots/advice and metrics/advice.json."""
+    params = read_params()
+    settings, threads = params.advice, params.train.workers * params.train.threads
+    torch.set_num_threads(threads)  # the sums of another number of threads end in other digits
+    card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
+    reason = unsuited(card, params.tasks)
+    if reason:
+        _leave(reason)
+        return
+    predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
+    shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
+    examiner, rewriter = make_examiner(predictor, **shared), rewriter_from_environment()
+    held_out = beads[beads["bead"].isin(folds.loc[folds["role"] == "test", "bead"])]
+    metrics, shares = measure(examiner, held_out, settings.trials)
+    chosen = each(spread_over(examiner, held_out, settings.cards), "cards")
+    cards = list(make_cards(examiner, chosen, DRAWINGS, rewriter))
+    metrics["narration"] = fallbacks(cards, rewriter)
+    names = shares.rename(columns=title)
+    save(DRAWINGS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
+    save(DRAWINGS / "success.svg", success_figure(metrics["advice"]), simulated=card.simulated)
+    write_json(METRICS, metrics)
+    facts = {"encoder": title(settings.encoder), "trials": str(settings.trials)}
+    facts |= {name: f"{getattr(settings, name):.0%}" for name in ("bar", "margin")}
+    for language, name in FILES.items():
+        write_text(PLOTS / name, render(cards, metrics, language, card, DRAWINGS, **facts))
+    logging.info("see %s", PLOTS / FILES["en"])
+
+
+def _leave(reason: str) -> None:
+    """The outputs of a table that no advice can be given for."""
+    write_json(METRICS, {"advice": None, "reason": reason})
+    for language, name in FILES.items():
+        write_text(PLOTS / name, empty(reason, language))
+    write_text(DRAWINGS / "none.txt", f"{reason}\n")
+    logging.info("no advice: %s", reason)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,132 @@
+"""The final model of a task, read back from its folder: sentences in, calibrated answers out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from transformers import PreTrainedTokenizerBase
+
+from stages.beads.errors import StudyError
+from stages.learning.batches import predict
+from stages.learning.channel import FieldScale, NumberChannel
+from stages.learning.decisions import Decision
+from stages.learning.encoders import load_tokenizer, load_trunk
+from stages.learning.judging import Reading
+from stages.learning.losses import Objective, make_objective
+from stages.learning.prompts import Prompt, read_prompts
+from stages.learning.quantiles import WORDS, Quantiles
+from stages.learning.reader import Reader
+from stages.learning.recipe import Recipe
+from stages.learning.scaler import Scaler
+from stages.learning.tasks import Task
+
+BATCH = 64  # prompts of about one length at a time
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """What `stages.learning.model_folder` wrote; `readers` are averaged."""
+
+    task: Task
+    recipe: Recipe
+    tokenizer: PreTrainedTokenizerBase
+    readers: list[Reader]
+    reading: Reading
+    objective: Objective
+    scaler: Scaler | None
+    decision: Decision | None
+
+    def prompts(self, rows: list[dict]) -> list[Prompt]:
+        """Rows of `stages.beads.text.make_prompts` as the readers take them."""
+        room = min(self.recipe.max_tokens, self.tokenizer.model_max_length)
+        found = read_prompts(self.tokenizer, rows, self.reading.names, room)
+        return [self.reading.of(prompt) for prompt in found]
+
+    def score(self, rows: list[dict]) -> np.ndarray:
+        """Scores (beads, outputs) of the beads of `rows`, in the order of their first row.
+
+        Rows of other tasks are passed over; a bead's prompts are averaged first, as in training.
+        Probabilities are those of the decision's temperature; a regression is in physical units.
+        """
+        asked = [row for row in rows if row["task"] in (None, self.task.name)]
+        beads = list(dict.fromkeys(row["bead"] for row in asked))
+        if not self.recipe.average:
+            first = {row["bead"]: row for row in reversed(asked)}
+            asked = [first[bead] for bead in beads]
+        place = {bead: number for number, bead in enumerate(beads)}
+        of = torch.tensor([place[row["bead"]] for row in asked])
+        prompts = self.prompts(asked)
+        order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
+        batched = self.recipe.model_copy(update={"batch_size": BATCH})
+        scores = []
+        for reader in self.readers:
+            logits = predict(reader, [prompts[n] for n in order], batched)
+            mean = torch.zeros(len(beads), logits.shape[1], dtype=torch.double)
+            mean.index_add_(0, of[order], logits.double())
+            mean /= torch.bincount(of, minlength=len(beads)).unsqueeze(1)
+            found = self.objective.scores(mean[:, : self.objective.logits]).numpy()
+            scores.append(self.scaler.restore(found) if self.scaler else found)
+        mean_scores = np.mean(scores, axis=0)
+        return self.decision.apply(mean_scores) if self.decision else mean_scores
+
+
+def load_final(folder: Path, task: Task) -> FinalModel:
+    """Read the folder of a task's final model.
+
+    Raises StudyError where there is none, or one whose head is a classical model.
+    """
+    try:
+        recipe = Recipe(**_json(folder / "recipe.json"))
+        told = _json(folder / "reading.json")
+    except FileNotFoundError as error:
+        reason, expected = "there is no final model", "the outcome of dvc repro"
+        raise StudyError(error.filename, reason, expected=expected) from None
+    if recipe.head != "neural":
+        reason = "train.head: the final model is a classical one on a frozen encoder"
+        raise StudyError(folder / "recipe.json", reason, value=recipe.head, expected="neural")
+    tokenizer = load_tokenizer(str(folder))
+    scaler = Scaler(**_json(folder / "scaler.json")) if told["plain"] else None
+    decision = None if scaler else Decision.from_json(task, _json(folder / "decision.json"))
+    # The sets of a powerset make it again; all other objectives need no targets to score.
+    sets = torch.tensor(told["sets"] or [[0.0] * len(task.outputs)])
+    objective = make_objective(task.kind, recipe.loss, sets)
+    folders = sorted(folder.glob("seed-*"), key=lambda path: int(path.name.split("-")[1]))
+    readers = [_reader(one, recipe, plain=told["plain"]) for one in folders]
+    return FinalModel(
+        task, recipe, tokenizer, readers, _reading(told, recipe, tokenizer), objective,
+        scaler, decision,
+    )  # fmt: skip
+
+
+def _reader(folder: Path, recipe: Recipe, *, plain: bool) -> Reader:
+    head = load_file(folder / "head.safetensors")
+    encoder = load_trunk(str(folder), None, False, recipe.seed)
+    outputs = head["output.weight"].shape[0]
+    reader = Reader(encoder, None, recipe.pooling, outputs, plain=plain)
+    if recipe.numbers:
+        fields, width = head["channel.linear.weight"].shape
+        reader.channel = NumberChannel(fields - 1, width, 0.0)
+    missing = reader.load_state_dict(head, strict=False).missing_keys
+    if any(not name.startswith("encoder.") for name in missing):
+        raise StudyError(folder / "head.safetensors", "weights are missing", value=missing[-1])
+    return reader.eval()
+
+
+def _reading(told: dict, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Reading:
+    scales = {name: FieldScale(**scale) for name, scale in told["scales"].items()}
+    if not recipe.quantiles:
+        return Reading(told["fields"], scales, None)
+    place = {name: number for number, name in enumerate(told["fields"], start=1)}
+    edges = {place[name]: np.array(known) for name, known in told["quantiles"].items()}
+    words = [
+        tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+        for word in WORDS[recipe.quantiles]
+    ]
+    return Reading(told["fields"], scales, Quantiles(edges, words))
+
+
+def _json(file: Path) -> dict:
+    return json.loads(file.read_text(encoding="utf-8"))

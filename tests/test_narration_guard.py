@@ -1,0 +1,103 @@
+"""The narration's own sentences before the guard: understood as they are, caught when they lie."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+import yaml
+from beads_told import BEADS, CARD
+from conftest import ROOT
+
+from stages.advice.draft import Draft, Language
+from stages.advice.guard import objections
+from stages.advice.guard_names import Names
+from stages.advice.narration import write_draft
+from stages.advice.writer import words
+
+REWRITES = yaml.safe_load((ROOT / "tests/narration_rewrites.yaml").read_text(encoding="utf-8"))
+DRAFTS = list(itertools.product(BEADS, ("en", "ko")))
+# What is turned round, and what is denied: each against the other, one place at a time.
+TURNED = {
+    "en": [("raises", "lowers"), ("raise", "lower"), ("at most", "at least"), ("below", "above")],
+    "ko": [("높이", "낮추"), ("높입", "낮춥"), ("올리", "내리"), ("이상", "이하"), ("아래", "위")],
+}
+DENIED = {
+    "en": [
+        (r"\bno (change|value|defect|set-point)", r"a \1"), (r"No (change|value)", r"A \1"),
+        (r" not\b", ""), ("nothing", "something"), ("disagree", "agree"), ("unknown ", ""),
+        ("outside", "inside"), ("beyond", "within"),
+    ],
+    "ko": [
+        ("지 않습", "겠습"), ("하지 않아", "하여"), ("하지 않고", "하고"), ("알려지지 않아", "알려져"), ("엇갈려", "일치하여"),
+        ("없는", "있는"), ("없고", "있고"), ("없습", "있습"), ("없으므로", "있으므로"), ("벗어나", "들어가"),
+    ],
+}  # fmt: skip
+ADDED = {
+    "en": ["Use more gas.", "Preheat the plate.", "The result is certain."],
+    "ko": ["가스를 더 쓰십시오.", "모재를 예열하십시오.", "결과는 확실합니다."],
+}
+
+
+@cache
+def drafted(bead: str, language: Language) -> Draft:
+    """The draft of a bead of tests/beads_told.py."""
+    return write_draft(BEADS[bead], CARD, language)
+
+
+def replaced(text: str, pattern: str, by: str) -> Iterator[str]:
+    """The text with one place of a pattern replaced, for each place."""
+    for found in re.finditer(pattern, text):
+        yield text[: found.start()] + found.expand(by) + text[found.end() :]
+
+
+def exchanged(text: str, one: str, other: str) -> str:
+    return text.replace(one, "@").replace(other, one).replace("@", other)
+
+
+def lies(draft: Draft) -> Iterator[str]:
+    """What the draft does not say, each one step away from it."""
+    text, language = draft.marked, draft.language
+    for one, other in itertools.combinations(draft.slots, 2):
+        if draft.slots[one] != draft.slots[other]:
+            yield exchanged(text, one, other)
+    for pair in TURNED[language]:
+        for one, other in (pair, pair[::-1]):
+            yield from replaced(text, rf"\b{one}\b" if language == "en" else one, other)
+    for pattern, by in DENIED[language]:
+        yield from replaced(text, pattern, by)
+    # Of what is unknown and of defects there are only lists, whose order says nothing.
+    listed = {c.subject for of in draft.claims for c in of if not c.slots}
+    for kind in ("fields", "rules", "labels", "targets"):
+        known = {names[language] for names in words()[kind].values()}
+        named = [name for name in Names.of(draft).subjects if name in known]
+        for one, other in itertools.combinations(named, 2):
+            swapped = exchanged(text, one, other)
+            if not {one, other} <= listed and sorted(swapped) == sorted(text):
+                yield swapped
+        for one, other in itertools.product(named, sorted(known)):
+            if one != other:
+                yield from replaced(text, rf"(?<!\w){re.escape(one)}", other)
+    for number in range(len(draft.sentences)):
+        yield " ".join(draft.sentences[:number] + draft.sentences[number + 1 :])
+    for more in ADDED[language]:
+        yield f"{text} {more}"
+        yield f"{more} {text}"
+
+
+@pytest.mark.parametrize(("bead", "language"), DRAFTS)
+def test_a_draft_is_understood(bead: str, language: Language) -> None:
+    draft = drafted(bead, language)
+    assert objections(draft, draft.marked) == []
+    assert 2 <= len(draft.sentences) <= 5
+    bound = {slot for of in draft.claims for claim in of for slot in claim.slots}
+    assert bound == set(draft.slots)
+
+
+@pytest.mark.parametrize(("bead", "language"), DRAFTS)
+def test_every_lie_is_caught(bead: str, language: Language) -> None:
+    draft = drafted(bead, language)
+    told = set(lies(draft)) - {draft.marked}
+    assert len(told) >= 10
+    assert [lie for lie in told if not objections(draft, lie)] == []
