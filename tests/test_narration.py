@@ -162,8 +162,9 @@ def test_a_claim_s_slots_and_subject_stand_in_its_own_sentence(
 ) -> None:
     found = draft(name, language)
     for sentence, claims in zip(found.sentences, found.claims, strict=True):
-        claimed = [slot for claim in claims for slot in claim.slots]
-        assert set(claimed) <= set(SLOT.findall(sentence))
+        # A rule's numbers belong to the rule and to the field that it looks at.
+        claimed = [s for claim in claims if claim.kind != "rule" for s in claim.slots]
+        assert {s for claim in claims for s in claim.slots} <= set(SLOT.findall(sentence))
         assert len(claimed) == len(set(claimed))
         for claim in claims:
             if claim.kind != "expectation":
@@ -192,14 +193,14 @@ def test_both_languages_tell_the_same_numbers(language: Language) -> None:
 
 TELLING = [
     ("a normal bead", "expected to be Normal, with a probability of 93 %", "정상일 것으로"),
-    ("a normal bead", "No change is advised, because", "바꿀 것을 권하지 않습니다"),
+    ("a normal bead", "No change is advised, because", "변경을 권하지 않습니다"),
     ("a normal bead", "the bar of 80 %", "기준 80 %에"),
     (
         "a defect",
         "expected to show Humping; the probability of a normal bead is 31 %",
         "험핑이 예상",
     ),
-    ("a defect", "No change that was tried", "시도한 어떤 변경으로도"),
+    ("a defect", "No change tried inside the training data is enough", "시도한 어떤 변경도"),
     (
         "a defect",
         "heat input should be near 312 J/mm (288 J/mm to 341 J/mm",
@@ -217,31 +218,39 @@ TELLING = [
     ("one move", "heat input is then about 391 J/mm", "약 391 J/mm"),
     ("two moves", "8.2 mm/s and raise wire feed speed from 6.55 m/min to 7.35 m/min", "낮추고"),
     ("a move without a formula", "8.2 mm/s.", "8.2 mm/s까지 낮추십시오."),
-    ("a move and a rule after it", "still find the bead starved", "변경 뒤에도"),
+    (
+        "a move and a rule after it",
+        "after the change the rules still find it starved",
+        "변경 뒤에도",
+    ),
     ("no set-point to turn", "no set-point that could be turned", "설정값이 알려지지 않아"),
     (
         "a value out of range",
-        "travel speed is 19.5 mm/s where training beads have 1.5 mm/s to",
-        "믿을 수 없고",
+        "travel speed (19.5 mm/s) lies outside the training range (1.5 mm/s to",
+        "학습 범위(1.5 mm/s~14.4 mm/s)를 벗어나므로",
     ),
     (
         "an unknown word",
-        "wire is ER4043 where training beads have ER316L, ER70S-6",
-        "와이어 재질은 ER4043인데",
+        "wire (ER4043) is not among those of the training beads (ER316L, ER70S-6)",
+        "와이어 재질(ER4043)은 학습 비드의 값",
     ),
-    ("a far combination", "no training bead has set-points like these (distance 0.91", "한계 0.54"),
+    ("a far combination", "the distance (0.91) from the training beads lies beyond", "한계(0.54)"),
     (
         "rules that find nothing",
-        "by the rules of thumb nothing is wrong",
-        "규칙으로는 문제가 없습니다",
+        "model and rules of thumb disagree, as the rules find nothing wrong",
+        "엇갈려 규칙은 문제를 지적하지 않습니다",
     ),
-    ("rules that find a normal bead wrong", "Model and rule disagree", "판단이 다릅니다"),
+    ("rules that find a normal bead wrong", "rules of thumb disagree, as", "판단이 엇갈려"),
     (
         "a defect",
-        "The rules of thumb agree: the bead is too fast (travel speed 10.4",
-        "너무 빠릅니다(이송",
+        "The rules of thumb agree and find the bead too fast (travel speed 10.4",
+        "과속(이송",
     ),
-    ("fields that are missing", "not known: gas flow, voltage", "알 수 없는 항목: 가스 유량, 전압"),
+    (
+        "fields that are missing",
+        "no value is known for gas flow and voltage",
+        "가스 유량, 전압은 알 수",
+    ),
     ("a huge odds ratio", "(odds ratio 400)", "(승산비 400)"),
     ("a huge odds ratio", "(odds ratio 0.0025)", "(승산비 0.0025)"),
     ("a defect", "the unknown gas flow lowers", "알 수 없는 가스 유량은"),
@@ -272,6 +281,8 @@ def directions(found: Draft, kind: str) -> list[tuple[str, str]]:
     for sentence, claims in zip(found.sentences, found.claims, strict=True):
         mine = [claim for claim in claims if claim.kind == kind and claim.direction]
         if mine:
+            for goal in (c for c in claims if c.kind == "expectation" and c.direction):
+                sentence = sentence.split(goal.slots[0])[1]  # "To raise the probability to ..."
             pattern = f"{UP[found.language]}|{DOWN[found.language]}"
             ways = [
                 "up" if word == UP[found.language] else "down"
@@ -304,7 +315,8 @@ def test_turning_a_move_round_turns_its_word(language: Language) -> None:
                 for sentence, claims in zip(found.sentences, found.claims, strict=True)
                 if any(claim.kind == "change" for claim in claims)
             ]
-            for claim, move in zip(claims, (first, second), strict=True):
+            moved = [claim for claim in claims if claim.kind == "change"]
+            for claim, move in zip(moved, (first, second), strict=True):
                 told = [float(found.slots[slot].split(" ")[0]) for slot in claim.slots]
                 assert told == [move.before, move.after]
                 assert change.index(claim.slots[0]) < change.index(claim.slots[1])
@@ -318,7 +330,7 @@ def test_the_reasons_are_the_three_that_do_most_the_greatest_first(language: Lan
     names = [words()["fields"][n][language] for n in ("material", "travel_speed_mm_s")]
     assert [claim.subject for claim in claims][:2] == names
     assert len(claims) == 3
-    ratios = [found.slots[claim.slots[0]] for claim in claims]
+    ratios = [found.slots[claim.slots[-1]] for claim in claims]
     assert ratios == ["0.41", "1.6", "0.74"]
 
 
@@ -349,7 +361,6 @@ def test_a_value_is_told_with_its_unit(field: str, value: float | str, told: str
     assert writer.slots[writer.value(field, value)] == told
 
 
-@pytest.mark.xfail(reason="the guard objects to every draft as yet", strict=False)
 @pytest.mark.parametrize(("name", "language"), EACH)
 def test_the_guard_lets_an_unchanged_draft_pass(name: str, language: Language) -> None:
     found = draft(name, language)
