@@ -1,5 +1,6 @@
 """Advice: the smallest change, found against brute force, and when there is none."""
 
+from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
 
@@ -126,7 +127,11 @@ def test_it_abstains_outside_where_all_is_well_and_where_nothing_helps(adviser, 
     assert (hopeless.reason, hopeless.moves, hopeless.expected) == ("none", (), None)
     blind = bead.copy()
     blind[adviser(slow_enough).controls(bead)] = np.nan
-    assert adviser(lambda beads: np.full(len(beads), 0.2)).advise(blind).reason == "unknown"
+    one = adviser(lambda beads: np.full(len(beads), 0.2))
+    assert one.advise(blind).reason == "outside"
+    columns = {n: c.model_copy(update={"step": None}) for n, c in one.card.columns.items()}
+    fixed = replace(one, card=one.card.model_copy(update={"columns": columns}))
+    assert fixed.advise(bead).reason == "unknown"
 
 
 def test_a_change_that_leads_out_of_the_training_data_is_not_asked_about(adviser, table) -> None:

@@ -92,6 +92,9 @@ EVIDENCE: dict[str, Evidence] = {
     "an unknown word": replace(
         DEFECT, advice=OUT, outside=[("material", "ER4043", "ER316L, ER70S-6")]
     ),
+    "a wire that was not told": replace(
+        DEFECT, advice=OUT, outside=[("material", "", ""), ("travel_speed_mm_s", "", "")]
+    ),
     "a far combination": replace(DEFECT, advice=OUT, outside=[("", "0.91", "0.54")]),
     "two reasons to be outside": replace(
         DEFECT,
@@ -233,6 +236,11 @@ TELLING = [
         "an unknown word",
         "wire (ER4043) is not among those of the training beads (ER316L, ER70S-6)",
         "와이어 재질(ER4043)은 학습 비드의 값",
+    ),
+    (
+        "a wire that was not told",
+        "because wire is unknown and travel speed is unknown",
+        "와이어 재질을 알 수 없고, 이송 속도를 알 수 없으므로",
     ),
     ("a far combination", "the distance (0.91) from the training beads lies beyond", "한계(0.54)"),
     (

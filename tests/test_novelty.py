@@ -85,16 +85,19 @@ def test_a_combination_may_be_far_although_every_value_is_known() -> None:
     assert float(distance) > float(far)
 
 
-def test_fields_that_are_not_told_are_passed_over() -> None:
-    assert inside(bead(travel_speed_mm_s=np.nan, material=None, ctwd_mm=np.nan))
-    assert not inside(bead(wire_feed_speed_m_min=99.0, travel_speed_mm_s=np.nan, material=None))
+def test_fields_that_are_not_told_are_passed_over_unless_the_card_requires_them() -> None:
+    assert inside(bead(ctwd_mm=np.nan, shielding_gas=None))
+    assert not inside(bead(wire_feed_speed_m_min=99.0, ctwd_mm=np.nan))
+    blind = bead(material=None, travel_speed_mm_s=np.nan, ctwd_mm=np.nan)
+    assert not inside(blind)
+    assert NOVELTY.reasons(blind) == [("material", "", ""), ("travel_speed_mm_s", "", "")]
 
 
 def test_a_bead_of_which_nothing_is_known_is_near_to_none() -> None:
     nothing = pd.Series(dict.fromkeys(TRAINING, np.nan))
     assert np.isinf(NOVELTY.distances(nothing.to_frame().T)).all()
     assert not inside(nothing)
-    assert NOVELTY.reasons(nothing)[0][0] == ""
+    assert {known for _, _, known in NOVELTY.reasons(nothing)} == {""}
 
 
 def test_distances_are_symmetric_and_nought_to_oneself() -> None:

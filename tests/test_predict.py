@@ -27,7 +27,10 @@ from stages.params import Params, read_params
 
 TASKS = ["defects", "quality", "heat_input", "energy"]
 RAW = "data/raw/waam_beads.csv"
-BEAD = ["travel_speed=30 cm/min", "material=316L", "wire_feed_speed=7 m/min", "transfer_mode=CMT"]
+BEAD = [
+    *("travel_speed=30 cm/min", "material=316L", "wire_feed_speed=7 m/min"),
+    *("transfer_mode=CMT", "bead_length_mm=100"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +110,11 @@ def test_answers_hold_every_task_with_its_doubt(predictor: Predictor) -> None:
     assert not answers["outside"].any()
     far = predictor.answers(beads.assign(travel_speed_mm_s=29.0))
     assert far["outside"].all()
+    blind = predictor.answers(beads.assign(material=None))
+    assert blind["outside"].all()
+    assert (answers["trained_on"] == "simulated beads").all()
+    known = predictor.card.with_formulas(beads)["handbook_energy_j"]
+    assert np.allclose(answers["energy_j_formula"], known, equal_nan=True)
 
 
 def test_csv_json_and_single_beads_say_the_same(capsys) -> None:
@@ -126,7 +134,8 @@ def test_csv_json_and_single_beads_say_the_same(capsys) -> None:
     table, _ = asked(capsys, "one.csv", "--format", "csv")
     [row] = csv.DictReader(table.splitlines())
     assert float(row["heat_input_j_mm"]) == pytest.approx(answer["heat_input_j_mm"], rel=1e-3)
-    told = dict(line.split(maxsplit=1) for line in asked(capsys, "one.csv")[0].splitlines() if line)
+    lines = asked(capsys, "one.csv")[0].splitlines()
+    told = dict(line.split(maxsplit=1) for line in lines if " " in line.strip())
     assert told["heat_input_j_mm"] == row["heat_input_j_mm"]
 
 
@@ -146,11 +155,13 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(capsys, caplog) -
         (["--set", "travel_sped=5"], "travel_sped"),
         (["--set", "travel_speed"], "COLUMN=VALUE"),
         (["nowhere.csv"], "nowhere.csv"),
+        (["slip.csv"], "travel speed .cm/min.*expected travel_speed"),
         (["--log", "a fine day"], "no set-point"),
         (["one.csv", "--encoder", "roberta"], "data/models/roberta/defects"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
+    Path("slip.csv").write_text("material,travel speed (cm/min)\n316L,30\n", encoding="utf-8")
     with pytest.raises(StudyError, match=said) as error:
         predict.main(*arguments)
     assert "\n" not in str(error.value)
@@ -158,7 +169,7 @@ def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
 
 def test_a_log_in_ones_own_words_is_a_bead(capsys, caplog) -> None:
     caplog.set_level("INFO")
-    words = "ran 316L, CMT at 7 m/min, 30 cm/min, then it humped badly"
+    words = "ran 316L, CMT at 7 m/min, 30 cm/min, bead length 100 mm, then it humped badly"
     from_log, _ = asked(capsys, "--log", words, "--format", "json")
     told = ["--set", *BEAD]
     assert json.loads(from_log) == json.loads(asked(capsys, *told, "--format", "json")[0])

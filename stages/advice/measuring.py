@@ -69,7 +69,7 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
             "agreement_templates": agreement(tell(first, bead).values, tell(last, bead).values),
             "agreement_gradients": agreement(own.values, gradients),
             "agreement_gradient_boosting": agreement(own.values, other.values),
-            "agreement_random_weights": agreement(own.values.abs(), tell(blank, bead).values.abs()),
+            "agreement_random_weights": agreement(own.values, tell(blank, bead).values),
         }
         few = examiner.background.iloc[:FEW]
         rows.append(found | (curves(asked, bead, few, own, seed) or {}))
@@ -85,13 +85,15 @@ def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) 
     """What became of bad beads: how many were advised, and how often a run then came out Normal.
 
     `as_run`, `random` and `advised` are shares of `trials` simulated runs of the advised beads:
-    unchanged, after a random move of equal size, and after the advised one. The difference to
-    random has a 95 % percentile bootstrap over beads.
+    unchanged, after a random move of equal size, and after the advised one; `expected` is the mean
+    probability that the model gave the last. The difference to random has a 95 % percentile
+    bootstrap over beads.
     """
     rng, training = np.random.default_rng(examiner.seed), examiner.predictor.novelty.training
     adviser, card = examiner.adviser, examiner.predictor.card
     counts = {"normal": 0, "outside": 0, "unknown": 0, "none": 0, "": 0}
     runs: dict[str, list[pd.DataFrame]] = {"as_run": [], "random": [], "advised": []}
+    expected = []
     for bead in beads:
         advice = adviser.advise(bead)
         counts[advice.reason] += 1
@@ -100,6 +102,7 @@ def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) 
             other = random_moves(adviser, bead, advice.size, len(advice.moves), rng)
         if other is None:
             continue
+        expected.append(advice.expected)
         for name, moves in (("as_run", ()), ("random", other), ("advised", advice.moves)):
             runs[name].append(carried_out(bead, [moves], card))
     found = {
@@ -110,13 +113,16 @@ def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) 
         "advised_beads": len(runs["advised"]),
     }
     if not runs["advised"]:
-        return found | dict.fromkeys([*runs, "difference", "difference_low", "difference_high"])
+        return found | dict.fromkeys(
+            ["expected", *runs, "difference", "difference_low", "difference_high"]
+        )
     shares = {
         name: normal_shares(pd.concat(parts, ignore_index=True), training, trials, examiner.seed)
         for name, parts in runs.items()
     }
     gains = shares["advised"] - shares["random"]
     low, high = _interval(gains, examiner.seed)
+    found["expected"] = _number(np.mean(expected))
     found |= {name: _number(values.mean()) for name, values in shares.items()}
     return found | {
         "difference": _number(gains.mean()),
@@ -129,7 +135,8 @@ def certainty(predictor: Predictor, beads: pd.DataFrame, targets: dict[str, np.n
     """Of each task, on beads that no model learned from: what its doubt is worth.
 
     `targets[task]` is (beads, outputs). A classification has its temperature and the log-loss
-    before and after it, a regression the coverage and width of its 90 % intervals.
+    before and after it, beside that of the base rates; a regression has the coverage and the width
+    of its 90 % intervals.
     """
     scores, found = predictor.raw_scores(beads, list(predictor.models)), {}
     for name, task in predictor.tasks.items():
@@ -139,8 +146,10 @@ def certainty(predictor: Predictor, beads: pd.DataFrame, targets: dict[str, np.n
             told = pd.DataFrame({"target": truth[:, 0], "low": low, "high": high})
             found[name] = {k: _number(v) for k, v in coverage_of(told).items()}
             continue
+        base = np.tile(truth.mean(axis=0), (len(truth), 1))
         found[name] = {
             "temperature": _number(sure.temperature),
+            "log_loss_base_rate": _number(_log_loss(base, truth)),
             "log_loss_before": _number(_log_loss(scores[name], truth)),
             "log_loss_after": _number(_log_loss(sure.probabilities(scores[name]), truth)),
         }

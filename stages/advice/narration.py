@@ -122,6 +122,11 @@ def _outside(writer: Writer, evidence: Evidence) -> str:
         writer.claims.append(Claim(kind, writer.name("said", said), negated=True))
     for number, (name, value, known) in enumerate(evidence.outside, start=1):
         spoken = writer.name("fields", name) if name else distance
+        then = number < len(evidence.outside)
+        if not known:
+            writer.claims.append(Claim("warning", spoken, negated=True))
+            parts.append(writer.say("outside_untold", then=then, field=spoken))
+            continue
         v = writer.value(name, value) if name else writer.slot(str(value))
         if isinstance(known, tuple):
             key, span = "outside_range", tuple(writer.value(name, end) for end in known)
@@ -130,7 +135,6 @@ def _outside(writer: Writer, evidence: Evidence) -> str:
             key, span = "outside_word" if name else "outside_far", (writer.slot(known),)
             ends = {"known": span[0]}
         told = writer.say("told", field=spoken, v=v)
-        then = number < len(evidence.outside)
         writer.claims.append(Claim("warning", spoken, slots=(v, *span), negated=True))
         parts.append(writer.say(key, then=then, field=told, v=v, **ends))
     return writer.say("outside", parts=writer.join(parts))

@@ -7,7 +7,8 @@ import pandas as pd
 
 from stages.beads.card import Card, Information
 
-# (field, value, known): known is a range for numbers, a list of words or a limit as text.
+# (field, value, known): known is a range for numbers, a list of words or a limit as text; both are
+# empty for a field that every training bead has and this one has not.
 Reason = tuple[str, float | str, tuple[float, float] | str]
 FAR = 0.95  # quantile of the training beads' own distances to other cells
 
@@ -60,14 +61,24 @@ class Novelty:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(counts > 0, np.sqrt(squares / counts), np.inf)
 
+    @property
+    def required(self) -> list[str]:
+        """Fields without which no bead stands in the table."""
+        return [name for name in self.names if self.card.columns[name].required]
+
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The least and the greatest value of each number in training, in the card's units."""
         numbers = [n for n in self.names if self.card.columns[n].kind == "number"]
         return {n: (float(self.training[n].min()), float(self.training[n].max())) for n in numbers}
 
     def inside(self, beads: pd.DataFrame) -> np.ndarray:
-        """Whether each bead lies inside: near enough, in every range, with known words (beads,)."""
+        """Whether each bead lies inside, (beads,).
+
+        Near enough, in every range, with known words, and with all fields that the card requires.
+        """
         near = self.distances(beads).min(axis=1) <= self.far
+        for name in self.required:
+            near &= beads[name].notna().to_numpy()
         for name, (low, high) in self.ranges().items():
             near &= (beads[name].isna() | beads[name].between(low, high)).to_numpy()
         for name in set(self.names) - set(self.ranges()):
@@ -85,6 +96,7 @@ class Novelty:
         for name in self.names:
             value = bead[name]
             if pd.isna(value):
+                found += [(name, "", "")] if name in self.required else []
                 continue
             if name in ranges and not ranges[name][0] <= value <= ranges[name][1]:
                 found.append((name, float(value), ranges[name]))

@@ -14,8 +14,12 @@ TEMPLATE = "advice.html.j2"
 FILES = {"en": "advice.html", "ko": "advice.ko.html"}
 REPORTS = {"en": "report.html", "ko": "report.ko.html"}
 SUCCESS = (
-    "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "as_run",
-    "random", "advised", "difference", "difference_low", "difference_high",
+    "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
+    "as_run", "random", "advised", "difference", "difference_low", "difference_high",
+)  # fmt: skip
+CERTAIN = (
+    "log_loss_base_rate", "log_loss_before", "log_loss_after", "coverage", "coverage_low",
+    "coverage_high", "median_relative_width",
 )  # fmt: skip
 FAITHFUL = (
     "completeness_gap", "gradients_completeness_gap", "deletion", "deletion_random", "insertion",
@@ -43,6 +47,13 @@ def render(
         "worth": (
             [texts["groups"][g][language] for g in ("measure", *success)],
             [[rows[k][language], *(shown(success[g][k]) for g in success)] for k in SUCCESS],
+        ),
+        "certainty": (
+            [texts["groups"][g][language] for g in ("measure", *metrics["certainty"])],
+            [
+                [rows[k][language], *(shown(one.get(k)) for one in metrics["certainty"].values())]
+                for k in CERTAIN
+            ],
         ),
         "faithful": (
             [texts["groups"][g][language] for g in ("measure", "value")],

@@ -11,6 +11,7 @@ from stages.advice.confidence import Confidence, fit_confidence, read_rows
 from stages.advice.novelty import Novelty
 from stages.beads.card import Card, read_card
 from stages.beads.files import read_table
+from stages.beads.formulas import evaluate
 from stages.beads.text import TextStyle, make_prompts
 from stages.learning.decisions import decide, exclusive_index
 from stages.learning.final import FinalModel, load_final
@@ -59,15 +60,22 @@ class Predictor:
 
         Columns: bead; of a task of labels its name, the labels joined by " or ", and TASK_p_LABEL
         of each; of a binary task its name, the class, and TASK_p_LABEL of the label it asks for; of
-        a regression its target, `_low` and `_high` (90 %) in the card's unit; `outside`, true where
-        the training beads are not near.
+        a regression its target, `_low` and `_high` (90 %) in the card's unit, and `_formula`, what
+        the card's closed formula says from set-points; `outside`, true where the training beads
+        are not near; `trained_on`, simulated or measured beads.
         """
         scores = self.raw_scores(beads, list(self.models))
         table = pd.DataFrame({"bead": beads["bead"].to_numpy()})
         for name, model in self.models.items():
             columns = _answer(model, self.confidences[name], scores[name])
             table = pd.concat([table, pd.DataFrame(columns)], axis=1)
+        known = self.card.with_formulas(beads)
+        for name, task in self.tasks.items():
+            formula = self.card.tasks[name].formulas.get("pre_weld")
+            if formula:
+                table[f"{task.outputs[0]}_formula"] = evaluate(formula, known).to_numpy()
         table["outside"] = ~self.novelty.inside(beads)
+        table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"
         return table
 
 

@@ -2,7 +2,9 @@
 
 import argparse
 import logging
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from stages.advice.output import FORMATS
@@ -50,6 +52,8 @@ def rows_of(request: argparse.Namespace, card: Card) -> Iterator[tuple[int, dict
         for number, cells in read_rows(request.file):
             if number == 1 and not isinstance(cells, str):
                 strange = [name for name in cells if name not in known]
+                for name in strange:
+                    _refuse_slip(request.file, name, known)
                 if strange:
                     logging.warning("columns that the card does not know: %s", ", ".join(strange))
             yield number, cells
@@ -64,6 +68,14 @@ def rows_of(request: argparse.Namespace, card: Card) -> Iterator[tuple[int, dict
         yield 1, _from_log(request.log, card)
 
 
+def _refuse_slip(file: Path, name: str, known: set[str]) -> None:
+    """A column that is nearly one of the card's would leave its set-point silently unknown."""
+    plain = re.sub(r"\(.*?\)|\[.*?\]", "", name).strip().lower().replace(" ", "_")
+    near = get_close_matches(plain, sorted(known), n=1, cutoff=0.75)
+    if near:
+        raise StudyError(file, "the card has no such column", column=name, expected=near[0])
+
+
 def _from_log(text: str, card: Card) -> dict[str, str]:
     log = read_log(text, card)
     for doubt in log.doubts:
@@ -72,6 +84,7 @@ def _from_log(text: str, card: Card) -> dict[str, str]:
         logging.warning("not understood: %s", piece)
     if not log.values:
         raise StudyError("--log", "no set-point was found", value=text[:80], expected="values")
-    logging.info("read: %s", ", ".join(f"{k} = {v}" for k, v in log.values.items()))
+    told = log.values | ({"note": log.note} if log.note else {})
+    logging.info("read: %s", ", ".join(f"{name} = {value}" for name, value in told.items()))
     notes = {card.columns[name].header: log.note for name in card.named("note") if log.note}
     return log.values | notes
