@@ -213,6 +213,17 @@ def test_chunks_change_no_answer(predictor: Predictor) -> None:
     assert np.allclose(whole[numbers], parts[numbers], rtol=1e-5)
 
 
+def test_a_record_that_stands_twice_shifts_no_answer(predictor: Predictor) -> None:
+    beads = read_table(BEADS).iloc[[0, 5, 0, 9, 5]]
+    beads = beads.assign(travel_speed_mm_s=[4.0, 5.0, 12.0, 6.0, 7.0])
+    answers = predictor.answers(beads)
+    alone = pd.concat([predictor.answers(beads.iloc[[n]]) for n in range(5)])
+    assert answers["bead"].tolist() == beads["bead"].tolist()
+    numbers = answers.select_dtypes("number").columns
+    assert np.allclose(answers[numbers], alone[numbers], rtol=1e-5)
+    assert answers["quality_p_normal"].nunique() == 5
+
+
 def test_contributions_are_complete_and_integrated_gradients_too(predictor: Predictor) -> None:
     bead = read_table(BEADS).iloc[3]
     examiner = make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)

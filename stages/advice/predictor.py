@@ -47,8 +47,13 @@ class Predictor:
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
 
     def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
-        """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's."""
-        rows = list(make_prompts(beads, self.card, self.style, tasks))
+        """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's.
+
+        Rows of one name are beads of their own: a user's table may hold a record twice.
+        """
+        again = beads.groupby("bead").cumcount()
+        names = beads["bead"].where(again == 0, beads["bead"] + " again " + again.astype(str))
+        rows = list(make_prompts(beads.assign(bead=names), self.card, self.style, tasks))
         return {name: self.models[name].score(rows) for name in tasks}
 
     def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:
