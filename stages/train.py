@@ -2,6 +2,7 @@
 
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from stages.learning.predictions import fold_jobs
 from stages.learning.progress import Progress
 from stages.learning.stopping import check_selection
 from stages.learning.tasks import make_task
-from stages.learning.workers import Work, in_processes
+from stages.learning.workers import Work, in_processes, shares
 from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
@@ -49,8 +50,10 @@ def main(encoder: str, task_name: str) -> None:
     progress = Progress(Path("data/unfinished") / encoder / task_name, material, folds)
     final = ModelFolder(progress.folder / "model", tokenizer, card, material)
     workers = 1 if recipe.device == "cuda" else params.train.workers
-    fits = in_processes(Work(material, folds, progress, final.save).fit, jobs, workers)
-    fitted = list(tqdm(fits, f"{encoder} {task_name}", len(jobs), unit="fit"))
+    parcels = shares(jobs, recipe.engine, workers)
+    fits = in_processes(Work(material, folds, progress, final.save).fit, parcels, workers)
+    bar = tqdm(chain.from_iterable(fits), f"{encoder} {task_name}", len(jobs), unit="fit")
+    fitted = list(bar)
     write_table(
         Path("data/predictions") / encoder / f"{task_name}.csv",
         pd.concat([one.predictions for one in fitted], ignore_index=True),

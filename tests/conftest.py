@@ -55,7 +55,7 @@ def params() -> dict:
     raw["tasks"] = ["defects", "quality", "heat_input"]
     raw["text"]["derived"] = 0
     raw["split"] |= {"folds": 3, "hold_out": 0.2}
-    raw["train"] |= {"epochs": 1, "workers": 1}
+    raw["train"] |= {"engine": "loop", "epochs": 1, "workers": 1}
     raw["baselines"]["trees"] = 10
     for encoder in ("bert", "roberta"):
         raw["encoder"][encoder]["checkpoint"] = f"data/encoders/{encoder}-mini"

@@ -1,9 +1,10 @@
 """What carries a recipe out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stages.beads.errors import StudyError
 from stages.learning import loop
+from stages.learning.course import Tuning
 from stages.learning.recipe import Recipe
 
 
@@ -15,7 +16,29 @@ def engine_of(recipe: Recipe) -> Callable[..., list[dict]]:
         raise StudyError("params.yaml", reason, value="fp16", expected=expected)
     if recipe.engine == "loop":
         return loop.fine_tune
-    # Only now: it takes seconds that the loop does not need.
+    # Only now: each takes time that the loop does not need.
+    if recipe.engine == "stacked":
+        from stages.learning import stacked
+
+        return stacked.fine_tune
     from stages.learning import trainer
 
     return trainer.fine_tune
+
+
+def carry_out(tunings: Sequence[Tuning]) -> list[list[dict]]:
+    """Fine-tune every model in place; the histories, as `stages.learning.loop.fine_tune` has them.
+
+    The recipes are alike but for their seeds. Raises StudyError for what their engine cannot do.
+    """
+    if not tunings:
+        return []
+    fine_tune = engine_of(tunings[0].recipe)
+    if tunings[0].recipe.engine == "stacked":
+        from stages.learning.stacked import fine_tune_all
+
+        return fine_tune_all(tunings)
+    return [
+        fine_tune(t.model, t.examples, t.recipe, t.objective, t.validation, t.bookmark)
+        for t in tunings
+    ]

@@ -1,6 +1,8 @@
-"""One fold of one task: fine-tune on its training beads, predict the others."""
+"""Folds of one task: fine-tune on the training beads of each, predict the others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
@@ -10,20 +12,23 @@ from stages.learning.batches import predict
 from stages.learning.bookmark import Bookmark
 from stages.learning.building import build_reader
 from stages.learning.classical import Classical, fit_classical
+from stages.learning.course import Tuning
 from stages.learning.decisions import Decision
-from stages.learning.engine import engine_of
+from stages.learning.engine import carry_out
 from stages.learning.inner import inner_folds, inner_hold_out, inner_strata
 from stages.learning.joint import join
 from stages.learning.judging import Judge, Reading
 from stages.learning.losses import make_objective
 from stages.learning.material import Material
-from stages.learning.predictions import prediction_rows
+from stages.learning.predictions import Job, prediction_rows
 from stages.learning.reader import Reader
 from stages.learning.recipe import Recipe
 from stages.learning.scaler import Scaler
 from stages.learning.stopping import selection_value
 from stages.learning.validation import Validation
 
+# recipe, beads to train on, beads of the learning curve, bookmark
+Asked = tuple[Recipe, list[str], list[str], Bookmark | None]
 SEEDS_APART = 100_000  # between the models whose scores are averaged
 
 
@@ -57,6 +62,14 @@ class Fitted:
     history: list[dict] = field(default_factory=list)
 
 
+def settle(threads: int) -> None:
+    """Let torch compute the same on every run, by so many threads."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Else every new tensor is filled first, an eighth of the time; nothing reads what is not set.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+
+
 def fit_fold(
     material: Material,
     place: tuple[int, int],
@@ -66,37 +79,63 @@ def fit_fold(
     *,
     watch: bool = True,
 ) -> Fitted:
-    """Fine-tune on the beads of `train` and predict those of `test`; `place` is (repeat, fold).
+    """`fit_folds` of one fold."""
+    return fit_folds(material, [(place, train, test)], [bookmark], watch=watch)[0]
 
-    Without `watch` there is no learning curve, which changes nothing but the time it takes.
 
-    Scaler, weights, decision and the number of steps come from `train` alone, and the epoch as
-    well unless the protocol is `published`. The seed is the recipe's plus 1,000 x repeat + fold
-    + 1, so that no two fittings share their noise.
+def fit_folds(
+    material: Material,
+    jobs: Sequence[Job],
+    bookmarks: Sequence[Bookmark | None] = (),
+    *,
+    watch: bool = True,
+) -> list[Fitted]:
+    """Fine-tune on the training beads of every job and predict its others.
+
+    A job is ((repeat, fold), training beads, others); what a fold leaves does not depend on the
+    other jobs. Without `watch` there is no learning curve, which changes nothing but the time it
+    takes.
+
+    Scaler, weights, decision and the number of steps come from a fold's training beads alone, and
+    the epoch as well unless the protocol is `published`. The seed is the recipe's plus
+    1,000 x repeat + fold + 1, so that no two fittings share their noise.
     """
-    torch.set_num_threads(material.threads)
-    torch.use_deterministic_algorithms(True)
-    task, (repeat, fold) = material.task, place
-    seed = material.recipe.seed + 1000 * repeat + fold + 1
-    recipe = material.recipe.model_copy(update={"seed": seed})
-    decision = None if task.kind == "regression" else fit_decision(material, recipe, train)
-    # The hold-out is looked at once, by the final model, and never along the way.
-    unseen = fold < 0 or not watch
-    watched = [] if recipe.selection == "none" and unseen else test
-    members = []
-    for number in range(recipe.seeds):
-        seeded = recipe.model_copy(update={"seed": seed + SEEDS_APART * number})
-        mark = bookmark.of_member(number) if bookmark else None
-        members.append(fine_tune(material, seeded, train, watched, mark))
+    settle(material.threads)
+    recipes = [
+        material.recipe.model_copy(update={"seed": material.recipe.seed + 1000 * repeat + fold + 1})
+        for (repeat, fold), _, _ in jobs
+    ]
+    decisions = fit_decisions(material, recipes, [train for _, train, _ in jobs])
+    asked = []
+    for job, recipe, mark in zip_longest(jobs, recipes, bookmarks):
+        (_, fold), train, test = job
+        # The hold-out is looked at once, by the final model, and never along the way.
+        unseen = fold < 0 or not watch
+        watched = [] if recipe.selection == "none" and unseen else test
+        for number in range(recipe.seeds):
+            seeded = recipe.model_copy(update={"seed": recipe.seed + SEEDS_APART * number})
+            asked.append((seeded, train, watched, mark.of_member(number) if mark else None))
+    members = fine_tune(material, asked)
+    seeds = material.recipe.seeds
+    return [
+        _fitted(material, job, members[n * seeds : (n + 1) * seeds], decision)
+        for n, (job, decision) in enumerate(zip(jobs, decisions, strict=True))
+    ]
+
+
+def _fitted(
+    material: Material, job: Job, members: list[Member], decision: Decision | None
+) -> Fitted:
+    (repeat, fold), _, test = job
     scores, losses = np.mean([member.score(test) for member in members], axis=0)
     thresholds = None
     if decision:
         scores, thresholds = decision.apply(scores), np.array(decision.thresholds)
     rows = prediction_rows(
         material.source.encoder,
-        place,
+        (repeat, fold),
         test,
-        task.outputs,
+        material.task.outputs,
         material.values(test),
         scores,
         losses,
@@ -106,18 +145,32 @@ def fit_fold(
     return Fitted(members, decision, rows, [where | row for row in members[0].history])
 
 
-def fine_tune(
+def fine_tune(material: Material, asked: Sequence[Asked]) -> list[Member]:
+    """Fine-tunings of one material; a member's history says what was seen after each epoch.
+
+    Each is asked as (recipe, training beads, watched beads, bookmark), and the recipes differ in
+    their seeds at most. The watched beads are those of the learning curve, which choose nothing
+    unless the protocol is `published`; with selection `inner`, a grouped hold-out of the training
+    beads takes their place.
+    """
+    members, tunings = [], []
+    for one in asked:
+        member, tuning = _prepare(material, *one)
+        members.append(member)
+        tunings += [tuning] if tuning else []
+    for member, history in zip(members, carry_out(tunings), strict=False):
+        member.history = history
+    return members
+
+
+def _prepare(
     material: Material,
     recipe: Recipe,
     train: list[str],
     watched: list[str],
-    bookmark: Bookmark | None = None,
-) -> Member:
-    """One fine-tuning; the member's history says what was seen after each epoch.
-
-    `watched` are the beads of the learning curve, which choose nothing unless the protocol is
-    `published`; with selection `inner`, a grouped hold-out of `train` takes their place.
-    """
+    bookmark: Bookmark | None,
+) -> tuple[Member, Tuning | None]:
+    """A member that has not learned yet, and what is to be done; a classical head has learned."""
     task = material.task
     if recipe.selection == "inner":
         strata = inner_strata(task, material.values(train))
@@ -134,7 +187,7 @@ def fine_tune(
     reader = build_reader(material.source, recipe, fields, objective.logits, plain=plain)
     reader.to(recipe.device)
     if recipe.head != "neural":
-        return Member(reader, judge, [], fit_classical(reader, judge, train))
+        return Member(reader, judge, [], fit_classical(reader, judge, train)), None
 
     def seen(logits: torch.Tensor) -> dict[str, float | None]:
         scores, losses = judge.judge(logits, watched)
@@ -148,23 +201,36 @@ def fine_tune(
 
     validation = Validation(judge.examined(watched), seen) if watched else None
     examples = judge.learned(train, np.hstack([values, *(targets for _, targets in sides)]))
-    engine = engine_of(recipe)
-    history = engine(reader, examples, recipe, objective, validation, bookmark)
-    return Member(reader, judge, history)
+    tuning = Tuning(reader, examples, recipe, objective, validation, bookmark)
+    return Member(reader, judge, []), tuning
 
 
-def fit_decision(material: Material, recipe: Recipe, train: list[str]) -> Decision:
-    """Thresholds and temperature from inner folds of `train`; the default where there are none."""
+def fit_decisions(
+    material: Material, recipes: Sequence[Recipe], trains: Sequence[list[str]]
+) -> list[Decision | None]:
+    """Thresholds and temperature of every fold, from inner folds of its training beads.
+
+    The default where there are no inner folds; None for a regression.
+    """
     task = material.task
-    if not recipe.inner_folds:
-        return Decision.default(task)
-    strata = inner_strata(task, material.values(train))
-    parts = inner_folds(train, material.cells, strata, recipe.inner_folds, recipe.seed)
-    scores, order = [], []
-    for inside, outside in parts:
-        inner = recipe.model_copy(
-            update={"selection": "none"} if recipe.selection == "published" else {}
-        )
-        scores.append(fine_tune(material, inner, inside, []).score(outside)[0])
-        order += outside
-    return Decision.fit(task, np.vstack(scores), material.values(order), recipe.support_floor)
+    if task.kind == "regression":
+        return [None] * len(recipes)
+    if not material.recipe.inner_folds:
+        return [Decision.default(task)] * len(recipes)
+    parts = []
+    for recipe, train in zip(recipes, trains, strict=True):
+        strata = inner_strata(task, material.values(train))
+        parts.append(inner_folds(train, material.cells, strata, recipe.inner_folds, recipe.seed))
+    changes = {"selection": "none"} if material.recipe.selection == "published" else {}
+    asked = [
+        (recipe.model_copy(update=changes), inside, [], None)
+        for recipe, pairs in zip(recipes, parts, strict=True)
+        for inside, _ in pairs
+    ]
+    members, decisions = iter(fine_tune(material, asked)), []
+    for pairs in parts:
+        scores = np.vstack([next(members).score(outside)[0] for _, outside in pairs])
+        order = [bead for _, outside in pairs for bead in outside]
+        floor = material.recipe.support_floor
+        decisions.append(Decision.fit(task, scores, material.values(order), floor))
+    return decisions

@@ -10,10 +10,7 @@ from sklearn.model_selection import KFold
 
 from stages.beads.errors import StudyError
 from stages.learning.folds import HOLD_OUT_FOLD
-from stages.learning.predictions import fold_jobs, members
-
-# (repeat, fold), beads to train on, beads to predict
-Job = tuple[tuple[int, int], list[str], list[str]]
+from stages.learning.predictions import Job, fold_jobs, members
 
 BETWEEN = "/"  # between a bead and the number of its prompt, in the name of a row
 

@@ -5,6 +5,9 @@ import pandas as pd
 
 from stages.learning.folds import HOLD_OUT_FOLD
 
+# (repeat, fold), beads to train on, beads to predict
+Job = tuple[tuple[int, int], list[str], list[str]]
+
 COLUMNS = [
     *("model", "repeat", "fold", "role", "bead", "label"),
     *("target", "score", "loss", "threshold"),

@@ -62,25 +62,35 @@ class Reader(nn.Module):
     ) -> SequenceClassifierOutput:
         """Logits (prompts, outputs)."""
         pooled = self.embed(input_ids, attention_mask, fields, numbers)
+        return SequenceClassifierOutput(logits=self.answer(pooled))
+
+    def answer(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Logits (..., outputs) of pooled states (..., width)."""
         if self.plain:
-            return SequenceClassifierOutput(logits=self.output(self.dense(pooled)))
+            return self.output(self.dense(pooled))
         state = torch.tanh(self.dense(self.dropout(pooled)))
-        return SequenceClassifierOutput(logits=self.output(self.dropout(state)))
+        return self.output(self.dropout(state))
 
 
 def read(
     encoder: PreTrainedModel,
     channel: NumberChannel | None,
     input_ids: torch.Tensor,
-    attention_mask: torch.Tensor,
+    attention_mask: torch.Tensor | None,
     fields: torch.Tensor,
     numbers: torch.Tensor,
+    **extra: object,
 ) -> torch.Tensor:
-    """Last hidden states (prompts, tokens, width), with the channel added to the embeddings."""
+    """Last hidden states (prompts, tokens, width), with the channel added to the embeddings.
+
+    `extra` are further arguments of the encoder.
+    """
     if channel is None:
-        return encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-    embeddings = encoder.get_input_embeddings()(input_ids) + channel(fields, numbers)
-    return encoder(inputs_embeds=embeddings, attention_mask=attention_mask).last_hidden_state
+        asked = {"input_ids": input_ids}
+    else:
+        told = channel(fields, numbers)
+        asked = {"inputs_embeds": encoder.get_input_embeddings()(input_ids) + told}
+    return encoder(**asked, attention_mask=attention_mask, **extra).last_hidden_state
 
 
 def pool(states: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:

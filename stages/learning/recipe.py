@@ -1,9 +1,11 @@
 """Everything that fixes one fine-tuning; an engine carries it out."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
+from stages.beads.errors import StudyError
 from stages.beads.schema import Section
 
 
@@ -55,7 +57,7 @@ class Training(Craft):
     are here so that the study can switch them on one at a time (see the stage `parity`).
     """
 
-    engine: Literal["loop", "trainer"]
+    engine: Literal["loop", "trainer", "stacked"]
     seed: int
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)
@@ -103,3 +105,12 @@ class Source(Section):
     encoder: str
     checkpoint: str
     revision: str | None
+
+
+def refuse_others(recipe: Recipe, habits: Mapping[str, object], engine: str) -> None:
+    """Raise StudyError where the recipe asks for another habit than those an engine has."""
+    for name, value in habits.items():
+        if getattr(recipe, name) != value:
+            reason = f"train.{name}: {engine} does not do this"
+            expected = f"{value} or train.engine: loop"
+            raise StudyError("params.yaml", reason, value=getattr(recipe, name), expected=expected)

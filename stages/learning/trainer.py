@@ -15,11 +15,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from stages.beads.errors import StudyError
 from stages.learning.batches import Examples, pad, parameter_groups
 from stages.learning.losses import Objective
 from stages.learning.reader import Reader
-from stages.learning.recipe import Recipe
+from stages.learning.recipe import Recipe, refuse_others
 from stages.learning.stopping import METRICS
 from stages.learning.validation import Tally, Validation
 
@@ -96,11 +95,7 @@ def fine_tune(
 
     It keeps no bookmark: what Trainer stores of an optimizer is no safetensors file.
     """
-    for name, value in FIXED.items():
-        if getattr(recipe, name) != value:
-            reason = f"train.{name}: Trainer does not do this"
-            expected = f"{value} or train.engine: loop"
-            raise StudyError("params.yaml", reason, value=getattr(recipe, name), expected=expected)
+    refuse_others(recipe, FIXED, "Trainer")
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     tally = Tally()
     epochs = EpochLoss(tally)

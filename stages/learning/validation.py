@@ -23,16 +23,16 @@ class Validation:
 class Tally:
     """A mean loss over samples: a mean over batches would count a small last batch for more."""
 
-    total: float = 0.0
+    total: torch.Tensor | float = 0.0
     cells: int = 0
 
     def add(self, losses: torch.Tensor) -> None:
-        """Count the losses of a batch, (prompts, outputs)."""
-        self.total += losses.detach().float().sum().item()
+        """Count the losses of a batch, (prompts, outputs), without waiting for a GPU."""
+        self.total = self.total + losses.detach().float().sum().double()
         self.cells += losses.numel()
 
     def mean(self) -> float:
         """The mean since the last call, which starts the count anew."""
-        value = self.total / max(self.cells, 1)
+        value = float(self.total) / max(self.cells, 1)
         self.total, self.cells = 0.0, 0
         return value

@@ -10,10 +10,9 @@ Trainer are equal.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from stages.learning.batches import predict
-from stages.learning.fitting import fine_tune
+from stages.learning.fitting import fine_tune, settle
 from stages.learning.material import Material
 
 PUBLISHED = {
@@ -52,15 +51,14 @@ class Outcome:
 def waterfall(job: tuple[Material, list[str], list[str], int]) -> list[Outcome]:
     """Every step and then Trainer; `job` is (material, training beads, test beads, seed)."""
     material, train, test, seed = job
-    torch.set_num_threads(material.threads)
-    torch.use_deterministic_algorithms(True)
+    settle(material.threads)
     recipe = material.recipe.model_copy(
         update={"engine": "loop", "selection": "none", "seed": material.recipe.seed + seed}
     )
     outcomes = []
     for step, change in {**STEPS, TRAINER: {"engine": "trainer"}}.items():
         recipe = recipe.model_copy(update=change)
-        member = fine_tune(material, recipe, train, test)
+        [member] = fine_tune(material, [(recipe, train, test, None)])
         # All are looked at in the same way: only the training differs.
         looked = recipe.model_copy(update={"padding": "batch"})
         logits = predict(member.reader, member.judge.asked(test), looked)

@@ -4,14 +4,14 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 import pandas as pd
 
-from stages.learning.fitting import Fitted, fit_fold
+from stages.learning.fitting import Fitted, fit_folds
 from stages.learning.folds import HOLD_OUT_FOLD
 from stages.learning.material import Material
 from stages.learning.predictions import members
@@ -31,21 +31,31 @@ class Work:
     progress: Progress
     save: Callable[[Fitted], None]
 
-    def fit(self, place: tuple[int, int]) -> Fitted:
-        """What a fold leaves, without its model; from the last run if it is done already."""
-        done = self.progress.load(place)
-        if done is not None:
-            return done
-        train, test = (
-            [bead for bead in part if bead in self.material.targets]
-            for part in members(self.folds, *place)
-        )
-        fitted = fit_fold(self.material, place, train, test, self.progress.bookmark(place))
-        if place[1] == HOLD_OUT_FOLD:
-            self.save(fitted)
-        self.progress.store(place, fitted)
-        fitted.members = []  # the weights stay in their process
-        return fitted
+    def fit(self, places: Sequence[tuple[int, int]]) -> list[Fitted]:
+        """What folds leave, without their models; from the last run where they are done already."""
+        found = {place: self.progress.load(place) for place in places}
+        jobs = [
+            (place, *(self._known(part) for part in members(self.folds, *place)))
+            for place, done in found.items()
+            if done is None
+        ]
+        marks = [self.progress.bookmark(place) for place, _, _ in jobs]
+        for (place, _, _), fitted in zip(jobs, fit_folds(self.material, jobs, marks), strict=True):
+            if place[1] == HOLD_OUT_FOLD:
+                self.save(fitted)
+            self.progress.store(place, fitted)
+            fitted.members = []  # the weights stay in their process
+            found[place] = fitted
+        return list(found.values())
+
+    def _known(self, beads: Sequence[str]) -> list[str]:
+        return [bead for bead in beads if bead in self.material.targets]
+
+
+def shares(jobs: Sequence[Job], engine: str, workers: int) -> list[list[Job]]:
+    """The jobs as parcels for `in_processes`: one to each worker where an engine stacks them."""
+    size = -(-len(jobs) // workers) if engine == "stacked" else 1
+    return [list(jobs[n : n + size]) for n in range(0, len(jobs), size)]
 
 
 def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:

@@ -1,0 +1,146 @@
+"""Prompts of several folds side by side: a row a fold, one prompt behind the other, no padding.
+
+On a CPU each prompt takes as many places as it has tokens, and attention goes prompt by prompt.
+On a GPU, where many small products are slow, every prompt takes as many places as the longest, and
+attention is one masked product.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from stages.learning.prompts import NO_FIELD, Prompt
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The prompts of one step; `places[k]` are how many tokens each slot of row k takes.
+
+    `ids`, `fields`, `numbers` and `positions` (from 0 in every prompt) are (folds, tokens). Rows
+    are filled up at their end, and a row's last slot is then that filling. `lengths[k]` are the
+    tokens of each prompt itself; with `even` all slots are of one size.
+    """
+
+    ids: torch.Tensor
+    fields: torch.Tensor
+    numbers: torch.Tensor
+    positions: torch.Tensor
+    places: list[list[int]]
+    lengths: list[list[int]]
+    even: bool
+
+    def pooling(self, kind: str, states: torch.Tensor) -> torch.Tensor:
+        """Weights (folds, prompts, tokens) that average a prompt's states, or take the first."""
+        most = max(map(len, self.lengths))
+        weights = np.zeros((len(self.lengths), most, self.ids.shape[1]), np.float32)
+        for fold, (places, lengths) in enumerate(zip(self.places, self.lengths, strict=True)):
+            starts = np.cumsum([0, *places])
+            for number, length in enumerate(lengths):
+                used = 1 if kind == "first" else length
+                weights[fold, number, starts[number] : starts[number] + used] = 1 / used
+        return torch.from_numpy(weights).to(states, non_blocking=True)
+
+    def mask(self, device: torch.device) -> torch.Tensor:
+        """Of an even pack: True at the tokens of a prompt, (folds * slots, 1, 1, tokens)."""
+        size = self.places[0][0]
+        lengths = [
+            length
+            for places, own in zip(self.places, self.lengths, strict=True)
+            for length in own + [1] * (len(places) - len(own))
+        ]
+        known = torch.arange(size) < torch.tensor(lengths).unsqueeze(1)
+        return known[:, None, None].to(device, non_blocking=True)
+
+
+def pack(
+    rows: Sequence[Sequence[Prompt]], pad_id: int, device: torch.device, *, even: bool
+) -> Pack:
+    """The prompts of every fold, `rows[k]` those of fold k, as one pack on `device`.
+
+    With `even` every prompt takes as many places as the longest.
+    """
+    lengths = [[len(prompt) for prompt in prompts] for prompts in rows]
+    if even:
+        size, slots = max(map(max, lengths)), max(map(len, lengths))
+        places = [[size] * slots for _ in rows]
+    else:
+        room = max(map(sum, lengths))
+        rest = [room - sum(own) for own in lengths]
+        places = [own + [left] * (left > 0) for own, left in zip(lengths, rest, strict=True)]
+    width = sum(places[0])
+
+    def lay(parts: str, fill: float, kind: type) -> torch.Tensor:
+        table = np.full((len(rows), width), fill, kind)
+        for fold, prompts in enumerate(rows):
+            starts = np.cumsum([0, *places[fold]])
+            for start, prompt in zip(starts, prompts, strict=False):
+                table[fold, start : start + len(prompt)] = getattr(prompt, parts)
+        return _on(torch.from_numpy(table), device)
+
+    positions = np.zeros((len(rows), width), np.int64)
+    for fold, own in enumerate(lengths):
+        starts = np.cumsum([0, *places[fold]])
+        for start, length in zip(starts, own, strict=False):
+            positions[fold, start : start + length] = np.arange(length)
+    return Pack(
+        lay("ids", pad_id, np.int64),
+        lay("fields", NO_FIELD, np.int64),
+        lay("numbers", math.nan, np.float32),
+        _on(torch.from_numpy(positions), device),
+        places,
+        lengths,
+        even,
+    )
+
+
+@cache
+def attend() -> str:
+    """The name under which transformers knows the attention within each prompt of a pack."""
+    name = "llm4waam-packed"
+    AttentionInterface.register(name, _attention)
+    return name
+
+
+def _attention(
+    _module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    _mask: None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    *,
+    pack: Pack,
+    **_: object,
+) -> tuple[torch.Tensor, None]:
+    """As transformers asks: (folds, heads, tokens, width) to (folds, tokens, heads, width)."""
+    options = {"dropout_p": dropout, "scale": scaling}
+    parts = (query, key, value)
+    if pack.even:
+        folds, heads, _, width = query.shape
+        size = pack.places[0][0]
+        # (folds * slots, heads, tokens of a slot, width)
+        slots = (p.transpose(1, 2).reshape(-1, size, heads, width).transpose(1, 2) for p in parts)
+        seen = scaled_dot_product_attention(*slots, attn_mask=pack.mask(query.device), **options)
+        return seen.transpose(1, 2).reshape(folds, -1, heads, width), None
+    rows = []
+    for fold, places in enumerate(pack.places):
+        slots = list(zip(*(p[fold : fold + 1].split(places, dim=2) for p in parts), strict=True))
+        own = len(pack.lengths[fold])
+        seen = [scaled_dot_product_attention(*slot, **options) for slot in slots[:own]]
+        filling = [value for _, _, value in slots[own:]]  # whatever stands there is never read
+        rows.append(torch.cat(seen + filling, dim=2))
+    return torch.cat(rows).transpose(1, 2), None
+
+
+def _on(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The tensor on the device; a GPU is not waited for."""
+    if device.type != "cuda":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
