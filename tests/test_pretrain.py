@@ -21,7 +21,8 @@ from stages.evidence.pretraining_figure import pretraining_figure
 from stages.evidence.style import save
 from stages.learning import schooling
 from stages.learning.bookmark import Bookmark
-from stages.learning.checkpoint import CHANNEL, TIERS, read_channel
+from stages.learning.channel import CHANNEL, read_channel
+from stages.learning.checkpoint import TIERS
 from stages.learning.initial import small_config, train_tokenizer
 from stages.learning.lessons import Lesson, School
 from stages.learning.pretraining import IGNORED, VALUES, WORDS, Learner, _hide, _look, pretrain

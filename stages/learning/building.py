@@ -1,11 +1,10 @@
 """From a checkpoint to a model that can be fine-tuned, by the recipe's rules for few samples."""
 
 import torch
-from transformers import PreTrainedModel, set_seed
+from transformers import PreTrainedModel
 
 from stages.beads.errors import StudyError
-from stages.learning.channel import NumberChannel, Scales
-from stages.learning.checkpoint import read_channel
+from stages.learning.channel import NumberChannel, Scales, read_channel
 from stages.learning.encoders import load_trunk
 from stages.learning.reader import Reader, layers_of
 from stages.learning.recipe import Recipe, Source
@@ -45,7 +44,7 @@ def build_reader(
             reason, expected = f"train.{name}: the encoder has fewer", f"0 to {len(layers)}"
             value = getattr(recipe, name)
             raise StudyError("params.yaml", reason, value=value, expected=expected)
-    set_seed(recipe.seed)
+    torch.manual_seed(recipe.seed)
     for layer in layers[len(layers) - recipe.new_layers :]:
         for weight in layer.parameters():
             weight._is_hf_initialized = False  # else transformers leaves alone what it has loaded

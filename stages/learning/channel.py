@@ -6,15 +6,18 @@ embeddings for tables (Gorishniy et al. 2022), put where the sentence says the n
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
 from pydantic import Field
+from safetensors.torch import load_file
 from torch import nn
 
 from stages.beads.schema import Section
 from stages.learning.prompts import NO_FIELD, Prompt
 
+CHANNEL = "numbers.safetensors"  # the file beside a pretrained encoder
 GAIN = 10.0  # embeddings are drawn with sd 0.02; so the channel is heard from the first step
 FARTHEST = 4.0  # z-scores beyond are cut: a mistyped value must not drown the sentence
 
@@ -94,3 +97,12 @@ class NumberChannel(nn.Module):
         z = torch.nan_to_num(scores).unsqueeze(-1)
         told = z * self.linear(fields) + (z * z - 1) * self.square(fields)
         return GAIN * known.unsqueeze(-1) * told
+
+
+def read_channel(checkpoint: str, facts: dict) -> tuple[NumberChannel, Scales]:
+    """The number channel that was pretrained with the encoder, and the scales of its fields."""
+    weights = load_file(Path(checkpoint) / CHANNEL)
+    channel = NumberChannel(len(facts["fields"]), weights["linear.weight"].shape[1], 0.0)
+    channel.load_state_dict(weights)
+    scales = {name: FieldScale(**scale) for name, scale in facts["scales"].items()}
+    return channel, scales

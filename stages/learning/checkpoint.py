@@ -4,15 +4,14 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from stages.beads.files import write_json, write_text
-from stages.learning.channel import FieldScale, NumberChannel, Scales
+from stages.learning.channel import CHANNEL
 from stages.learning.lessons import School
 from stages.learning.pretraining import Learner
 from stages.learning.tiers import FACTS
 
-CHANNEL = "numbers.safetensors"
 TIERS = {
     0: "masked words and values",
     1: "masked words and values, then formulas of the arc and the bead",
@@ -55,12 +54,3 @@ scales. Without the study's code the folder loads as any encoder does: `AutoMode
 Licence: that of the study. It knows simulated sentences in English with Korean notes, and no more.
 """,
     )
-
-
-def read_channel(checkpoint: str, facts: dict) -> tuple[NumberChannel, Scales]:
-    """The number channel that was pretrained with the encoder, and the scales of its fields."""
-    weights = load_file(Path(checkpoint) / CHANNEL)
-    channel = NumberChannel(len(facts["fields"]), weights["linear.weight"].shape[1], 0.0)
-    channel.load_state_dict(weights)
-    scales = {name: FieldScale(**scale) for name, scale in facts["scales"].items()}
-    return channel, scales

@@ -3,10 +3,10 @@
 import copy
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler
-from transformers import get_scheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from stages.learning.batches import Examples, parameter_groups
 from stages.learning.bookmark import Bookmark
@@ -116,7 +116,7 @@ def begin(model: Reader, examples: Examples, recipe: Recipe) -> Course:
         fused=recipe.fused,
     )
     warmup = math.ceil(steps * recipe.warmup)
-    schedule = get_scheduler(recipe.schedule, optimizer, warmup, steps)
+    schedule = LambdaLR(optimizer, partial(_rate, recipe.schedule, warmup, steps))
     # float16 gradients underflow unless the loss is scaled up first.
     scaler = torch.amp.GradScaler(recipe.device, enabled=recipe.precision == "fp16")
     stopper = Stopper(recipe.select_by, recipe.patience)
@@ -127,3 +127,15 @@ def order_of(count: int, recipe: Recipe, epoch: int) -> torch.Tensor:
     """Row numbers in the order of an epoch (from 1), from seed and epoch alone."""
     generator = torch.Generator().manual_seed(recipe.seed + epoch - 1)
     return torch.randperm(count, generator=generator)
+
+
+def _rate(schedule: str, warmup: int, steps: int, step: int) -> float:
+    """The share of the learning rate after so many steps, as `transformers.get_scheduler` has it.
+
+    That function is not called: with it comes Trainer, whose import takes seconds.
+    """
+    if step < warmup:
+        return step / max(1, warmup)
+    if schedule == "constant":
+        return 1.0
+    return max(0.0, (steps - step) / max(1, steps - warmup))

@@ -12,7 +12,6 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    set_seed,
 )
 from transformers.utils import logging as transformers_logging
 
@@ -93,7 +92,7 @@ def load_trunk(
     if config.model_type != "distilbert":  # never has a pooler
         options["add_pooling_layer"] = False
     if random_weights:
-        set_seed(seed)
+        torch.manual_seed(seed)
         return AutoModel.from_config(config, **options).eval()
     try:
         trunk, report = AutoModel.from_pretrained(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ import torch
 from stages.learning.batches import predict
 from stages.learning.bookmark import Bookmark
 from stages.learning.building import build_reader
-from stages.learning.classical import Classical, fit_classical
 from stages.learning.course import Tuning
 from stages.learning.decisions import Decision
 from stages.learning.engine import carry_out
@@ -27,6 +27,9 @@ from stages.learning.scaler import Scaler
 from stages.learning.stopping import selection_value
 from stages.learning.validation import Validation
 
+if TYPE_CHECKING:
+    from stages.learning.classical import Classical
+
 # recipe, beads to train on, beads of the learning curve, bookmark
 Asked = tuple[Recipe, list[str], list[str], Bookmark | None]
 SEEDS_APART = 100_000  # between the models whose scores are averaged
@@ -39,7 +42,7 @@ class Member:
     reader: Reader
     judge: Judge
     history: list[dict]
-    classical: Classical | None = None
+    classical: "Classical | None" = None
 
     def score(self, beads: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and losses (beads, outputs)."""
@@ -187,6 +190,9 @@ def _prepare(
     reader = build_reader(material.source, recipe, fields, objective.logits, plain=plain)
     reader.to(recipe.device)
     if recipe.head != "neural":
+        # Only now: scikit-learn's trees take a while to import.
+        from stages.learning.classical import fit_classical
+
         return Member(reader, judge, [], fit_classical(reader, judge, train)), None
 
     def seen(logits: torch.Tensor) -> dict[str, float | None]:

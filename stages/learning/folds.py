@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from stages.beads.card import Card
 from stages.beads.cells import find_cells
@@ -117,6 +116,9 @@ def _enough(cells: int, needed: int, folds: int, file: object) -> None:
 
 def _parts(table: np.ndarray, parts: int, seed: int) -> list[np.ndarray]:
     """Row numbers of each part of `table`."""
+    # Only where folds are made: those that read them need no scikit-learn.
+    from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
+
     splitter = MultilabelStratifiedKFold(parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A label with fewer cells than parts cannot be in every part.

@@ -5,7 +5,6 @@ as well is done the same way, so that both engines end in the same weights, bit 
 """
 
 import torch
-from transformers import set_seed
 
 from stages.learning.batches import Examples, forward, predict
 from stages.learning.bookmark import Bookmark
@@ -33,7 +32,7 @@ def fine_tune(
     course = begin(model, examples, recipe)
     if recipe.reseed:
         # Building the model drew random numbers; from here on dropout depends on the seed alone.
-        set_seed(recipe.seed)
+        torch.manual_seed(recipe.seed)
     course.resume(bookmark)
     for epoch in range(len(course.history) + 1, recipe.epochs + 1):
         if course.stopped:

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
-from transformers import set_seed
 
 from stages.learning.batches import Examples, autocast
 from stages.learning.bookmark import Bookmark
@@ -63,7 +62,7 @@ def fine_tune_all(tunings: Sequence[Tuning]) -> list[list[dict]]:
         }
         stack.train()
         # Dropout of attention weights draws from the global generator, whoever takes part.
-        set_seed(_seed(recipe.seed, epoch))
+        torch.manual_seed(_seed(recipe.seed, epoch))
         for step in range(max(map(len, steps.values()), default=0)):
             groups = {n: groups[step] for n, groups in steps.items() if step < len(groups)}
             for part in range(max(map(len, groups.values()))):

@@ -12,7 +12,6 @@ import numpy as np
 
 from stages.beads.errors import StudyError
 from stages.learning.decisions import decide, exclusive_index, indicators
-from stages.learning.metrics import task_metrics
 from stages.learning.tasks import Task
 
 METRICS = {
@@ -95,6 +94,9 @@ def selection_value(
     if metric == "partial_score":
         decided = decide(scores, thresholds, exclusive_index(task))
         return guarded_partial_score(indicators(task, targets), indicators(task, decided))
+    # Only where an epoch is chosen: with it comes scikit-learn, whose import takes a while.
+    from stages.learning.metrics import task_metrics
+
     found, _ = task_metrics(task, targets, scores, losses, thresholds)
     return found["mse" if metric == "val_mse" else metric]
 
