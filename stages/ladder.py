@@ -35,8 +35,9 @@ def main() -> None:
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     tasks = {name: make_task(card, name, params.card_file) for name in settings.tasks}
+    shared = settings.model_dump(include={"engine", "epochs"})
     recipes = {
-        (encoder, name): params.recipe(encoder, name).model_copy(update={"epochs": settings.epochs})
+        (encoder, name): params.recipe(encoder, name).model_copy(update=shared)
         for encoder in ("bert", "roberta")
         for name in tasks
     }

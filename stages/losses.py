@@ -40,7 +40,7 @@ def main() -> None:
     for name, task in tasks.items():
         scales = SCALES if task.kind == "regression" else [None]
         changes = [{"loss": n, "scale": s} for n in names_for(task.kind) for s in scales]
-        shared = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
+        shared = settings.model_dump(include={"engine", "epochs", "learning_rate"})
         recipe = params.recipe(settings.encoder, name).model_copy(update=shared)
         material, _ = make_material(
             source, task, recipe, card, beads, prompts, threads=params.train.threads

@@ -8,7 +8,7 @@ import pytest
 from stages import losses, parity
 from stages.beads.files import read_table
 from stages.learning.losses import names_for
-from stages.learning.waterfall import STEPS
+from stages.learning.waterfall import STACKED, STEPS
 
 
 @pytest.fixture
@@ -23,14 +23,15 @@ def test_the_waterfall_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study
     found = json.loads((study / "metrics/parity.json").read_text(encoding="utf-8"))
     assert set(found) == {"defects", "heat_input"}
     for steps in found.values():
-        assert set(steps) == {*STEPS, "trainer_with_another_seed"}
+        assert set(steps) == {*STEPS, STACKED, "trainer_with_another_seed"}
         assert steps["fused_adamw"]["max_logit_difference"] == 0
         assert steps["as_published"]["max_logit_difference"] > 1e-4
+        assert steps[STACKED]["max_logit_difference"] > 1e-4  # other random numbers
         assert steps["trainer_with_another_seed"]["max_logit_difference"] > 1e-4
     assert found["heat_input"]["as_published"]["flipped_beads"] is None
     assert found["defects"]["fused_adamw"]["flipped_beads"] == 0
     table = read_table(study / "plots/parity.csv")
-    assert len(table) == 2 * (len(STEPS) * 2 + 1)
+    assert len(table) == 2 * ((len(STEPS) + 1) * 2 + 1)
     page = (study / "plots/parity.md").read_text(encoding="utf-8")
     assert "simulated data" in page
     assert "bit for bit the same" in page

@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT, outputs
 
 from stages import train
+from stages.beads.files import read_table
 
 SELECTING = {"selection": "inner", "select_by": "val_loss", "patience": 50, "inner_folds": 2}
 
@@ -88,3 +89,27 @@ def test_folds_of_another_recipe_are_not_taken(study) -> None:
     study(epochs=2)
     train.main("bert", "quality")
     assert outputs(folder, "bert", "quality") == expected
+
+
+def test_folds_together_go_on_after_a_kill(study) -> None:
+    """All of them at the epoch they had reached; a kill between two bookmarks may round."""
+    folder = study(engine="stacked", epochs=40)
+    train.main("bert", "quality")
+    table = folder / "data/predictions/bert/quality.csv"
+    undisturbed, files = read_table(table), outputs(folder, "bert", "quality").keys()
+    for path in ("data/predictions", "data/models", "plots"):
+        shutil.rmtree(folder / path)
+    places = [
+        folder / f"data/unfinished/bert/quality/fold_0_{n}/member_0/place.json" for n in (0, -1)
+    ]
+    kill_when(start(folder), lambda: all(place.is_file() for place in places))
+    assert not table.exists()
+    history = json.loads(places[0].read_text(encoding="utf-8"))["history"]
+    assert 1 <= len(history) < 40
+    train.main("bert", "quality")
+    again = read_table(table)
+    assert again["score"].to_numpy() == pytest.approx(undisturbed["score"].to_numpy(), abs=1e-4)
+    assert outputs(folder, "bert", "quality").keys() == files
+    curve = read_table(folder / "plots/history/bert/quality.csv")
+    first = curve[curve["fold"] == 0]["train_loss"].to_numpy()
+    assert first[: len(history)] == pytest.approx([h["train_loss"] for h in history], abs=1e-6)

@@ -284,3 +284,22 @@ def test_every_task_of_params_yaml_has_a_recipe(params) -> None:
 def test_the_logarithm_of_a_negative_target_is_refused() -> None:
     with pytest.raises(ValueError, match="logarithm of -1"):
         Scaler.fit(np.array([-1.0, 2.0]), "log")
+
+
+def test_folds_together_leave_the_same_however_many_processes_share_them(study) -> None:
+    """Stacked, with two seeds and inner folds: the bytes repeat, and rounding alone differs."""
+    changes = {"engine": "stacked", "seeds": 2, "inner_folds": 2}
+    folder = study(**changes)
+    train.main("roberta", "quality")
+    before = outputs(folder, "roberta", "quality")
+    rows = read_table(folder / "data/predictions/roberta/quality.csv")
+    assert set(rows["fold"]) == {-1, 0, 1, 2}
+    assert rows["threshold"].notna().all()
+    train.main("roberta", "quality")
+    assert outputs(folder, "roberta", "quality") == before
+    study(**changes, workers=2)
+    train.main("roberta", "quality")
+    shared = read_table(folder / "data/predictions/roberta/quality.csv")
+    assert shared["score"].to_numpy() == pytest.approx(rows["score"].to_numpy(), abs=1e-4)
+    one, other = (outputs(folder, "roberta", "quality"), before)
+    assert one.keys() == other.keys()

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from stages.evidence.agreement import MEASURES, SEED_NOISE
 from stages.evidence.style import COLOURS, GREY, new_figure, title
+from stages.learning.waterfall import STACKED
 
 HEADS = ("largest difference of a logit", "beads decided otherwise", "change of macro F1 or R²")
 
@@ -47,16 +48,22 @@ def agreement_page(table: pd.DataFrame, *, simulated: bool) -> str:
         parts.append(f"## {title(task).capitalize()}")
         parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
         first, noise = means[MEASURES[0]].iloc[0], means.at[SEED_NOISE, MEASURES[0]]
-        last = means[MEASURES[0]].drop(SEED_NOISE).iloc[-1]
+        last = means[MEASURES[0]].drop([SEED_NOISE, STACKED]).iloc[-1]
+        stacked = means.at[STACKED, MEASURES[0]]
+        within = "no farther than" if stacked <= noise else "farther than"
         equal = "bit for bit the same" if last == 0 else f"still {_number(last)} apart"
         parts.append(
             f"As published, the loop is {_number(first)} away from Trainer; Trainer with another "
-            f"seed is {_number(noise)} away from itself. After the last step they are {equal}."
+            f"seed is {_number(noise)} away from itself. After the last step they are {equal}. "
+            "Folds trained together draw other random numbers for dropout: they are "
+            f"{_number(stacked)} away from Trainer, {within} another seed takes it."
         )
     return "\n\n".join(parts) + "\n"
 
 
 def _step(step: str) -> str:
+    if step == STACKED:
+        return "folds trained together"
     name = title(step)
     return name if step in ("as_published", SEED_NOISE) else f"+ {name}"
 

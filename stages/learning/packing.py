@@ -24,7 +24,8 @@ class Pack:
 
     `ids`, `fields`, `numbers` and `positions` (from 0 in every prompt) are (folds, tokens). Rows
     are filled up at their end, and a row's last slot is then that filling. `lengths[k]` are the
-    tokens of each prompt itself; with `even` all slots are of one size.
+    tokens of each prompt itself. Where all slots are of one size, `mask` is True at the tokens of
+    a prompt, (folds * slots, 1, 1, tokens of a slot); else it is None.
     """
 
     ids: torch.Tensor
@@ -33,7 +34,7 @@ class Pack:
     positions: torch.Tensor
     places: list[list[int]]
     lengths: list[list[int]]
-    even: bool
+    mask: torch.Tensor | None
 
     def pooling(self, kind: str, states: torch.Tensor) -> torch.Tensor:
         """Weights (folds, prompts, tokens) that average a prompt's states, or take the first."""
@@ -44,18 +45,7 @@ class Pack:
             for number, length in enumerate(lengths):
                 used = 1 if kind == "first" else length
                 weights[fold, number, starts[number] : starts[number] + used] = 1 / used
-        return torch.from_numpy(weights).to(states, non_blocking=True)
-
-    def mask(self, device: torch.device) -> torch.Tensor:
-        """Of an even pack: True at the tokens of a prompt, (folds * slots, 1, 1, tokens)."""
-        size = self.places[0][0]
-        lengths = [
-            length
-            for places, own in zip(self.places, self.lengths, strict=True)
-            for length in own + [1] * (len(places) - len(own))
-        ]
-        known = torch.arange(size) < torch.tensor(lengths).unsqueeze(1)
-        return known[:, None, None].to(device, non_blocking=True)
+        return _on(torch.from_numpy(weights), states.device).to(states.dtype)
 
 
 def pack(
@@ -66,9 +56,13 @@ def pack(
     With `even` every prompt takes as many places as the longest.
     """
     lengths = [[len(prompt) for prompt in prompts] for prompts in rows]
+    mask = None
     if even:
         size, slots = max(map(max, lengths)), max(map(len, lengths))
         places = [[size] * slots for _ in rows]
+        # A slot that stays empty reads one token of its filling: no attention is over nothing.
+        known = torch.tensor([own + [1] * (slots - len(own)) for own in lengths])
+        mask = _on((torch.arange(size) < known.view(-1, 1))[:, None, None], device)
     else:
         room = max(map(sum, lengths))
         rest = [room - sum(own) for own in lengths]
@@ -95,7 +89,7 @@ def pack(
         _on(torch.from_numpy(positions), device),
         places,
         lengths,
-        even,
+        mask,
     )
 
 
@@ -122,12 +116,12 @@ def _attention(
     """As transformers asks: (folds, heads, tokens, width) to (folds, tokens, heads, width)."""
     options = {"dropout_p": dropout, "scale": scaling}
     parts = (query, key, value)
-    if pack.even:
+    if pack.mask is not None:
         folds, heads, _, width = query.shape
         size = pack.places[0][0]
         # (folds * slots, heads, tokens of a slot, width)
         slots = (p.transpose(1, 2).reshape(-1, size, heads, width).transpose(1, 2) for p in parts)
-        seen = scaled_dot_product_attention(*slots, attn_mask=pack.mask(query.device), **options)
+        seen = scaled_dot_product_attention(*slots, attn_mask=pack.mask, **options)
         return seen.transpose(1, 2).reshape(folds, -1, heads, width), None
     rows = []
     for fold, places in enumerate(pack.places):

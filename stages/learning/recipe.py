@@ -8,6 +8,8 @@ from pydantic import Field
 from stages.beads.errors import StudyError
 from stages.beads.schema import Section
 
+Engine = Literal["loop", "trainer", "stacked"]
+
 
 class Craft(Section):
     """How an encoder reads a bead, and what is done because there are few of them.
@@ -44,20 +46,21 @@ class Craft(Section):
 class Training(Craft):
     """The part of a recipe that every encoder and task shares.
 
-    The first block is what one chooses. `accumulation` batches make one optimizer step; `warmup`
-    is the share of all steps in which the learning rate rises; `max_grad_norm` clips the whole
-    gradient (null: no clipping); `weight_decay` spares biases and LayerNorm unless `decay_all`;
-    `precision` is that of the forward pass, under autocast. `selection` says which rows may choose
-    the epoch by `select_by`: none (all epochs are run, the last is kept), inner (a grouped
-    hold-out of the training beads) or published (the very fold that is reported: optimistic).
-    `inner_folds` (0: none) are trained to fit thresholds and a temperature, for labels with at
-    least `support_floor` beads.
+    The first block is what one chooses. `engine` loop fine-tunes one fold after the other, trainer
+    does so by transformers' Trainer, stacked all folds as one model. `accumulation` batches make
+    one optimizer step; `warmup` is the share of all steps in which the learning rate rises;
+    `max_grad_norm` clips the whole gradient (null: no clipping); `weight_decay` spares biases and
+    LayerNorm unless `decay_all`; `precision` is that of the forward pass, under autocast.
+    `selection` says which rows may choose the epoch by `select_by`: none (all epochs are run, the
+    last is kept), inner (a grouped hold-out of the training beads) or published (the very fold
+    that is reported: optimistic). `inner_folds` (0: none) are trained to fit thresholds and a
+    temperature, for labels with at least `support_floor` beads.
 
     The second block holds the habits of published loops, each of which changes the result; they
     are here so that the study can switch them on one at a time (see the stage `parity`).
     """
 
-    engine: Literal["loop", "trainer", "stacked"]
+    engine: Engine
     seed: int
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)

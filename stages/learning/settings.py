@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from stages.beads.schema import Section
+from stages.learning.recipe import Engine
 
 Positive = Field(gt=0)
 
@@ -39,6 +40,7 @@ class Losses(Section):
 
     encoder: Literal["bert", "roberta"]
     tasks: list[str] = Field(min_length=1)
+    engine: Engine
     epochs: int = Positive
     learning_rate: float = Positive
 
@@ -49,6 +51,7 @@ class Ladder(Section):
     tasks: list[str] = Field(min_length=1)
     craft_tasks: list[str]
     choice_tasks: list[str]
+    engine: Engine
     epochs: int = Positive
 
 
@@ -67,6 +70,7 @@ class Trials(Section):
     """
 
     seed: int
+    engine: Engine
     tasks: list[str] = Field(min_length=1)
     curve_tasks: list[str]
     noise_tasks: list[str]

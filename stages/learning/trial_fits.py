@@ -18,7 +18,7 @@ def fits_of(
     ground: Ground, trial: Trial, task: Task, recipe: Recipe, source: Source, folder: Path
 ) -> Iterator[Fit]:
     """Every fit of a trial for one task; a fit that is done already is kept under `folder`."""
-    recipe = recipe.model_copy(update=trial.train)
+    recipe = recipe.model_copy(update={"engine": ground.settings.engine} | trial.train)
     if recipe.selection == "published":
         recipe = recipe.model_copy(update={"select_by": PUBLISHED[task.kind]})
     material, _ = make_material(

@@ -4,7 +4,8 @@ The first recipe is a plain hand-written loop: it pads to a fixed length, takes 
 prompts from the global generator, does not seed again once the model is built, lets a look at the
 validation set move that generator, clips no gradient, decays every weight, and runs the plain
 kernel of AdamW. Each step changes one habit and keeps what came before; after the last, loop and
-Trainer are equal.
+Trainer are equal. The engine that trains folds together carries out the same recipe with other
+random numbers, and is compared with Trainer as well.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ STEPS: dict[str, dict] = {
     "biases_do_not_decay": {"decay_all": False},
     "fused_adamw": {"fused": True},
 }
-TRAINER = "trainer"
+STACKED, TRAINER = "stacked", "trainer"
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,15 @@ class Outcome:
 
 
 def waterfall(job: tuple[Material, list[str], list[str], int]) -> list[Outcome]:
-    """Every step and then Trainer; `job` is (material, training beads, test beads, seed)."""
+    """Every step, then the other engines; `job` is (material, training, test beads, seed)."""
     material, train, test, seed = job
     settle(material.threads)
     recipe = material.recipe.model_copy(
         update={"engine": "loop", "selection": "none", "seed": material.recipe.seed + seed}
     )
     outcomes = []
-    for step, change in {**STEPS, TRAINER: {"engine": "trainer"}}.items():
+    engines = {name: {"engine": name} for name in (STACKED, TRAINER)}
+    for step, change in (STEPS | engines).items():
         recipe = recipe.model_copy(update=change)
         [member] = fine_tune(material, [(recipe, train, test, None)])
         # All are looked at in the same way: only the training differs.
