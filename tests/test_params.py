@@ -33,7 +33,7 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
         ("epochs: 12\n  batch", "epochs: 0\n  batch", "train.epochs.*greater than 0"),
         ("learning_rate: 0.001  #", "learning_rate: .nan  #", "encoder.bert.learning_rate"),
         ("information: pre_weld", "information: preweld", "text.information.*'post_weld'"),
-        ("engine: loop", "engine: magic", "train.engine"),
+        ("engine: stacked", "engine: magic", "train.engine"),
         ("dataset: waam_beads", "dataset: ../elsewhere", "dataset"),
         ("  numbers: true", "  number: true", "train.number"),
         ("  numbers: true", "  numbers: perhaps", "'perhaps': train.numbers"),

@@ -37,7 +37,7 @@ class Progress:
         if not all(file.is_file() for file in files):
             return None
         # Empty cells are missing, and floats come back to the last bit.
-        rows = pd.read_csv(files[0], dtype={"bead": str}, float_precision="round_trip")
+        rows = pd.read_csv(files[0], dtype={"bead": str})
         history = json.loads(files[1].read_text(encoding="utf-8"))
         return Fitted([], None, rows, history)
 
