@@ -194,9 +194,11 @@ def test_a_long_table_is_answered_as_it_is_read(capsys, monkeypatch) -> None:
     """Constant memory: no more than a chunk of rows is ever held."""
     held = []
     monkeypatch.setattr("stages.beads.intake.CHUNK", 8)
-    whole = Predictor.answers
+    begin = Predictor._begin
     monkeypatch.setattr(
-        Predictor, "answers", lambda self, beads: held.append(len(beads)) or whole(self, beads)
+        Predictor,
+        "_begin",
+        lambda self, beads, tasks: held.append(len(beads)) or begin(self, beads, tasks),
     )
     rows = "".join(f"316L,{4 + n / 100:.2f} mm/s\n" for n in range(50))
     Path("long.csv").write_text("material,travel_speed\n" + rows, encoding="utf-8")
