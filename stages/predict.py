@@ -12,7 +12,7 @@ from stages.advice.narration import write_draft
 from stages.advice.narrator import narrate
 from stages.advice.output import body, explained, header
 from stages.advice.predictor import Predictor, load_predictor
-from stages.advice.request import read_request, rows_of
+from stages.advice.request import read_request, rows_of, style_of
 from stages.advice.rewriters import rewriter_from_environment
 from stages.beads.intake import chunks
 from stages.beads.ledger import Ledger
@@ -26,7 +26,10 @@ def main(*arguments: str) -> None:
     """Answer for every bead that is asked about, and explain it where that is asked for."""
     request, params = read_request(list(arguments)), read_params()
     encoder = request.encoder or params.advice.encoder
-    predictor = load_predictor(encoder, params.tasks, params.text, params.card_file)
+    style = style_of(request, params.text)
+    predictor = load_predictor(encoder, params.tasks, style, params.card_file)
+    if request.precision == "int8":
+        predictor = predictor.in_eight_bits()
     skipped: list[int | str] = []
     parts = chunks(rows_of(request, predictor.card), predictor.card, params.text.information)
     tables = _clean(parts, skipped)

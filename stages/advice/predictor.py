@@ -1,7 +1,7 @@
 """All final models of one encoder, asked together: from clean beads to answers with their doubt."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,11 @@ class Predictor:
     def task_of(self, kind: str) -> str | None:
         """The name of the first task of a kind, None where there is none."""
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
+
+    def in_eight_bits(self) -> "Predictor":
+        """The same predictor with models that are faster and a little wrong."""
+        models = {name: model.in_eight_bits() for name, model in self.models.items()}
+        return replace(self, models=models)
 
     def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
         """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's.
