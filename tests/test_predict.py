@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
 from stages.beads.errors import StudyError
 from stages.beads.files import read_table
 from stages.beads.intake import chunks, read_rows
+from stages.beads.text import make_prompts
+from stages.learning.final import FinalModel
 from stages.params import Params, read_params
 
 TASKS = ["defects", "quality", "heat_input", "energy"]
@@ -96,6 +99,47 @@ def test_a_bead_has_the_same_scores_through_both_doors(predictor: Predictor) -> 
         assert not np.allclose(predictor.raw_scores(moved, [task])[task], stored, rtol=1e-5)
 
 
+def test_tasks_share_the_sentences_that_they_read_alike(predictor: Predictor, monkeypatch) -> None:
+    """One that reads other numbers must not: with the others' sentences its scores are wrong."""
+    beads, read = read_table(BEADS).iloc[:6], []
+    own = FinalModel.prompts
+    monkeypatch.setattr(
+        FinalModel, "prompts", lambda model, rows: read.append(model) or own(model, rows)
+    )
+    alone = {task: predictor.raw_scores(beads, [task])[task] for task in TASKS}
+    read.clear()
+    together = predictor.raw_scores(beads, TASKS)
+    assert len(read) == 1
+    assert all(np.allclose(together[task], alone[task], rtol=1e-5) for task in TASKS)
+
+    energy = predictor.models["energy"]
+    scales = {
+        n: s.model_copy(update={"mean": s.mean + 1}) for n, s in energy.reading.scales.items()
+    }
+    other = replace(energy, reading=replace(energy.reading, scales=scales))
+
+    def scores(model: FinalModel) -> np.ndarray:
+        mixed = replace(predictor, models={**predictor.models, "energy": model})
+        return mixed.raw_scores(beads, TASKS)["energy"]
+
+    right = other.score(list(make_prompts(beads, predictor.card, predictor.style, ["energy"])))
+    assert np.allclose(scores(replace(other, reads="otherwise")), right, rtol=1e-5)
+    assert not np.allclose(scores(other), right, rtol=1e-5)
+
+
+def test_tables_are_answered_one_after_the_other(predictor: Predictor) -> None:
+    """The next table is begun before the one before is answered; none takes another's answers."""
+    beads = read_table(BEADS)
+    tables = [beads.iloc[:3], beads.iloc[9:10], beads.iloc[4:9]]
+    begun = []
+    found = predictor.answers_of_each(begun.append(n) or t for n, t in enumerate(tables))
+    assert next(found)["bead"].tolist() == tables[0]["bead"].tolist()
+    assert begun == [0, 1]
+    for answers, table in zip(found, tables[1:], strict=True):
+        pd.testing.assert_frame_equal(answers, predictor.answers(table))
+    assert list(predictor.answers_of_each([])) == []
+
+
 def test_answers_hold_every_task_with_its_doubt(predictor: Predictor) -> None:
     beads = read_table(BEADS).iloc[:20]
     answers = predictor.answers(beads)
@@ -158,6 +202,7 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(capsys, caplog) -
         (["slip.csv"], "travel speed .cm/min.*expected travel_speed"),
         (["--log", "a fine day"], "no set-point"),
         (["one.csv", "--encoder", "roberta"], "data/models/roberta/defects"),
+        (["one.csv", "--template", "poem"], "--template.*poem.*statement, question"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
@@ -194,9 +239,11 @@ def test_a_long_table_is_answered_as_it_is_read(capsys, monkeypatch) -> None:
     """Constant memory: no more than a chunk of rows is ever held."""
     held = []
     monkeypatch.setattr("stages.beads.intake.CHUNK", 8)
-    whole = Predictor.answers
+    begin = Predictor._begin
     monkeypatch.setattr(
-        Predictor, "answers", lambda self, beads: held.append(len(beads)) or whole(self, beads)
+        Predictor,
+        "_begin",
+        lambda self, beads, tasks: held.append(len(beads)) or begin(self, beads, tasks),
     )
     rows = "".join(f"316L,{4 + n / 100:.2f} mm/s\n" for n in range(50))
     Path("long.csv").write_text("material,travel_speed\n" + rows, encoding="utf-8")
@@ -319,6 +366,17 @@ def test_a_table_without_set_points_to_turn_gets_a_page_that_says_so(
     explain.main()
     assert json.loads(Path("metrics/advice.json").read_text())["advice"] is None
     assert "step" in Path("plots/advice.html").read_text(encoding="utf-8")
+
+
+def test_eight_bits_and_one_sentence_are_said_to_be_another_answer(capsys) -> None:
+    told = ["--set", *BEAD, "--format", "json"]
+    whole, *others = (
+        json.loads(asked(capsys, *told, *how)[0])
+        for how in ([], ["--precision", "int8"], ["--template", "statement"])
+    )
+    for other in others:
+        assert other["quality_p_normal"] != whole["quality_p_normal"]
+        assert other["quality_p_normal"] == pytest.approx(whole["quality_p_normal"], abs=0.05)
 
 
 def test_help_names_the_exit_status(capsys) -> None:

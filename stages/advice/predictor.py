@@ -1,7 +1,7 @@
 """All final models of one encoder, asked together: from clean beads to answers with their doubt."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +46,29 @@ class Predictor:
         """The name of the first task of a kind, None where there is none."""
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
 
+    def in_eight_bits(self) -> "Predictor":
+        """The same predictor with models that are faster and a little wrong."""
+        models = {name: model.in_eight_bits() for name, model in self.models.items()}
+        return replace(self, models=models)
+
     def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
         """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's.
 
         Rows of one name are beads of their own: a user's table may hold a record twice.
         """
+        return {name: scores() for name, scores in self._begin(beads, tasks).items()}
+
+    def _begin(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, Callable[[], np.ndarray]]:
         again = beads.groupby("bead").cumcount()
         names = beads["bead"].where(again == 0, beads["bead"] + " again " + again.astype(str))
         rows = list(make_prompts(beads.assign(bead=names), self.card, self.style, tasks))
-        return {name: self.models[name].score(rows) for name in tasks}
+        begun, prompts = {}, {}
+        for name in tasks:
+            model = self.models[name]
+            if model.reads not in prompts:
+                prompts[model.reads] = model.prompts(rows)
+            begun[name] = model.begin(rows, prompts[model.reads])
+        return begun
 
     def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:
         """Calibrated probabilities (beads, outputs) of one classification."""
@@ -69,10 +83,26 @@ class Predictor:
         the card's closed formula says from set-points; `outside`, true where the training beads
         are not near; `trained_on`, simulated or measured beads.
         """
-        scores = self.raw_scores(beads, list(self.models))
+        [answers] = self.answers_of_each([beads])
+        return answers
+
+    def answers_of_each(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """`answers` of one table after the other; the models read one while the next is written."""
+        waiting = None
+        for beads in tables:
+            begun = self._begin(beads, list(self.models))
+            if waiting:
+                yield self._answers(*waiting)
+            waiting = beads, begun
+        if waiting:
+            yield self._answers(*waiting)
+
+    def _answers(
+        self, beads: pd.DataFrame, begun: Mapping[str, Callable[[], np.ndarray]]
+    ) -> pd.DataFrame:
         table = pd.DataFrame({"bead": beads["bead"].to_numpy()})
         for name, model in self.models.items():
-            columns = _answer(model, self.confidences[name], scores[name])
+            columns = _answer(model, self.confidences[name], begun[name]())
             table = pd.concat([table, pd.DataFrame(columns)], axis=1)
         known = self.card.with_formulas(beads)
         for name, task in self.tasks.items():

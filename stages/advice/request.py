@@ -12,7 +12,9 @@ from stages.beads.card import Card
 from stages.beads.errors import StudyError
 from stages.beads.intake import known_columns, read_rows
 from stages.beads.logbook import read_log
+from stages.beads.text import TextStyle
 
+PRECISIONS = ("fp32", "int8")
 EPILOG = (
     "Exit status: 0 all beads are answered, 1 a mistake, 2 a wrong option, 3 rows were skipped "
     "(each is named on the standard error)."
@@ -37,8 +39,27 @@ def read_request(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--explain", action="store_true", help="reasons, advice and doubts, seconds a bead"
     )
+    parser.add_argument(
+        "--template", help="judge a bead by this sentence alone: faster, and not as it was learned"
+    )
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="fp32", help="int8: faster, a little wrong"
+    )
     parser.add_argument("--language", choices=("en", "ko"), default="en")
     return parser.parse_args(arguments)
+
+
+def style_of(request: argparse.Namespace, style: TextStyle) -> TextStyle:
+    """How the study's sentences are made, or only the one template that is asked for.
+
+    Raises StudyError for a template that the models did not learn from.
+    """
+    if request.template is None:
+        return style
+    if request.template not in style.templates:
+        expected = ", ".join(style.templates)
+        raise StudyError("--template", "not learned", value=request.template, expected=expected)
+    return style.model_copy(update={"templates": [request.template]})
 
 
 def rows_of(request: argparse.Namespace, card: Card) -> Iterator[tuple[int, dict[str, str] | str]]:

@@ -5,6 +5,7 @@ tokens. The square lets both "too fast" and "too slow" be bad. The idea is that 
 embeddings for tables (Gorishniy et al. 2022), put where the sentence says the number.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class FieldScale(Section):
     def z(self, value: float) -> float:
         """The z-score, cut at FARTHEST; values below the least known are taken for it."""
         known = np.log(max(value, self.floor)) if self.log else value
-        return float(np.clip((known - self.mean) / self.sd, -FARTHEST, FARTHEST))
+        return float(min(max((known - self.mean) / self.sd, -FARTHEST), FARTHEST))
 
 
 Scales = dict[str, FieldScale]
@@ -66,15 +67,14 @@ def standardise(prompt: Prompt, scales: Scales, names: list[str]) -> Prompt:
     """The prompt with z-scores as its numbers; NaN for fields without a scale."""
     known = [None, *(scales.get(name) for name in names)]
     scores: dict[tuple[int, float], float] = {}
-    numbers = []
-    for field, number in zip(prompt.fields, prompt.numbers, strict=True):
+    numbers = [math.nan] * len(prompt)
+    for token, (field, number) in enumerate(zip(prompt.fields, prompt.numbers, strict=True)):
         scale = known[field]
-        if scale is None or np.isnan(number):
-            numbers.append(float("nan"))
+        if scale is None or math.isnan(number):
             continue
         if (field, number) not in scores:
             scores[field, number] = scale.z(number)
-        numbers.append(scores[field, number])
+        numbers[token] = scores[field, number]
     return Prompt(prompt.ids, prompt.fields, numbers)
 
 

@@ -1,7 +1,8 @@
 """The final model of a task, read back from its folder: sentences in, calibrated answers out."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,13 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase
 
 from stages.beads.errors import StudyError
-from stages.learning.batches import predict
 from stages.learning.channel import FieldScale, NumberChannel
 from stages.learning.decisions import Decision
+from stages.learning.eight_bits import in_eight_bits
 from stages.learning.encoders import load_tokenizer, load_trunk
 from stages.learning.judging import Reading
 from stages.learning.losses import Objective, make_objective
+from stages.learning.passes import Passes
 from stages.learning.prompts import Prompt, read_prompts
 from stages.learning.quantiles import WORDS, Quantiles
 from stages.learning.reader import Reader
@@ -23,21 +25,27 @@ from stages.learning.recipe import Recipe
 from stages.learning.scaler import Scaler
 from stages.learning.tasks import Task
 
-BATCH = 64  # prompts of about one length at a time
-
 
 @dataclass(frozen=True)
 class FinalModel:
-    """What `stages.learning.model_folder` wrote; `readers` are averaged."""
+    """What `stages.learning.model_folder` wrote; `readers` are averaged.
+
+    Models whose `reads` are equal take the same prompts from the same rows.
+    """
 
     task: Task
     recipe: Recipe
     tokenizer: PreTrainedTokenizerBase
     readers: list[Reader]
     reading: Reading
+    reads: str
     objective: Objective
     scaler: Scaler | None
     decision: Decision | None
+
+    def in_eight_bits(self) -> "FinalModel":
+        """The same model with readers that are faster and a little wrong."""
+        return replace(self, readers=[in_eight_bits(reader) for reader in self.readers])
 
     def prompts(self, rows: list[dict]) -> list[Prompt]:
         """Rows of `stages.beads.text.make_prompts` as the readers take them."""
@@ -51,26 +59,33 @@ class FinalModel:
         Rows of other tasks are passed over; a bead's prompts are averaged first, as in training.
         Probabilities are those of the decision's temperature; a regression is in physical units.
         """
-        asked = [row for row in rows if row["task"] in (None, self.task.name)]
-        beads = list(dict.fromkeys(row["bead"] for row in asked))
+        return self.begin(rows, self.prompts(rows))()
+
+    def begin(self, rows: list[dict], prompts: list[Prompt]) -> Callable[[], np.ndarray]:
+        """Begin `score`; what is returned waits for it. `prompts` are those of all `rows`."""
+        asked = [n for n, row in enumerate(rows) if row["task"] in (None, self.task.name)]
+        beads = list(dict.fromkeys(rows[n]["bead"] for n in asked))
         if not self.recipe.average:
-            first = {row["bead"]: row for row in reversed(asked)}
+            first = {rows[n]["bead"]: n for n in reversed(asked)}
             asked = [first[bead] for bead in beads]
         place = {bead: number for number, bead in enumerate(beads)}
-        of = torch.tensor([place[row["bead"]] for row in asked])
-        prompts = self.prompts(asked)
-        order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
-        batched = self.recipe.model_copy(update={"batch_size": BATCH})
-        scores = []
-        for reader in self.readers:
-            logits = predict(reader, [prompts[n] for n in order], batched)
-            mean = torch.zeros(len(beads), logits.shape[1], dtype=torch.double)
-            mean.index_add_(0, of[order], logits.double())
-            mean /= torch.bincount(of, minlength=len(beads)).unsqueeze(1)
-            found = self.objective.scores(mean[:, : self.objective.logits]).numpy()
-            scores.append(self.scaler.restore(found) if self.scaler else found)
-        mean_scores = np.mean(scores, axis=0)
-        return self.decision.apply(mean_scores) if self.decision else mean_scores
+        of = torch.tensor([place[rows[n]["bead"]] for n in asked])
+        told = [prompts[n] for n in asked]
+        passes = [Passes(reader, told, self.recipe) for reader in self.readers]
+
+        def scores() -> np.ndarray:
+            found = np.mean([self._scores(one.logits(), of) for one in passes], axis=0)
+            return self.decision.apply(found) if self.decision else found
+
+        return scores
+
+    def _scores(self, logits: torch.Tensor, of: torch.Tensor) -> np.ndarray:
+        """Of one reader; prompt i is one of bead `of[i]`."""
+        counts = torch.bincount(of).unsqueeze(1)
+        mean = torch.zeros(len(counts), logits.shape[1], dtype=torch.double)
+        mean.index_add_(0, of, logits.double())
+        found = self.objective.scores(mean[:, : self.objective.logits] / counts).numpy()
+        return self.scaler.restore(found) if self.scaler else found
 
 
 def load_final(folder: Path, task: Task) -> FinalModel:
@@ -95,8 +110,10 @@ def load_final(folder: Path, task: Task) -> FinalModel:
     objective = make_objective(task.kind, recipe.loss, sets)
     folders = sorted(folder.glob("seed-*"), key=lambda path: int(path.name.split("-")[1]))
     readers = [_reader(one, recipe, plain=told["plain"]) for one in folders]
+    reads = [told["fields"], told["scales"], told["quantiles"], recipe.quantiles, recipe.max_tokens]
+    reads = json.dumps(reads) + (folder / "tokenizer.json").read_text(encoding="utf-8")
     return FinalModel(
-        task, recipe, tokenizer, readers, _reading(told, recipe, tokenizer), objective,
+        task, recipe, tokenizer, readers, _reading(told, recipe, tokenizer), reads, objective,
         scaler, decision,
     )  # fmt: skip
 
