@@ -20,10 +20,10 @@ ORIGINAL = Way(
     f"the original's way: one fold at a time, every sentence padded to {ORIGINAL_TOKENS} tokens",
     {"engine": "loop", "precision": "fp32", "padding": "max_tokens", "max_tokens": ORIGINAL_TOKENS},
     alone=True,
-    slow=True,
+    once=True,
 )
 TRAINER = Way("trainer", "Trainer", {"engine": "trainer", "precision": "fp32"})
-TRAINER_BF16 = Way("trainer_bf16", "Trainer", {"engine": "trainer", "precision": "bf16"}, slow=True)
+TRAINER_BF16 = Way("trainer_bf16", "Trainer", {"engine": "trainer", "precision": "bf16"}, once=True)
 LOOP = Way("loop", "the loop", {"engine": "loop", "precision": "fp32"})
 STACKED = Way("stacked", "all folds stacked", {"engine": "stacked", "precision": "fp32"})
 LOOP_BF16 = Way("loop_bf16", "the loop", {"engine": "loop", "precision": "bf16"})
@@ -39,7 +39,7 @@ def measure_ways(setting: Setting) -> dict[str, Any]:
     study = apart(study_size, setting)
     runs: dict[str, list[dict]] = {way.name: [] for way in ways}
     for turn in range(setting.rounds):
-        for way in ways if turn == 0 else [way for way in ways if not way.slow]:
+        for way in ways if turn == 0 else [way for way in ways if not way.once]:
             runs[way.name].append(_slice(setting, way))
     rows = [_row(way, setting) | scaled(runs[way.name], setting.epochs, study) for way in ways]
     if setting.full:
@@ -100,9 +100,13 @@ def judged(rows: list[dict], study: dict, speeds: dict) -> list[dict]:
 
 
 def _slice(setting: Setting, way: Way) -> dict[str, Any]:
-    """One encoder and task at both numbers of epochs, in one process; of a slow way, few folds."""
+    """One encoder and task at both numbers of epochs, in one process.
+
+    All folds where they are stacked, else as many as are worked on at a time.
+    """
     source, task = setting.sources[0], setting.tasks[0]
-    fits = way.workers(setting.table, setting.device)[0] if way.slow else None
+    stacks = way.changes["engine"] == "stacked"
+    fits = None if stacks else way.workers(setting.table, setting.device)[0]
     found = apart(fit_both, setting.table, source, way, task, fits, setting.device)
     seconds = [found[part]["seconds"] for part in ("short", "long")]
     logging.info("%s, %d and %d epochs: %.1f and %.1f s", way.name, SHORT, LONG, *seconds)

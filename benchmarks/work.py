@@ -29,15 +29,14 @@ class Way:
     """A way to do the same work: what it changes of the recipe.
 
     `alone` fits one fold at a time in one process with a thread for every core, and not by the
-    workers of params.yaml. `slow` ways are measured once, on as few folds as they work on at a
-    time.
+    workers of params.yaml. A way that takes long is measured `once`.
     """
 
     name: str
     says: str
     changes: dict[str, object] = field(default_factory=dict)
     alone: bool = False
-    slow: bool = False
+    once: bool = False
 
     def workers(self, table: Table, device: str) -> tuple[int, int]:
         """Processes, and threads of each."""
