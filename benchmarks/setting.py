@@ -1,0 +1,32 @@
+"""What a run of the benchmarks measures, and how thoroughly."""
+
+from dataclasses import dataclass
+
+from benchmarks.table import Table
+from stages.learning.recipe import Source
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Set by the command line.
+
+    `epochs` are those of the study; a way is measured `rounds` times in turn with the others;
+    `full` measures the whole study, too. `matrix` and `copied` are the sizes by which the rates of
+    the machine are measured. `beads`, `folds`, `tokens` are the sizes of the growth, `grown_steps`
+    the optimizer steps that each is measured for; `commands` are the stages to run (empty: all).
+    """
+
+    device: str
+    table: Table
+    sources: list[Source]
+    tasks: list[str]
+    epochs: int
+    rounds: int
+    full: bool
+    matrix: int
+    copied: int
+    beads: tuple[int, ...]
+    folds: tuple[int, ...]
+    tokens: tuple[int, ...]
+    grown_steps: int
+    commands: tuple[str, ...] = ()
