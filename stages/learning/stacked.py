@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
+from tqdm import tqdm
 
 from stages.learning.batches import Examples, autocast
 from stages.learning.bookmark import Bookmark
@@ -54,7 +55,9 @@ def fine_tune_all(tunings: Sequence[Tuning]) -> list[list[dict]]:
     courses = [begin(tuning.model, tuning.examples, tuning.recipe) for tuning in tunings]
     for course, tuning in zip(courses, tunings, strict=True):
         course.resume(tuning.bookmark)
-    for epoch in range(1, recipe.epochs + 1):
+    folds = f"{len(tunings)} folds together"
+    # Told on a terminal alone: nothing is finished before all of them are.
+    for epoch in tqdm(range(1, recipe.epochs + 1), folds, leave=False, unit="epoch", disable=None):
         going = [n for n, c in enumerate(courses) if len(c.history) == epoch - 1 and not c.stopped]
         steps = {
             n: groups_of(order_of(len(tunings[n].examples), tunings[n].recipe, epoch), recipe)
