@@ -60,7 +60,7 @@ def _setting(asked: argparse.Namespace, folder: Path) -> Setting:
         epochs=asked.epochs or params.train.epochs,
         rounds=1 if quick else 3,
         full=not asked.slice,
-        matrix=256 if quick else 2048 if asked.device == "cpu" else 8192,
+        matrix=256 if quick else 1024 if asked.device == "cpu" else 8192,
         copied=2**20 if quick else 2**29,
         beads=(40, 80) if quick else (140, 1_000, 10_000, 100_000),
         folds=(2, 3) if quick else (5, 10, 25, 50),
