@@ -5,6 +5,7 @@ from pathlib import Path
 
 from transformers import AutoModel, BertConfig, RobertaConfig, set_seed
 
+from benchmarks.apart import apart
 from stages.learning.encoders import FAMILIES, load_tokenizer
 from stages.learning.recipe import Source
 from stages.params import Params
@@ -23,13 +24,19 @@ def sources(params: Params, checkpoint: str | None, folder: Path) -> list[Source
     if checkpoint is None:
         return own
     if checkpoint == "base":
-        return [_base(source, folder / source.encoder) for source in own]
+        for source in own:
+            apart(write_base, source, folder / source.encoder)
+        return [
+            Source(encoder=s.encoder, checkpoint=str(folder / s.encoder), revision=None)
+            for s in own
+        ]
     kind = json.loads((Path(checkpoint) / "config.json").read_text(encoding="utf-8"))["model_type"]
     encoder = next(name for name, family in FAMILIES.items() if kind in family)
     return [Source(encoder=encoder, checkpoint=checkpoint, revision=None)]
 
 
-def _base(source: Source, folder: Path) -> Source:
+def write_base(source: Source, folder: Path) -> dict[str, int]:
+    """Write a checkpoint of base size with the tokenizer of `source`; returns its `weights`."""
     tokenizer = load_tokenizer(source.checkpoint, source.revision)
     shared = {
         "vocab_size": VOCABULARIES[source.encoder],
@@ -43,6 +50,7 @@ def _base(source: Source, folder: Path) -> Source:
         room = BASE_POSITIONS + tokenizer.pad_token_id + 1
         config = RobertaConfig(max_position_embeddings=room, type_vocab_size=1, **shared)
     set_seed(0)
-    AutoModel.from_config(config, add_pooling_layer=False).save_pretrained(folder)
+    model = AutoModel.from_config(config, add_pooling_layer=False)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return source.model_copy(update={"checkpoint": str(folder), "revision": None})
+    return {"weights": model.num_parameters()}

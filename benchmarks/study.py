@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,17 @@ from stages.params import read_params
 
 HERE = Path(__file__).parent
 PARTS = ("ways", "growth", "stages")
+ENVIRONMENT = {
+    "TOKENIZERS_PARALLELISM": "false",  # every measurement is forked
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # else asking for a GPU leaves forks without one
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # deterministic matrix products on a GPU
+}
 
 
 def main() -> None:
     """Measure the parts that were asked for, and write results.json and the tables of README.md."""
     asked = _arguments()
+    os.environ.update(ENVIRONMENT)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     results = asked.out / "results.json"
     known = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
@@ -60,7 +67,7 @@ def _setting(asked: argparse.Namespace, folder: Path) -> Setting:
         epochs=asked.epochs or params.train.epochs,
         rounds=1 if quick else 3,
         full=not asked.slice,
-        matrix=256 if quick else 2048 if asked.device == "cpu" else 8192,
+        matrix=256 if quick else 1024 if asked.device == "cpu" else 8192,
         copied=2**20 if quick else 2**29,
         beads=(40, 80) if quick else (140, 1_000, 10_000, 100_000),
         folds=(2, 3) if quick else (5, 10, 25, 50),

@@ -36,6 +36,7 @@ def measure_ways(setting: Setting) -> dict[str, Any]:
     """A row for every way, then (if asked) the fastest in full, of which nothing is computed."""
     ways = WAYS + (ON_A_GPU if setting.device == "cuda" else ())
     speeds = apart(rates, setting.device, cores(), setting.matrix, setting.copied)
+    logging.info("operations and bytes a second: %s", speeds)
     study = apart(study_size, setting)
     runs: dict[str, list[dict]] = {way.name: [] for way in ways}
     for turn in range(setting.rounds):

@@ -1,6 +1,5 @@
 """The work that is measured: folds of one encoder and task, fitted as the stage `train` does."""
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,8 +76,6 @@ def fit(
     from the sentences to the predictions, with the bookmark of every epoch, after a first step of
     the same kind that is not.
     """
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     workers, _ = way.workers(table, device)
     first = material_of(table, source, way, task, 1, device)
     jobs = jobs_of(table, first)[:fits]
