@@ -43,10 +43,12 @@ def explained(evidence: Evidence, text: str, form: str) -> str:
         "narration": text,
         "odds_ratios": {n: math.exp(v) for n, v in evidence.attribution.values.items()},
         "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
-        "reason_for_none": advice.reason or None,
+        "reason_for_none": evidence.reason or None,
+        "models_disagree": evidence.torn,
         "expected_p_normal": advice.expected,
+        "labels_after": evidence.named_after,
         "after": evidence.after,
-        "rules": [one.rule for one in evidence.findings],
+        "rules": {one.rule: one.leads_to for one in evidence.findings},
         "missing": evidence.missing,
     }
     return json.dumps(_plain(answer | told), ensure_ascii=False) + "\n"
