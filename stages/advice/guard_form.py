@@ -20,9 +20,10 @@ CLOSED = {
     "process": "new",
     "condition": "new",
     "earlier": "new",
+    "needed": "new",
 }
 MEANT = ("known", "enough", "advised", "reached", "later")  # and said in other words
-GRADES = ("high", "low")  # their words may stand for each other: high, highest
+LOOSE = ("high", "low", "needed", "earlier")  # words for each other: high, highest
 _MARKUP = re.compile(
     r"[*_`#<>|{}\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]|(?<!\]\])~|~(?!\[\[)"
 )
@@ -66,7 +67,7 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
         found.append("new: a question")
     for group, family in CLOSED.items():
         was, now = (Counter(names.words.found(group, text)) for text in (before, after))
-        if was and group in GRADES:
+        if was and group in LOOSE:
             continue
         found += [f"{family}: {word!r} is not of the draft" for word in sorted(now - was)]
         if group == "degree":

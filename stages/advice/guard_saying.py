@@ -8,7 +8,9 @@ from stages.advice.guard_places import Text
 from stages.advice.guard_words import Words
 
 # What a claim's own words say, and the words of which one must stand in its sentence.
-KEPT = {name: name for name in ("known", "enough", "advised", "reached", "ratio")}
+KEPT = {
+    name: name for name in ("known", "enough", "advised", "needed", "reached", "ratio", "training")
+}
 KEPT |= {"afterwards": "later"}
 _JOINT = re.compile(r"[\s,()]*(?:and|및|과|와)?[\s,()]*")
 
