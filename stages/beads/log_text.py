@@ -47,6 +47,7 @@ class LogText:
                 if token.kind == "break":
                     break
                 known = self.is_link(token) or self.is_word(token, self.words.fillers)
-                if token.kind == "word" and not known:
+                other = token.kind == "word" and not known
+                if other or self.is_word(token, self.words.grounds):
                     return False
         return True
