@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,8 @@ from stages.advice.narration import write_draft
 from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
 from stages.beads.errors import StudyError
 from stages.beads.files import read_table
-from stages.beads.intake import chunks, read_rows
+from stages.beads.intake import chunks
+from stages.beads.rows import read_rows
 from stages.params import Params, read_params
 
 TASKS = ["defects", "quality", "heat_input", "energy"]
@@ -319,6 +322,18 @@ def test_a_table_without_set_points_to_turn_gets_a_page_that_says_so(
     explain.main()
     assert json.loads(Path("metrics/advice.json").read_text())["advice"] is None
     assert "step" in Path("plots/advice.html").read_text(encoding="utf-8")
+
+
+def test_a_missing_file_is_told_before_anything_slow_is_imported() -> None:
+    code = (
+        "import sys; from stages import predict\n"
+        "try: predict.main('nowhere.csv')\n"
+        "except ValueError as error: print(error)\n"
+        "print(sorted({'torch', 'transformers', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    told = "nowhere.csv: there is no such file; expected a CSV table or JSON lines"
+    assert run.stdout.splitlines() == [told, "[]"], run.stderr
 
 
 def test_help_names_the_exit_status(capsys) -> None:

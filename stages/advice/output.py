@@ -11,8 +11,6 @@ import pandas as pd
 from stages.advice.evidence import Evidence
 from stages.beads.numbers import format_number
 
-FORMATS = ("table", "csv", "json")
-
 
 def header(answers: pd.DataFrame, form: str) -> str:
     """What stands before the first row: CSV has its columns, the others nothing."""
@@ -20,7 +18,7 @@ def header(answers: pd.DataFrame, form: str) -> str:
 
 
 def body(answers: pd.DataFrame, form: str) -> str:
-    """The rows in one of FORMATS, each ended by a line feed; the rows of a CSV without header."""
+    """The rows in a format of `options`, each ended by a line feed; of a CSV without header."""
     rows = answers.to_dict("records")
     if form == "json":
         return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)

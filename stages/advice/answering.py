@@ -1,0 +1,52 @@
+"""Answers to what a user asks, as text: predictions, or explanations and advice."""
+
+import logging
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import TextIO
+
+import pandas as pd
+
+from stages.advice.evidence import make_examiner
+from stages.advice.narration import write_draft
+from stages.advice.narrator import narrate
+from stages.advice.output import body, explained, header
+from stages.advice.predictor import Predictor
+from stages.advice.request import rows_of
+from stages.advice.rewriters import rewriter_from_environment
+from stages.beads.intake import chunks
+from stages.learning.settings import Advice
+
+
+def answer(request: Namespace, predictor: Predictor, settings: Advice, out: TextIO) -> int:
+    """Write the answers to `out`; the number of rows that were skipped, each logged as a warning.
+
+    `request` holds the options of `options.read_request`. Raises StudyError as `rows_of` does.
+    """
+    rows = rows_of(request, predictor.card)
+    skipped = first = 0
+    for beads, ledger in chunks(rows, predictor.card, predictor.style.information):
+        for row, column, value, _, reason in ledger.entries:
+            logging.warning("skipped: row %s, column %s: %r: %s", row, column, value, reason)
+        skipped += len(ledger.entries)
+        if beads.empty:
+            continue
+        if request.explain:
+            out.writelines(_explanations(predictor, settings, beads, request))
+            continue
+        answers = predictor.answers(beads)
+        out.write("" if first else header(answers, request.format))
+        out.write(body(answers, request.format))
+        first = 1
+    return skipped
+
+
+def _explanations(
+    predictor: Predictor, settings: Advice, beads: pd.DataFrame, request: Namespace
+) -> Iterator[str]:
+    shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
+    examiner, rewriter = make_examiner(predictor, **shared), rewriter_from_environment()
+    for place in range(len(beads)):
+        evidence = examiner.examine(beads.iloc[place])
+        text = narrate(write_draft(evidence, predictor.card, request.language), rewriter).text
+        yield explained(evidence, text, request.format)
