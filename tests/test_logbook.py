@@ -340,7 +340,7 @@ def test_inches_a_minute_and_mild_steel_are_read(
     text: str, wire_feed_speed: str, travel_speed: str | None
 ) -> None:
     log = read_log(text, CARD)
-    told = {"material": "ER70S-6", "wire_feed_speed_m_min": "255 in/min"}
+    told = {"material": "ER70S-6", "wire_feed_speed_m_min": wire_feed_speed}
     told |= {"travel_speed_mm_s": travel_speed} if travel_speed else {}
     values = {**log.values, "material": clean(log.values)["material"]}
     assert (values, log.not_understood, log.doubts) == (told, [], [])
