@@ -22,7 +22,8 @@ from stages.advice.output import body
 from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
 from stages.beads.dirt import dirty
 from stages.beads.files import read_table, write_table
-from stages.beads.intake import chunks, read_rows
+from stages.beads.intake import chunks
+from stages.beads.rows import read_rows
 from stages.beads.simulator import simulate_population
 from stages.beads.text import make_prompts
 from stages.learning.metrics import HEADLINES, task_metrics

@@ -41,6 +41,7 @@ def told(
     reason: str = "none",
     findings: tuple[Finding, ...] = (),
     findings_after: tuple[Finding, ...] = (),
+    named_after: tuple[str, ...] = (),
     missing: tuple[str, ...] = (),
     outside: tuple = (),
     numbers: tuple[str, ...] = ("heat_input_j_mm", "energy_j"),
@@ -62,6 +63,7 @@ def told(
         attribution=Attribution(values, values * 0, 0.0, float(values.sum())) if reasons else None,
         after={} if heat is None else {"heat_input_j_mm": heat},
         findings_after=list(findings_after),
+        named_after=list(named_after),
         missing=list(missing),
         outside=list(outside),
     )
@@ -108,6 +110,14 @@ BEADS = {
     "torn, two named": told(0.71, ("Balling", "Humping"), reason="normal", numbers=()),
     "torn, none named": told(
         0.42, moves=(MORE_WIRE,), reasons={"wire_feed_speed_m_min": -0.8, "torch_angle_deg": 0.4},
+    ),
+    "torn, none named, a rule": told(0.44, findings=(TOO_HOT, OVERFED), numbers=()),
+    "torn after the change": told(
+        0.18, ("Humping",), moves=(SLOWER,), heat=272.0, findings=(TOO_FAST,),
+        findings_after=(TOO_HOT,), named_after=("Humping", "Balling"), missing=("gas_flow_l_min",),
+    ),
+    "another rule": told(
+        0.27, ("Bead cut",), reasons={"ctwd_mm": -0.5}, findings=(TOO_FAST, TOO_COLD),
     ),
     "outside by range": told(
         0.35, ("Humping",), reason="outside", outside=(("ctwd_mm", 27.0, (10.0, 20.0)),),

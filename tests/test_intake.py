@@ -14,8 +14,9 @@ from stages.beads.card import Card, read_card
 from stages.beads.cleaning import clean_table
 from stages.beads.errors import StudyError
 from stages.beads.files import read_strings
-from stages.beads.intake import chunks, known_columns, read_rows, take
+from stages.beads.intake import chunks, known_columns, take
 from stages.beads.ledger import WHOLE_ROW, Ledger
+from stages.beads.rows import read_rows
 
 RAW = ROOT / "data/raw/waam_beads.csv"
 CARD = read_card(RAW.with_suffix(".yaml"))

@@ -323,3 +323,36 @@ def test_most_notes_of_the_simulator_are_notes_and_none_gives_a_value() -> None:
     ]
     assert not [log for log in read if log.values]
     assert np.mean([log.note is not None and not log.not_understood for log in read]) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("text", "wire_feed_speed", "travel_speed"),
+    [
+        ("mild steel wire, 255 ipm wire feed, 16 ipm travel", "255 in/min", "16 in/min"),
+        ("ran mild steel, WFS 255 in/min, TS 16 inches per minute", "255 in/min", "16 in/min"),
+        ("mild-steel, wire feed speed (ipm): 255", "255 in/min", None),
+        ("mild steel, WFS 255 inches a minute", "255 in/min", None),
+        ("연강 와이어, 송급속도 255 ipm, 이송속도 16 in/min", "255 in/min", "16 in/min"),
+        ("연강, 송급 255 IPM", "255 in/min", None),
+    ],
+)
+def test_inches_a_minute_and_mild_steel_are_read(
+    text: str, wire_feed_speed: str, travel_speed: str | None
+) -> None:
+    log = read_log(text, CARD)
+    told = {"material": "ER70S-6", "wire_feed_speed_m_min": wire_feed_speed}
+    told |= {"travel_speed_mm_s": travel_speed} if travel_speed else {}
+    values = {**log.values, "material": clean(log.values)["material"]}
+    assert (values, log.not_understood, log.doubts) == (told, [], [])
+    assert clean(log.values)["wire_feed_speed_m_min"] == pytest.approx(255 * 0.0254)
+
+
+@pytest.mark.parametrize("text", ["316L wire on a mild steel plate", "STS316L 와이어, 모재는 연강"])
+def test_a_plate_of_mild_steel_is_no_wire(text: str) -> None:
+    log = read_log(text, CARD)
+    assert clean(log.values) == {"material": "ER316L"}
+
+
+@pytest.mark.parametrize("text", ["mild steel plate, WFS 255 ipm", "연강 모재, 송급 255 ipm"])
+def test_the_wire_is_not_guessed_from_the_plate(text: str) -> None:
+    assert "material" not in read_log(text, CARD).values

@@ -16,7 +16,16 @@ from stages.advice.guard_names import Names
 from stages.advice.narration import write_draft
 from stages.advice.writer import words
 
-REWRITES = yaml.safe_load((ROOT / "tests/narration_rewrites.yaml").read_text(encoding="utf-8"))
+
+def read(name: str) -> Iterator[tuple[Language, str, object]]:
+    """(language, bead, case) of a file of cases."""
+    for language, beads in yaml.safe_load((ROOT / "tests" / name).read_text("utf-8")).items():
+        for bead, cases in beads.items():
+            yield from ((language, bead, case) for case in cases)
+
+
+REWRITES = list(read("narration_rewrites.yaml"))
+TOLD = list(read("narration_lies.yaml"))
 DRAFTS = list(itertools.product(BEADS, ("en", "ko")))
 # What is turned round, and what is denied: each against the other, one place at a time.
 TURNED = {
@@ -76,7 +85,10 @@ def lies(draft: Draft) -> Iterator[str]:
         named = [name for name in Names.of(draft).subjects if name in known]
         for one, other in itertools.combinations(named, 2):
             swapped = exchanged(text, one, other)
-            if not {one, other} <= listed and sorted(swapped) == sorted(text):
+            list_of_both = rf"{one}(, | and ){other}|{other}(, | and ){one}"
+            apart = kind == "labels" and not re.search(list_of_both, text)
+            free = {one, other} <= listed and not apart
+            if not free and sorted(swapped) == sorted(text):
                 yield swapped
         for one, other in itertools.product(named, sorted(known)):
             if one != other:
@@ -103,3 +115,23 @@ def test_every_lie_is_caught(bead: str, language: Language) -> None:
     told = set(lies(draft)) - {draft.marked}
     assert len(told) >= 10
     assert [lie for lie in told if not objections(draft, lie)] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "bead", "lie"), TOLD, ids=[f"{bead}-{lie[0]}" for _, bead, lie in TOLD]
+)
+def test_a_lie_in_a_model_s_words_is_caught(language: Language, bead: str, lie: list[str]) -> None:
+    draft, (_, told, instead) = drafted(bead, language), lie
+    assert draft.marked.count(told) == 1
+    assert objections(draft, draft.marked.replace(told, instead))
+
+
+def test_nine_of_ten_honest_rewrites_pass() -> None:
+    passed = [text for lang, bead, text in REWRITES if not objections(drafted(bead, lang), text)]
+    assert len(REWRITES) >= 40
+    assert len(passed) >= 0.9 * len(REWRITES)
+
+
+def test_the_lies_are_many_and_in_both_languages() -> None:
+    assert len(TOLD) >= 100
+    assert sum(language == "ko" for language, _, _ in TOLD) >= 40

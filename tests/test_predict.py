@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from stages.advice.narration import write_draft
 from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
 from stages.beads.errors import StudyError
 from stages.beads.files import read_table
-from stages.beads.intake import chunks, read_rows
+from stages.beads.intake import chunks
+from stages.beads.rows import read_rows
 from stages.beads.text import make_prompts
 from stages.learning.final import FinalModel
 from stages.params import Params, read_params
@@ -377,6 +380,18 @@ def test_eight_bits_and_one_sentence_are_said_to_be_another_answer(capsys) -> No
     for other in others:
         assert other["quality_p_normal"] != whole["quality_p_normal"]
         assert other["quality_p_normal"] == pytest.approx(whole["quality_p_normal"], abs=0.05)
+
+
+def test_a_missing_file_is_told_before_anything_slow_is_imported() -> None:
+    code = (
+        "import sys; from stages import predict\n"
+        "try: predict.main('nowhere.csv')\n"
+        "except ValueError as error: print(error)\n"
+        "print(sorted({'torch', 'transformers', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    told = "nowhere.csv: there is no such file; expected a CSV table or JSON lines"
+    assert run.stdout.splitlines() == [told, "[]"], run.stderr
 
 
 def test_help_names_the_exit_status(capsys) -> None:

@@ -67,10 +67,11 @@ class Adviser:
         columns, ranges = self.card.columns, self.novelty.ranges()
         return [n for n in ranges if columns[n].step and not pd.isna(bead[n])]
 
-    def advise(self, bead: pd.Series) -> Advice:
-        """The smallest change for one bead (a row of the clean table)."""
+    def advise(self, bead: pd.Series, chance: float | None = None) -> Advice:
+        """The smallest change for a row of the clean table; `chance` is its own, where known."""
         as_run = bead.to_frame().T.infer_objects()
-        chance = float(self.chance(as_run)[0])
+        if chance is None:
+            chance = float(self.chance(as_run)[0])
         if not self.novelty.inside(as_run)[0]:
             return Advice(chance, reason="outside")
         if chance >= self.bar:
@@ -135,5 +136,10 @@ def carried_out(bead: pd.Series, changes: list[tuple[Move, ...]], card: Card) ->
     for n, moves in enumerate(changes):
         for move in moves:
             rows.loc[n, move.field] = move.after
-    rows[[name for name in card.named("measurement") if name in rows]] = np.nan
+    rows[measured(card, rows)] = np.nan
     return rows
+
+
+def measured(card: Card, rows: pd.DataFrame) -> list[str]:
+    """The columns that are known only after a weld."""
+    return [name for name in card.named("measurement") if name in rows]

@@ -14,6 +14,7 @@ from stages.advice.rules import Finding, Rules
 from stages.beads import labels
 from stages.beads.formulas import evaluate
 
+LIKELY = 0.5  # a probability of which something is expected
 EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
 
 
@@ -24,7 +25,8 @@ class Evidence:
     `answer` is its row of `Predictor.answers`; `chance` P(Normal), which should reach `bar`;
     `named` its labels, of which `normal` is the one that says that nothing is wrong;
     `after` the closed formulas' values after the advised change, by target; `findings_after` the
-    rules that speak then; `missing` the fields that were not told, `outside` why it is strange.
+    rules that speak then, `named_after` its labels; `missing` the fields that were not told,
+    `outside` why it is strange.
     """
 
     bead: pd.Series
@@ -38,8 +40,30 @@ class Evidence:
     attribution: Attribution | None = None
     after: dict[str, float] = field(default_factory=dict)
     findings_after: list[Finding] = field(default_factory=list)
+    named_after: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     outside: list[Reason] = field(default_factory=list)
+
+    @property
+    def defects(self) -> list[str]:
+        """The labels that are named beside the normal one."""
+        return [name for name in self.named if name != self.normal]
+
+    @property
+    def torn(self) -> bool:
+        """Whether one model thinks the bead normal and the other names a defect, or neither."""
+        return (self.chance >= LIKELY) == bool(self.defects)
+
+    @property
+    def reason(self) -> str:
+        """The advice's reason; "doubtful" where the bar is met, but a defect is named."""
+        met = self.advice.reason == "normal"
+        return "doubtful" if met and self.torn else self.advice.reason
+
+    @property
+    def defects_after(self) -> list[str]:
+        """The defects that are named even after the advised change."""
+        return [name for name in self.named_after if name != self.normal]
 
 
 @dataclass(frozen=True)
@@ -54,30 +78,32 @@ class Examiner:
 
     def examine(self, bead: pd.Series) -> Evidence:
         """All evidence on one bead, a row of the clean table (outcomes are not looked at)."""
-        predictor, advice = self.predictor, self.adviser.advise(bead)
-        rows = bead.to_frame().T.infer_objects()
+        predictor, rows = self.predictor, bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
-        quality, defects = predictor.task_of("binary"), predictor.task_of("multi_label")
-        fields = fields_of(predictor)
-        asked = answer_of(predictor, quality)
-        after, then = {}, []
+        quality = predictor.task_of("binary")
+        chance = float(answer[probability_column(quality, predictor.normal)])
+        advice = self.adviser.advise(bead, chance)
+        after, then, named_after = {}, [], []
         if advice.moves:
             moved = carried_out(bead, [advice.moves], predictor.card)
-            after = self._by_formula(moved)
-            then = self.rules.findings(moved.iloc[0])
+            after, then = self._by_formula(moved), self.rules.findings(moved.iloc[0])
+            named_after = self._named(predictor.answers(moved).iloc[0])
         return Evidence(
             bead=bead,
             answer=answer,
-            chance=float(answer[probability_column(quality, predictor.normal)]),
+            chance=chance,
             bar=self.adviser.bar,
-            named=labels.split(answer[defects]) if defects else [],
+            named=self._named(answer),
             normal=predictor.normal,
             advice=advice,
             findings=self.rules.findings(bead),
-            attribution=self.explain(asked, bead),
+            attribution=self.explain(answer_of(predictor, quality), bead),
             after=after,
             findings_after=then,
-            missing=[n for n in fields if pd.isna(bead[n]) and n not in self._notes()],
+            named_after=named_after,
+            missing=[
+                n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in self._notes()
+            ],
             outside=predictor.novelty.reasons(bead),
         )
 
@@ -89,6 +115,10 @@ class Examiner:
             background = training.sample(len(background), random_state=seed)
         fields = fields_of(self.predictor)
         return explain(answer, bead, background, fields, seed, EXACT)
+
+    def _named(self, answer: pd.Series) -> list[str]:
+        task = self.predictor.task_of("multi_label")
+        return labels.split(answer[task]) if task else []
 
     def _notes(self) -> list[str]:
         return self.predictor.card.named("note")

@@ -1,6 +1,5 @@
 """Whether slots and labels still stand with the names that they belong to."""
 
-import itertools
 import re
 
 from stages.advice.draft import SLOT
@@ -66,39 +65,3 @@ def _strangers(part: Part, kind: set[str], text: Text) -> list[str]:
         if own in kind and names and own not in names:
             found.append(names[-1])
     return found
-
-
-def labels_kept(before: Text, after: Text) -> list[str]:
-    """Labels that are lost; and those named beside a subject that the draft does not put there."""
-    found = []
-    # What the draft has in one sentence a rewrite may bring closer, as a name for its "it".
-    was = _beside([[_whole(sentence)] for sentence in before.sentences], before)
-    now = _beside(after.sentences, after)
-    for label in before.names.labels:
-        if any(label in p.anchors for s in before.sentences for p in s) and not any(
-            label in p.anchors for s in after.sentences for p in s
-        ):
-            found.append(f"label: {label!r} is lost")
-    for subject, labels in now.items():
-        if strange := labels - was.get(subject, set()):
-            found.append(f"label: {min(strange)!r} stands beside {subject!r}")
-    return found
-
-
-def _beside(sentences: list[list[Part]], text: Text) -> dict[str, set[str]]:
-    """The labels in the parts that name a field."""
-    found: dict[str, set[str]] = {}
-    for p in itertools.chain.from_iterable(sentences):
-        labels = {a for a in p.anchors if text.names.is_label(a)}
-        for anchor in set(p.anchors) - labels - set(text.owners):
-            found.setdefault(anchor, set()).update(labels)
-    return found
-
-
-def _whole(sentence: list[Part]) -> Part:
-    return Part(
-        " ".join(p.text for p in sentence),
-        [anchor for p in sentence for anchor in p.anchors],
-        (),
-        sum(p.negations for p in sentence),
-    )

@@ -1,10 +1,13 @@
 """Whether a rewrite still says each claim of its draft: who, which way, from where to where."""
 
 from stages.advice.draft import Claim, Draft
-from stages.advice.guard_binding import bound, labels_kept
+from stages.advice.guard_binding import bound
+from stages.advice.guard_doubt import doubt_kept
+from stages.advice.guard_labels import labels_kept
 from stages.advice.guard_names import Names
 from stages.advice.guard_order import limits, order
 from stages.advice.guard_places import Text
+from stages.advice.guard_saying import ratios_kept, saying_kept
 
 
 def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
@@ -17,7 +20,9 @@ def claims_kept(draft: Draft, rewritten: str, names: Names) -> list[str]:
         found += _claim(claim, before, after, led)
     found += _negations(claims, before, after)
     found += _unexplained(claims, before, after, led)
-    found += bound(after) + labels_kept(before, after) + _empty(before, after)
+    found += bound(after) + labels_kept(before, after) + doubt_kept(before, after)
+    found += saying_kept(claims, before, after) + _empty(before, after)
+    found += ratios_kept(draft.marked, rewritten, names.words)
     found += limits(draft.marked, rewritten, names.words)
     for claim in claims:
         if len(claim.slots) == 2 and claim.direction and claim.kind != "reason":
@@ -52,7 +57,8 @@ def _claim(claim: Claim, before: Text, after: Text, led: set[int]) -> list[str]:
             if len(want) > 1 and place.names != was[0].names:
                 found.append(f"subject: {name} names things in another order")
         ways = [place.way for place in now]
-        if want not in ways:
+        nowhere = claim.kind == "expectation" and () in ways  # "bring it to [[3]]"
+        if want not in ways and not nowhere:
             found.append(f"direction: {name} goes {'/'.join(ways[0]) or 'nowhere'}")
     words = before.names.words
     if claim.kind == "expectation" and was[0].says("hedge", words) > now[0].says("hedge", words):

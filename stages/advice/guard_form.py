@@ -19,8 +19,11 @@ CLOSED = {
     "bounds": "bound",
     "process": "new",
     "condition": "new",
+    "earlier": "new",
+    "needed": "new",
 }
-GRADES = ("high", "low")  # their words may stand for each other: high, highest
+MEANT = ("known", "enough", "advised", "reached", "later")  # and said in other words
+LOOSE = ("high", "low", "needed", "earlier")  # words for each other: high, highest
 _MARKUP = re.compile(
     r"[*_`#<>|{}\\^=\"“”«»\n\t→]|\]\(|^\s*[-•]|https?:|www\.|\.com\b|[\U0001F000-\U0001FFFF]|(?<!\]\])~|~(?!\[\[)"
 )
@@ -64,22 +67,19 @@ def closed_words(draft: Draft, rewritten: str, names: Names) -> list[str]:
         found.append("new: a question")
     for group, family in CLOSED.items():
         was, now = (Counter(names.words.found(group, text)) for text in (before, after))
-        if was and group in GRADES:
+        if was and group in LOOSE:
             continue
         found += [f"{family}: {word!r} is not of the draft" for word in sorted(now - was)]
         if group == "degree":
             found += [f"{family}: {word!r} is lost" for word in sorted(was - now)]
     was, now = (Counter(_digits(text)) for text in (before, after))
     found += [f"number: {word!r} outside the markers" for word in sorted(now - was)]
-    was, now = (names.words.assurances(text) for text in (before, after))
-    found += [f"certainty: {kind!r} is lost" for kind in sorted(was - now)]
-    found += [f"certainty: {kind!r} is brought in" for kind in sorted(now - was)]
     if names.words.found("hedge", before) and not names.words.found("hedge", after):
         found.append("certainty: the draft says what is likely, the rewrite what is")
     for label in names.words.labels:
         if hit := re.search(label if draft.language == "ko" else rf"\b{label}\b", after, re.I):
             found.append(f"label: {hit.group()!r} is not of the draft")
-    return found + _unknown_words(before, after, names)
+    return found + _unknown_words(draft.marked, after, names)
 
 
 def _digits(text: str) -> list[str]:
@@ -109,7 +109,8 @@ def _unknown_words(before: str, after: str, names: Names) -> list[str]:
     pattern = r"[a-z]+(?:'t)?" if words.language == "en" else r"[가-힣]+"
     known = words.stems | {words.stem(word) for word in re.findall(pattern, before.lower())}
     ours = re.findall(pattern, _PARTICLE.sub(" ", after).lower())
-    led = ("up", "down", "negation", "hedge", "sure", *CLOSED)
+    led = ["up", "down", "negation", "hedge", "sure", *CLOSED]
+    led += [group for group in MEANT if words.groups[group].search(before)]
     strange = [
         word
         for word in ours

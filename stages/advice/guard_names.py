@@ -37,6 +37,10 @@ class Names:
             text = _spelling(name, self.words).sub(f"⟨{number}⟩", text)
         return text
 
+    def give(self, text: str) -> str:
+        """The text with its subjects again."""
+        return re.sub(r"⟨(\d+)⟩", lambda match: self.subjects[int(match[1])], text)
+
     def is_label(self, subject: str) -> bool:
         """Whether a subject is a label rather than a field."""
         return subject in self.labels

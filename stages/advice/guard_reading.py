@@ -18,6 +18,10 @@ _SAYING = re.compile(
     re.IGNORECASE,
 )
 
+# "Raise A from [[1]] to [[2]] and B from [[3]] to [[4]]": the verb of the one is that of the other.
+_ELLIPSIS = re.compile(
+    rf"and (?:the )?{_NAME.pattern} from {SLOT.pattern} to {SLOT.pattern}", re.IGNORECASE
+)
 # A bracket with slots and without a name, and the word that it stands behind.
 _BRACKET = re.compile(rf"(\S*) ?\(([^()⟨]*{SLOT.pattern}[^()⟨]*)\)")
 
@@ -91,6 +95,8 @@ def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Par
         pieces = [piece for line in clause.split("\n") for piece in _split(line, names.words)]
         start = len(found)
         for piece in (part(piece, names) for piece in pieces if piece.strip()):
+            if len(found) > start + 1 and _listed(found[-2], found[-1], names):
+                found[-2:] = [found[-2].joined(found[-1], names)]
             bare = len(found) > start and _bare(found[-1])
             # How sure something is said to be denies nothing of what stands before.
             apart = found and (_sure(piece, names) or _sure(found[-1], names))
@@ -100,6 +106,9 @@ def parts(sentence: str, names: Names, pairs: list[tuple[str, str]]) -> list[Par
                 found.append(piece)
         if len(found) > max(start, 1) and _bare(found[-1]):
             found[-2:] = [found[-2].joined(found[-1], names)]
+    for before, piece in itertools.pairwise(found):
+        if _ELLIPSIS.fullmatch(piece.text):
+            piece.way = before.way
     return found
 
 
@@ -111,6 +120,13 @@ def _without(words: Words, match: re.Match[str]) -> str:
 
 def _bare(piece: Part) -> bool:
     return not _SAYING.search(_ANCHOR.sub(" ", piece.text))
+
+
+def _listed(one: Part, other: Part, names: Names) -> bool:
+    """Whether the other part only goes on with a list of labels: "to show A", "and B"."""
+    ended = re.search(rf"{_NAME.pattern}$", one.text)
+    labels = other.anchors and all(map(names.is_label, other.anchors))
+    return bool(ended and labels and names.is_label(one.anchors[-1]) and _bare(other))
 
 
 def _sure(piece: Part, names: Names) -> bool:

@@ -27,12 +27,6 @@ class Words:
         """The words of a group in a text, lower case, in order."""
         return [match.group().strip().lower() for match in self.groups[group].finditer(text)]
 
-    def assurances(self, text: str) -> set[str]:
-        """What the words of certainty in a text speak of: "agreed", "interval" or "sure"."""
-        found = self.found("sure", text)
-        kinds = ("agreed", "interval")
-        return {next((k for k in kinds if self.groups[k].search(w)), "sure") for w in found}
-
     def stem(self, word: str) -> str:
         """What tells a word from others: without an English ending, two syllables of a Korean."""
         if self.language == "ko":

@@ -29,13 +29,10 @@ def write_draft(evidence: Evidence, card: Card, language: Language) -> Draft:
 
 def _expectation(writer: Writer, evidence: Evidence) -> str:
     p = writer.share(evidence.chance)
-    defects = [name for name in evidence.named if name != evidence.normal]
-    likely = evidence.chance >= 0.5
-    names = defects or [evidence.normal]
-    label = writer.join([writer.name("labels", name) for name in names])
-    key = {(True, False): "normal", (False, True): "defect", (True, True): "torn"}.get(
-        (likely, bool(defects)), "torn_normal"
-    )
+    defects = evidence.defects
+    label = writer.labels(defects or [evidence.normal])
+    sure, torn = ("defect", "torn") if defects else ("normal", "torn_normal")
+    key = torn if evidence.torn else sure
     writer.claims += [Claim("expectation", writer.name("labels", n)) for n in defects]
     writer.claims.append(_normal(writer, evidence, p))
     return writer.say(key, p=p, label=label)
@@ -92,13 +89,17 @@ def _change(writer: Writer, evidence: Evidence) -> str:
     if advice.reason == "outside":
         return _outside(writer, evidence)
     if not advice.moves:
-        key = {"normal": "met", "unknown": "no_control"}.get(advice.reason, "none")
+        key = {"normal": "met", "unknown": "no_control"}.get(evidence.reason, evidence.reason)
         writer.claims.append(Claim("change", writer.name("said", "change"), negated=True))
         if key == "no_control":
             return writer.say(key)
         bar = writer.share(evidence.bar)
         writer.claims.append(Claim("expectation", writer.name("said", "bar"), slots=(bar,)))
-        return writer.say(key, bar=bar)
+        if key != "doubtful":
+            return writer.say(key, bar=bar)
+        defects = evidence.defects
+        writer.claims += [Claim("warning", writer.name("labels", name)) for name in defects]
+        return writer.say(key, bar=bar, label=writer.labels(defects))
     parts, p = [], writer.share(advice.expected)
     writer.claims.append(_normal(writer, evidence, p, "up"))
     for number, move in enumerate(advice.moves, start=1):

@@ -11,8 +11,6 @@ import pandas as pd
 from stages.advice.evidence import Evidence
 from stages.beads.numbers import format_number
 
-FORMATS = ("table", "csv", "json")
-
 
 def header(answers: pd.DataFrame, form: str) -> str:
     """What stands before the first row: CSV has its columns, the others nothing."""
@@ -20,7 +18,7 @@ def header(answers: pd.DataFrame, form: str) -> str:
 
 
 def body(answers: pd.DataFrame, form: str) -> str:
-    """The rows in one of FORMATS, each ended by a line feed; the rows of a CSV without header."""
+    """The rows in a format of `options`, each ended by a line feed; of a CSV without header."""
     rows = answers.to_dict("records")
     if form == "json":
         return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
@@ -43,10 +41,12 @@ def explained(evidence: Evidence, text: str, form: str) -> str:
         "narration": text,
         "odds_ratios": {n: math.exp(v) for n, v in evidence.attribution.values.items()},
         "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
-        "reason_for_none": advice.reason or None,
+        "reason_for_none": evidence.reason or None,
+        "models_disagree": evidence.torn,
         "expected_p_normal": advice.expected,
+        "labels_after": evidence.named_after,
         "after": evidence.after,
-        "rules": [one.rule for one in evidence.findings],
+        "rules": {one.rule: one.leads_to for one in evidence.findings},
         "missing": evidence.missing,
     }
     return json.dumps(_plain(answer | told), ensure_ascii=False) + "\n"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stages.advice.changes import Adviser
-from stages.beads.card import Card
+from stages.advice.changes import Adviser, measured
 
 AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")
 POINTS = 20  # of the map along each axis
@@ -27,7 +26,7 @@ def regime_map(adviser: Adviser, bead: pd.Series) -> Regime | None:
 
     Physics fields follow from each point's set-points; what was measured is not known there.
     """
-    ranges, card = adviser.novelty.ranges(), adviser.card
+    ranges = adviser.novelty.ranges()
     if any(name not in ranges or pd.isna(bead[name]) for name in AXES):
         return None
     x, y = (np.linspace(*ranges[name], POINTS) for name in AXES)
@@ -35,13 +34,8 @@ def regime_map(adviser: Adviser, bead: pd.Series) -> Regime | None:
     rows = pd.DataFrame([bead] * len(grid)).reset_index(drop=True).infer_objects()
     rows[list(AXES)] = pd.DataFrame(grid)[list(AXES)]
     rows["bead"] = [str(n) for n in range(len(rows))]
-    rows[measured(card, rows)] = np.nan
+    rows[measured(adviser.card, rows)] = np.nan
     shape = (POINTS, POINTS)
     return Regime(
         x, y, adviser.chance(rows).reshape(shape), adviser.novelty.inside(rows).reshape(shape)
     )
-
-
-def measured(card: Card, rows: pd.DataFrame) -> list[str]:
-    """The columns that are known only after a weld."""
-    return [name for name in card.named("measurement") if name in rows]

@@ -1,4 +1,4 @@
-"""What a user asks of `stages.predict`: options, and the beads they name."""
+"""The beads that a user asks about: of a file, of options, or of a log."""
 
 import argparse
 import logging
@@ -7,46 +7,12 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from stages.advice.output import FORMATS
 from stages.beads.card import Card
 from stages.beads.errors import StudyError
-from stages.beads.intake import known_columns, read_rows
+from stages.beads.intake import known_columns
 from stages.beads.logbook import read_log
+from stages.beads.rows import Row, read_rows
 from stages.beads.text import TextStyle
-
-PRECISIONS = ("fp32", "int8")
-EPILOG = (
-    "Exit status: 0 all beads are answered, 1 a mistake, 2 a wrong option, 3 rows were skipped "
-    "(each is named on the standard error)."
-)
-
-
-def read_request(arguments: list[str]) -> argparse.Namespace:
-    """The options; `set` is a list of COLUMN=VALUE, `log` a text, `file` a path, one of them."""
-    parser = argparse.ArgumentParser(
-        "python -m stages.predict",
-        description="What the final models say of new beads.",
-        epilog=EPILOG,
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("file", nargs="?", type=Path, help="a CSV table, or JSON lines (.jsonl)")
-    source.add_argument(
-        "--set", nargs="+", metavar="COLUMN=VALUE", help='one bead: travel_speed="30 cm/min" ...'
-    )
-    source.add_argument("--log", metavar="TEXT", help="one bead in your own words, en or ko")
-    parser.add_argument("--format", choices=FORMATS, default="table")
-    parser.add_argument("--encoder", choices=("bert", "roberta"), help="else advice.encoder")
-    parser.add_argument(
-        "--explain", action="store_true", help="reasons, advice and doubts, seconds a bead"
-    )
-    parser.add_argument(
-        "--template", help="judge a bead by this sentence alone: faster, and not as it was learned"
-    )
-    parser.add_argument(
-        "--precision", choices=PRECISIONS, default="fp32", help="int8: faster, a little wrong"
-    )
-    parser.add_argument("--language", choices=("en", "ko"), default="en")
-    return parser.parse_args(arguments)
 
 
 def style_of(request: argparse.Namespace, style: TextStyle) -> TextStyle:
@@ -62,7 +28,7 @@ def style_of(request: argparse.Namespace, style: TextStyle) -> TextStyle:
     return style.model_copy(update={"templates": [request.template]})
 
 
-def rows_of(request: argparse.Namespace, card: Card) -> Iterator[tuple[int, dict[str, str] | str]]:
+def rows_of(request: argparse.Namespace, card: Card) -> Iterator[Row]:
     """Rows of cells by column, as `stages.beads.intake` takes them.
 
     What a log did not tell clearly is logged as a warning. Raises StudyError for a column that

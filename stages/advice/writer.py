@@ -70,9 +70,14 @@ class Writer:
                     f"{name}_topic": with_particle(word, "은"),
                     f"{name}_object": with_particle(word, "을"),
                     f"{name}_subject": with_particle(word, "이"),
+                    f"{name}_as": with_particle(word, "으로"),
                 }
         text = texts["then"] if then and korean else texts[self.language]
         return text.format(**values, **forms)
+
+    def labels(self, names: list[str]) -> str:
+        """Labels as a list."""
+        return self.join([self.name("labels", name) for name in names])
 
     def join(self, parts: list[str]) -> str:
         """Parts of a list: "a", "a and b", "a, b and c"."""

@@ -1,10 +1,7 @@
 """Beads that a user brings, read by the card as the raw table is: incomplete ones are welcome."""
 
-import csv
 import itertools
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,84 +10,20 @@ from stages.beads.errors import StudyError
 from stages.beads.ledger import WHOLE_ROW, Ledger
 from stages.beads.numbers import is_missing, split_unit
 from stages.beads.parsing import parse_column
+from stages.beads.rows import Row
 
 CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
-JSON_LINES = (".jsonl", ".ndjson", ".json")
-
-
-def read_rows(file: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
-    """(row, cells by column) of a CSV or of JSON lines, one after the other; row 1 is the first.
-
-    A row that cannot be read is (row, reason). Raises StudyError for a file that is missing, not
-    UTF-8, or a CSV without a header or with a column that stands twice.
-    """
-    if not file.is_file():
-        raise StudyError(file, "there is no such file", expected="a CSV table or JSON lines")
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield from (_objects if file.suffix.lower() in JSON_LINES else _records)(lines, file)
-    except UnicodeDecodeError:
-        line = _first_undecodable(file)
-        raise StudyError(file, f"line {line} is not UTF-8", expected="UTF-8") from None
-    except csv.Error as error:
-        raise StudyError(file, f"not a CSV table ({error})", expected="comma, quotes") from None
-
-
-def _first_undecodable(file: Path) -> int:
-    """The line of a file that is not UTF-8; a decoder only knows the place in its own buffer."""
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    raise ValueError(f"{file} is UTF-8")
-
-
-def _records(lines: Iterator[str], file: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
-    rows = csv.reader(lines, strict=True)
-    header = [name.strip() for name in next(rows, [])]
-    if not header:
-        raise StudyError(file, "the file is empty", expected="a header and rows")
-    for name in header:
-        if header.count(name) > 1:
-            raise StudyError(file, "a column stands twice", column=name, expected="unique names")
-    for number, cells in enumerate(rows, start=1):
-        if len(cells) != len(header) and any(map(str.strip, cells)):
-            yield number, f"{len(cells)} cells: expected {len(header)}"
-        elif any(map(str.strip, cells)):
-            yield number, dict(zip(header, cells, strict=True))
-
-
-def _objects(lines: Iterator[str], _: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield number, f"no JSON: {error.msg}"
-            continue
-        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of [
-            yield number, "no JSON that a bead could be: too long a number or too deep"
-            continue
-        if isinstance(found, dict) and found:
-            yield number, {key.strip(): "" if v is None else str(v) for key, v in found.items()}
-        else:
-            yield number, "no JSON object of column and value"
 
 
 def chunks(
-    rows: Iterator[tuple[int, dict[str, str] | str]], card: Card, information: Information
+    rows: Iterator[Row], card: Card, information: Information
 ) -> Iterator[tuple[pd.DataFrame, Ledger]]:
     """Clean beads and what was rejected, CHUNK rows at a time; see `take`."""
     while part := list(itertools.islice(rows, CHUNK)):
         yield take(part, card, information)
 
 
-def take(
-    rows: list[tuple[int, dict[str, str] | str]], card: Card, information: Information
-) -> tuple[pd.DataFrame, Ledger]:
+def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.DataFrame, Ledger]:
     """Beads with the columns of the clean table that may be known, and the ledger of the rest.
 
     Columns go by the raw table's header or by their name in the card; a number under the latter

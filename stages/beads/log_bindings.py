@@ -1,46 +1,25 @@
 """Which column each value of a log belongs to."""
 
 import re
-from collections.abc import Iterator
 
-from stages.beads.log_fits import Fits
+from stages.beads.log_claims import Claims
 from stages.beads.log_text import LogText
 from stages.beads.log_words import Token
 
 
-class Bindings:
-    """The claims of a text: column -> (text as the cleaning reads it, the tokens that say so).
+class Bindings(Claims):
+    """The claims of a text, found in order.
 
     Names beside a number come first, then near words, then units alone. What stays unclear is
     entered in `doubts`.
     """
 
     def __init__(self, log: LogText) -> None:
-        self.log, self.fits = log, Fits(log.lexicon)
-        self.claims: dict[str, list[tuple[str | None, list[Token]]]] = {}
-        self.doubts: list[str] = []
+        super().__init__(log)
         self._levels()
         self._named_numbers()
         self._near_numbers()
         self._bare_numbers()
-
-    def claim(self, name: str, text: str | None, tokens: list[Token]) -> None:
-        """Enter what the tokens say of a column; None for something that no value of it is."""
-        for token in tokens:
-            token.claimed = True
-        self.claims.setdefault(name, []).append((text, tokens))
-
-    def refuse(self, tokens: list[Token], reason: str) -> None:
-        """Enter a doubt about tokens and leave their number alone."""
-        for token in tokens:
-            token.claimed = True
-        self.doubts.append(f"{self.log.span(tokens)!r}: {reason}")
-
-    def open_numbers(self) -> Iterator[tuple[int, Token]]:
-        """Places and tokens of the numbers that nothing has claimed yet."""
-        for place, token in enumerate(self.log.tokens):
-            if token.kind == "number" and not token.dropped and not token.claimed:
-                yield place, token
 
     def _levels(self) -> None:
         for token in self.log.tokens:
@@ -50,35 +29,8 @@ class Bindings:
             elif token.kind == "level" and not token.dropped:
                 self.claim(token.columns[0], token.value, [token])
 
-    def _chains(self) -> Iterator[list[list[Token]]]:
-        """Names and numbers that stand side by side, by turns; tokens of one name in one list."""
-        chain: list[list[Token]] = []
-        for token in self.log.tokens:
-            name = token.kind == "outcome" or (
-                token.kind == "term"
-                and token.strong
-                and not (token.columns and token.columns[0] in self.log.lexicon.categories)
-            )
-            if token.kind == "number" and not token.dropped:
-                if chain and chain[-1][0].kind == "number":
-                    yield chain
-                    chain = []
-                chain.append([token])
-            elif name and chain and chain[-1][0].kind != "number":
-                if chain[-1][0].columns == token.columns:
-                    chain[-1].append(token)
-                else:
-                    yield chain
-                    chain = [[token]]
-            elif name:
-                chain.append([token])
-            elif not (token.used or self.log.is_link(token) or token.kind in ("level", "term")):
-                yield chain
-                chain = []
-        yield chain
-
     def _named_numbers(self) -> None:
-        for chain in self._chains():
+        for chain in self.log.chains():
             if len(chain) < 2:
                 continue
             first = chain[0][0].kind == "number"
@@ -179,32 +131,8 @@ class Bindings:
             return
         for number, fits in unsure:
             left = {name: text for name, text in fits.items() if name not in self.claims}
-            again = [n for n in fits if n not in left and self._said(n, fits[n])]
+            again = [n for n in fits if n not in left and self.said_already(n, fits[n])]
             if len(left) == 1 and len(unsure) == 1 and not again:
                 self.claim(*next(iter(left.items())), [number])
             else:
                 self.refuse([number], f"may be {' or '.join(fits)}")
-
-    def _said(self, name: str, text: str) -> bool:
-        """Whether the column has been given this very value."""
-        value = self.fits.read(name, text)[0]
-        return any(said and self.fits.read(name, said)[0] == value for said, _ in self.claims[name])
-
-    def settle(self, name: str) -> str | None:
-        """The value of a column where all claims agree; None, and a doubt, where they do not."""
-        claims = self.claims.get(name, [])
-        if all(text is None for text, _ in claims):
-            return None
-        values = {None if text is None else self.fits.read(name, text)[0] for text, _ in claims}
-        signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
-        if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
-            self.doubts.append(f"{name}: {self.log.said(signs[0])!r} may turn its sign")
-            return None
-        if len(values) > 1:
-            spelled = dict.fromkeys(repr(self.log.span(tokens)) for _, tokens in claims)
-            self.doubts.append(f"{name}: said more than once, {' and '.join(spelled)}")
-            return None
-        for _, tokens in claims:
-            for token in tokens:
-                token.used = True
-        return claims[0][0]

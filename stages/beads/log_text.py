@@ -1,5 +1,7 @@
 """A log cut into tokens, and what each of them says."""
 
+from collections.abc import Iterator
+
 from stages.beads.lexicon import Lexicon
 from stages.beads.log_words import Token
 
@@ -40,6 +42,33 @@ class LogText:
         """The tokens' texts in small letters, joined by single spaces."""
         return " ".join(self.said(token).casefold() for token in tokens)
 
+    def chains(self) -> Iterator[list[list[Token]]]:
+        """Names and numbers that stand side by side, by turns; tokens of one name in one list."""
+        chain: list[list[Token]] = []
+        for token in self.tokens:
+            name = token.kind == "outcome" or (
+                token.kind == "term"
+                and token.strong
+                and not (token.columns and token.columns[0] in self.lexicon.categories)
+            )
+            if token.kind == "number" and not token.dropped:
+                if chain and chain[-1][0].kind == "number":
+                    yield chain
+                    chain = []
+                chain.append([token])
+            elif name and chain and chain[-1][0].kind != "number":
+                if chain[-1][0].columns == token.columns:
+                    chain[-1].append(token)
+                else:
+                    yield chain
+                    chain = [[token]]
+            elif name:
+                chain.append([token])
+            elif not (token.used or self.is_link(token) or token.kind in ("level", "term")):
+                yield chain
+                chain = []
+        yield chain
+
     def _stands_alone(self, place: int) -> bool:
         """Whether no word that is not understood stands in the same clause."""
         for side in (reversed(self.tokens[:place]), iter(self.tokens[place + 1 :])):
@@ -47,6 +76,7 @@ class LogText:
                 if token.kind == "break":
                     break
                 known = self.is_link(token) or self.is_word(token, self.words.fillers)
-                if token.kind == "word" and not known:
+                other = token.kind == "word" and not known
+                if other or self.is_word(token, self.words.grounds):
                     return False
         return True

@@ -28,6 +28,7 @@ class Vocabulary(Section):
     columns: dict[str, ColumnWords]
     levels: dict[str, dict[str, list[str]]]
     alone: list[str]
+    grounds: list[str]
     unlisted: dict[str, list[str]]
     others: list[str]
     outcomes: list[str]
