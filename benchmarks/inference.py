@@ -1,8 +1,9 @@
-"""How many beads a minute the final models answer: `python -m benchmarks.inference --help`.
+"""How many beads a minute the final models answer: `python -m benchmarks.inference`.
 
 Each way runs in a process of its own, one after the other and round after round, so that a busy
 machine slows all; the medians are shown. From the cells of a raw table to lines of CSV. It needs
-the final models of `dvc repro`; ways whose packages are not installed are left out.
+the final models of `dvc repro`; ways whose packages are not installed are left out. Writes
+inference.md.
 """
 
 import argparse
@@ -17,11 +18,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from benchmarks.floor import forward_operations, rates
+from benchmarks.machine import machine
+from benchmarks.page import number, table
 from benchmarks.runtimes import WAYS
 from stages.advice.output import body
 from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
 from stages.beads.dirt import dirty
-from stages.beads.files import read_table, write_table
+from stages.beads.files import read_table, write_table, write_text
 from stages.beads.intake import chunks
 from stages.beads.rows import read_rows
 from stages.beads.simulator import simulate_population
@@ -30,37 +34,59 @@ from stages.learning.metrics import HEADLINES, task_metrics
 from stages.learning.tasks import known_targets
 from stages.params import Params, read_params
 
+PAGE = Path(__file__).parent / "inference.md"
 QUALITIES = ("default", "int8", "statement", "statement, int8")
 
 
 def main() -> None:
-    """Print the machine, its floor, the table of ways, and what the ways cost in metrics."""
-    parser = argparse.ArgumentParser("python -m benchmarks.inference")
+    """Measure every way and what it costs in metrics; write the page."""
+    parser = argparse.ArgumentParser("python -m benchmarks.inference", description=__doc__)
     parser.add_argument("--beads", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--grown", type=int, default=10_000, help="beads of a table that is long")
+    parser.add_argument("--out", type=Path, default=PAGE)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a way and a file: the child
     request, params = parser.parse_args(), read_params()
     if request.one:
         print(json.dumps(_run(params, *request.one)))
         return
-    predictor = _predictor(params, params.advice.encoder)
-    print(f"{_processor()}, {torch.get_num_threads()} threads; {_floor(predictor)}\n")
     found: dict[str, list[dict]] = {way: [] for way in request.ways}
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "beads.csv"
-        write_table(file, dirty(simulate_population(request.beads, 0), 0))
+        file, grown = Path(folder) / "beads.csv", Path(folder) / "grown.csv"
+        for one, count in ((file, request.beads), (grown, request.grown)):
+            write_table(one, dirty(simulate_population(count, 0), 0))
         for _ in range(request.rounds):
             for way, runs in found.items():
-                command = [sys.executable, "-m", "benchmarks.inference", "--one", way, str(file)]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                lines = done.stdout.splitlines()
-                runs += [json.loads(lines[-1])] if done.returncode == 0 else []
-    table = pd.DataFrame(
-        {way: pd.DataFrame(runs).median() for way, runs in found.items() if runs}
-    ).T
-    print(table.round(1).to_string(), "\n")
-    print(_costs(params).to_string())
+                runs += _apart(way, file)
+        found[f"default, {request.grown:,} beads"] = _apart("default", grown)
+    medians = {way: pd.DataFrame(runs).median() for way, runs in found.items() if runs}
+    head = ["way", *next(iter(medians.values())).index]
+    rows = [[way, *map(number, values)] for way, values in medians.items()]
+    costs = _costs(params)
+    told = machine("cpu")
+    page = [
+        "# Inference: how many beads a minute",
+        "",
+        f"From the cells of {request.beads:,} simulated beads to lines of CSV, all tasks, median "
+        f"of {request.rounds} rounds, on {told['processor']}, {told['cores']} cores, torch "
+        f"{told['torch']}. {_floor(_predictor(params, params.advice.encoder))}",
+        "",
+        *table(head, rows),
+        "",
+        "What each way costs, on the hold-out beads (simulated):",
+        "",
+        *table(["headline", *costs.columns], [[n, *values] for n, values in costs.iterrows()]),
+        "",
+        "Written by `python -m benchmarks.inference`.",
+    ]
+    write_text(request.out, "\n".join(page) + "\n")
+
+
+def _apart(way: str, file: Path) -> list[dict]:
+    command = [sys.executable, "-m", "benchmarks.inference", "--one", way, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [json.loads(done.stdout.splitlines()[-1])] if done.returncode == 0 else []
 
 
 def _predictor(params: Params, encoder: str) -> Predictor:
@@ -109,36 +135,21 @@ def _costs(params: Params) -> pd.DataFrame:
     return pd.DataFrame(rows).T[list(QUALITIES)].round(4)
 
 
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return (
-        f"{names[0] if names else 'unknown processor'} ({torch.backends.cpu.get_cpu_capability()})"
-    )
-
-
 def _floor(predictor: Predictor) -> str:
     """What the products alone of a bead take, at the rate of a large product on all threads."""
-    raw = read_table(BEADS).head(64)
-    rows = list(make_prompts(raw, predictor.card, predictor.style, list(predictor.tasks)))
+    beads = read_table(BEADS).head(64)
+    rows = list(make_prompts(beads, predictor.card, predictor.style, list(predictor.tasks)))
     work = 0.0
     for model in predictor.models.values():
         own = [row for row in rows if row["task"] in (None, model.task.name)]
-        for reader in model.readers:
-            shape = reader.encoder.config
-            layers, width = shape.num_hidden_layers, shape.hidden_size
-            for n in map(len, model.prompts(own)):
-                linear = 2 * n * (4 * width**2 + 2 * width * shape.intermediate_size)
-                work += layers * (linear + 4 * n**2 * width)
-    a, times = torch.ones(2048, 2048), []
-    for _ in range(9):
-        start = time.perf_counter()
-        torch.mm(a, a)
-        times.append(time.perf_counter() - start)
-    rate, work = 2 * 2048**3 / min(times), work / len(raw)
-    most = 60 * rate / work
-    return f"{work / 1e9:.2f} GFLOP a bead at {rate / 1e9:.0f} GFLOP/s: at most {most:.0f} a minute"
+        tokens = [len(prompt) for prompt in model.prompts(own)]
+        work += sum(forward_operations(one.encoder.config, tokens) for one in model.readers)
+    rate, work = rates("cpu", torch.get_num_threads(), 2048, 2**20)["fp32"], work / len(beads)
+    return (
+        f"The matrix products of a bead are {work / 1e9:.2f} x 10^9 operations; at the rate of a "
+        f"large product ({rate / 1e9:.0f} x 10^9 a second) that is at most {60 * rate / work:,.0f} "
+        "beads a minute."
+    )
 
 
 if __name__ == "__main__":

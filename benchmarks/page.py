@@ -36,9 +36,9 @@ def _ways(found: dict[str, Any]) -> list[str]:
             row["precision"],
             f"{row['processes']} x {row['threads']}",
             f"{row['fits']} fits" + (f", {row['rounds']} times" if row["rounds"] > 1 else ""),
-            _number(row["steps_per_second"]),
-            _number(row["study_seconds"]),
-            _number(row["study_cpu_seconds"]),
+            number(row["steps_per_second"]),
+            number(row["study_seconds"]),
+            number(row["study_cpu_seconds"]),
             f"{row['ratio_to_trainer']:.2f}",
             f"{row['times_the_floor']:.1f}",
             _bytes(row["peak_bytes"]),
@@ -52,12 +52,12 @@ def _ways(found: dict[str, Any]) -> list[str]:
     floor_rows = [
         [
             precision,
-            _number(study["operations"] / 1e12),
-            _number(speeds[precision] / 1e9),
-            _number(row["floor_operations_seconds"]),
-            _number(study["bytes"] / 1e9),
-            _number(speeds["copy"] / 1e9),
-            _number(row["floor_bytes_seconds"]),
+            number(study["operations"] / 1e12),
+            number(speeds[precision] / 1e9),
+            number(row["floor_operations_seconds"]),
+            number(study["bytes"] / 1e9),
+            number(speeds["copy"] / 1e9),
+            number(row["floor_bytes_seconds"]),
         ]
         for precision, row in floors.items()
     ]
@@ -70,11 +70,11 @@ def _ways(found: dict[str, Any]) -> list[str]:
         f"epochs, {study['steps']:,} optimizer steps. Slice: {cut['encoder']}, {cut['task']}, "
         f"{cut['epochs'][0]} and {cut['epochs'][1]} epochs.",
         "",
-        *_table(head, rows),
+        *table(head, rows),
         "",
         "The floor:",
         "",
-        *_table(floor_head, floor_rows),
+        *table(floor_head, floor_rows),
     ]
 
 
@@ -82,11 +82,11 @@ def _growth(found: dict[str, Any]) -> list[str]:
     beads = [
         [
             f"{row['beads']:,}",
-            *(_number(1000 * row["prepare"][name] / row["beads"]) for name in PREPARATIONS),
-            _number(sum(row["prepare"].values())),
-            _number(row["seconds"] / row["steps"]),
+            *(number(1000 * row["prepare"][name] / row["beads"]) for name in PREPARATIONS),
+            number(sum(row["prepare"].values())),
+            number(row["seconds"] / row["steps"]),
             f"{row['epoch_steps']:,}",
-            _number(row["seconds"] / row["steps"] * row["epoch_steps"]),
+            number(row["seconds"] / row["steps"] * row["epoch_steps"]),
             _bytes(row["peak_bytes"]),
         ]
         for row in found["beads"]
@@ -98,21 +98,21 @@ def _growth(found: dict[str, Any]) -> list[str]:
         "",
         "Preparation in CPU seconds for each thousand beads: where that is level, time is linear.",
         "",
-        *_table(head, beads),
+        *table(head, beads),
         "",
         "### Growth with folds",
         "",
-        *_table(
+        *table(
             ["folds", "steps", "seconds", "CPU s", "CPU ms a step", "memory"],
             [[row["folds"], *_taken(row)] for row in found["folds"]],
         ),
         "",
         "### Growth with the length of sentences",
         "",
-        *_table(
+        *table(
             ["tokens", "steps", "seconds", "CPU s", "CPU ms a step", "memory", "10^9 operations/s"],
             [
-                [row["tokens"], *_taken(row), _number(row["operations"] / row["seconds"] / 1e9)]
+                [row["tokens"], *_taken(row), number(row["operations"] / row["seconds"] / 1e9)]
                 for row in found["tokens"]
             ],
         ),
@@ -122,16 +122,16 @@ def _growth(found: dict[str, Any]) -> list[str]:
 def _taken(row: dict[str, Any]) -> list[str]:
     return [
         f"{row['steps']:,}",
-        _number(row["seconds"]),
-        _number(row["cpu_seconds"]),
-        _number(1000 * row["cpu_seconds"] / row["steps"]),
+        number(row["seconds"]),
+        number(row["cpu_seconds"]),
+        number(1000 * row["cpu_seconds"] / row["steps"]),
         _bytes(row["peak_bytes"]),
     ]
 
 
 def _stages(found: dict[str, Any]) -> list[str]:
     def taken(row: dict[str, Any]) -> list[str]:
-        used = (_number(row[name]) for name in ("seconds", "cpu_seconds"))
+        used = (number(row[name]) for name in ("seconds", "cpu_seconds"))
         return [*used, _bytes(row["peak_bytes"])]
 
     stages = found["stages"]
@@ -140,14 +140,14 @@ def _stages(found: dict[str, Any]) -> list[str]:
     return [
         "### Where the time of `make study` goes",
         "",
-        *_table(
+        *table(
             ["stage", "seconds", "CPU s", "memory"],
             [[row["stage"], *taken(row)] for row in stages] + [["all of them", *taken(total)]],
         ),
         "",
         "### What a stage takes before it begins",
         "",
-        *_table(
+        *table(
             ["import", "seconds", "CPU s", "memory"],
             [[row["module"], *taken(row)] for row in found["starts"]],
         ),
@@ -161,12 +161,13 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{gpu}{named['processor']}, {named['cores']} cores, {versions}"
 
 
-def _table(head: list[str], rows: Iterable[Iterable[object]]) -> list[str]:
+def table(head: list[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    """The lines of a Markdown table."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three digits, and no power of ten."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
 
