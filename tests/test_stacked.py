@@ -14,9 +14,11 @@ from stages.learning.batches import Examples, predict
 from stages.learning.bookmark import Bookmark
 from stages.learning.building import build_reader
 from stages.learning.course import Tuning
+from stages.learning.engine import carry_out
 from stages.learning.losses import make_objective
 from stages.learning.recipe import Recipe, Source
-from stages.learning.stacking import KINDS, Stack
+from stages.learning.stacked_layers import KINDS
+from stages.learning.stacking import Stack
 from stages.learning.validation import Validation
 
 ROWS = (19, 9, 14)  # of each fold: other steps, other last batches
@@ -262,3 +264,20 @@ def test_a_module_without_a_twin_is_refused(encoders: Path) -> None:
         reader.encoder.strange = nn.Conv1d(2, 2, 1)
     with pytest.raises(StudyError, match=r"no stacked twin of Conv1d"):
         Stack(readers)
+
+
+def test_folds_of_other_numbers_of_logits_are_stacked_with_their_like(encoders: Path) -> None:
+    """A powerset has as many logits as its fold has label sets."""
+
+    def mixed() -> list[Tuning]:
+        recipe = RECIPE.model_copy(update={"engine": "stacked"})
+        one, two = (tunings_of(encoders, recipe, task=task) for task in ("binary", "two logits"))
+        return without_dropout([one[0], two[1], one[2], two[0]])
+
+    ours, theirs = mixed(), mixed()
+    histories, expected = carry_out(ours), by_loop(theirs)
+    assert_equal(ours, theirs)
+    for history, wanted in zip(histories, expected, strict=True):
+        assert history[-1]["train_loss"] == pytest.approx(wanted[-1]["train_loss"], abs=1e-5)
+    with pytest.raises(RuntimeError):
+        stacked.fine_tune_all(mixed())

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
+
 from stages.beads.errors import StudyError
 from stages.learning import loop
 from stages.learning.course import Tuning
@@ -35,10 +37,28 @@ def carry_out(tunings: Sequence[Tuning]) -> list[list[dict]]:
         return []
     fine_tune = engine_of(tunings[0].recipe)
     if tunings[0].recipe.engine == "stacked":
-        from stages.learning.stacked import fine_tune_all
-
-        return fine_tune_all(tunings)
+        return _stacked(tunings)
     return [
         fine_tune(t.model, t.examples, t.recipe, t.objective, t.validation, t.bookmark)
         for t in tunings
     ]
+
+
+def _stacked(tunings: Sequence[Tuning]) -> list[list[dict]]:
+    """All that have as many logits as one model: a powerset has as many as its fold has sets."""
+    from stages.learning.stacked import fine_tune_all
+
+    histories: dict[int, list[dict]] = {}
+    for logits in dict.fromkeys(tuning.objective.logits for tuning in tunings):
+        places = [n for n, tuning in enumerate(tunings) if tuning.objective.logits == logits]
+        found = fine_tune_all([tunings[n] for n in places])
+        histories |= dict(zip(places, found, strict=True))
+    return [histories[n] for n in range(len(tunings))]
+
+
+def settle(threads: int) -> None:
+    """Let torch compute the same on every run, by so many threads."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Else every new tensor is filled first, an eighth of the time; nothing reads what is not set.
+    torch.utils.deterministic.fill_uninitialized_memory = False

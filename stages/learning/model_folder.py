@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerBase
 from stages.beads.card import Card
 from stages.beads.files import move_folder, write_json, write_text
 from stages.learning.building import without_additions
-from stages.learning.fitting import Fitted, Member
+from stages.learning.fitting import Fitted
 from stages.learning.material import Material
+from stages.learning.member import Member
 
 
 @dataclass(frozen=True)

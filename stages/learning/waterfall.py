@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.learning.batches import predict
-from stages.learning.fitting import fine_tune, settle
+from stages.learning.engine import settle
 from stages.learning.material import Material
+from stages.learning.member import fine_tune
 
 PUBLISHED = {
     "padding": "max_tokens",
