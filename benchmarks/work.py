@@ -83,7 +83,7 @@ def fit(
     with tempfile.TemporaryDirectory() as folder, clock() as took:
         material = material_of(table, source, way, task, epochs, device)
         progress = Progress(Path(folder), material, table.folds)
-        parcels = shares([place for place, _, _ in jobs], material.recipe.engine, workers)
+        parcels = shares([place for place, _, _ in jobs], material.recipe, workers)
         work = Work(material, table.folds, progress, _keep_nothing).fit
         for _ in in_processes(work, parcels, workers):
             pass

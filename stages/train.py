@@ -50,7 +50,7 @@ def main(encoder: str, task_name: str) -> None:
     progress = Progress(Path("data/unfinished") / encoder / task_name, material, folds)
     final = ModelFolder(progress.folder / "model", tokenizer, card, material)
     workers = 1 if recipe.device == "cuda" else params.train.workers
-    parcels = shares(jobs, recipe.engine, workers)
+    parcels = shares(jobs, recipe, workers)
     fits = in_processes(Work(material, folds, progress, final.save).fit, parcels, workers)
     bar = tqdm(chain.from_iterable(fits), f"{encoder} {task_name}", len(jobs), unit="fit")
     fitted = list(bar)

@@ -20,6 +20,7 @@ from stages.learning.recipe import Recipe, Source
 from stages.learning.stacked_layers import KINDS
 from stages.learning.stacking import Stack
 from stages.learning.validation import Validation
+from stages.learning.workers import STACKED_ON_A_CPU, shares
 
 ROWS = (19, 9, 14)  # of each fold: other steps, other last batches
 
@@ -281,3 +282,11 @@ def test_folds_of_other_numbers_of_logits_are_stacked_with_their_like(encoders: 
         assert history[-1]["train_loss"] == pytest.approx(wanted[-1]["train_loss"], abs=1e-5)
     with pytest.raises(RuntimeError):
         stacked.fine_tune_all(mixed())
+
+
+def test_a_processor_s_stack_stays_small_and_a_gpu_takes_all_folds() -> None:
+    places, stacking = list(range(20)), RECIPE.model_copy(update={"engine": "stacked"})
+    assert [len(part) for part in shares(places[:6], stacking, 2)] == [3, 3]
+    assert max(len(part) for part in shares(places, stacking, 2)) == STACKED_ON_A_CPU
+    assert shares(places, stacking.model_copy(update={"device": "cuda"}), 1) == [places]
+    assert shares(places, RECIPE, 2) == [[place] for place in places]

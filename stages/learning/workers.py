@@ -16,8 +16,10 @@ from stages.learning.folds import HOLD_OUT_FOLD
 from stages.learning.material import Material
 from stages.learning.predictions import members
 from stages.learning.progress import Progress
+from stages.learning.recipe import Recipe
 
 LOOK_S = 2.0
+STACKED_ON_A_CPU = 6  # folds
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
@@ -52,9 +54,13 @@ class Work:
         return [bead for bead in beads if bead in self.material.targets]
 
 
-def shares(jobs: Sequence[Job], engine: str, workers: int) -> list[list[Job]]:
-    """The jobs as parcels for `in_processes`: one to each worker where an engine stacks them."""
-    size = -(-len(jobs) // workers) if engine == "stacked" else 1
+def shares(jobs: Sequence[Job], recipe: Recipe, workers: int) -> list[list[Job]]:
+    """The jobs as parcels for `in_processes`: one to each worker where its engine stacks them.
+
+    A processor gets no more at a time than its cache is good for (benchmarks/README.md).
+    """
+    size = -(-len(jobs) // workers) if recipe.engine == "stacked" else 1
+    size = size if recipe.device == "cuda" else min(size, STACKED_ON_A_CPU)
     return [list(jobs[n : n + size]) for n in range(0, len(jobs), size)]
 
 
