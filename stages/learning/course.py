@@ -134,8 +134,8 @@ def _rate(schedule: str, warmup: int, steps: int, step: int) -> float:
 
     That function is not called: with it comes Trainer, whose import takes seconds.
     """
+    if schedule == "constant":  # from the first step on: it has no warm-up there either
+        return 1.0
     if step < warmup:
         return step / max(1, warmup)
-    if schedule == "constant":
-        return 1.0
     return max(0.0, (steps - step) / max(1, steps - warmup))
