@@ -27,6 +27,7 @@ def read(name: str) -> Iterator[tuple[Language, str, object]]:
 REWRITES = list(read("narration_rewrites.yaml"))
 TOLD = list(read("narration_lies.yaml"))
 DRAFTS = list(itertools.product(BEADS, ("en", "ko")))
+TURNS = 7  # odd, so that both languages have every turn
 # What is turned round, and what is denied: each against the other, one place at a time.
 TURNED = {
     "en": [("raises", "lowers"), ("raise", "lower"), ("at most", "at least"), ("below", "above")],
@@ -67,12 +68,15 @@ def exchanged(text: str, one: str, other: str) -> str:
     return text.replace(one, "@").replace(other, one).replace("@", other)
 
 
-def lies(draft: Draft) -> Iterator[str]:
-    """What the draft does not say, each one step away from it."""
-    text, language = draft.marked, draft.language
-    for one, other in itertools.combinations(draft.slots, 2):
-        if draft.slots[one] != draft.slots[other]:
-            yield exchanged(text, one, other)
+def lies(draft: Draft, turn: int) -> Iterator[str]:
+    """What the draft does not say, each one step away from it.
+
+    There are hundreds of ways to exchange slots and names, of which each turn takes its share.
+    """
+    text, language, slots = draft.marked, draft.language, draft.slots
+    pairs = [(a, b) for a, b in itertools.combinations(slots, 2) if slots[a] != slots[b]]
+    for one, other in pairs[turn::TURNS]:
+        yield exchanged(text, one, other)
     for pair in TURNED[language]:
         for one, other in (pair, pair[::-1]):
             yield from replaced(text, rf"\b{one}\b" if language == "en" else one, other)
@@ -90,9 +94,9 @@ def lies(draft: Draft) -> Iterator[str]:
             free = {one, other} <= listed and not apart
             if not free and sorted(swapped) == sorted(text):
                 yield swapped
-        for one, other in itertools.product(named, sorted(known)):
-            if one != other:
-                yield from replaced(text, rf"(?<!\w){re.escape(one)}", other)
+        others = [(a, b) for a, b in itertools.product(named, sorted(known)) if a != b]
+        for one, other in others[turn::TURNS]:
+            yield from replaced(text, rf"(?<!\w){re.escape(one)}", other)
     for number in range(len(draft.sentences)):
         yield " ".join(draft.sentences[:number] + draft.sentences[number + 1 :])
     for more in ADDED[language]:
@@ -111,8 +115,9 @@ def test_a_draft_is_understood(bead: str, language: Language) -> None:
 
 @pytest.mark.parametrize(("bead", "language"), DRAFTS)
 def test_every_lie_is_caught(bead: str, language: Language) -> None:
+    """The drafts take turns."""
     draft = drafted(bead, language)
-    told = set(lies(draft)) - {draft.marked}
+    told = set(lies(draft, DRAFTS.index((bead, language)) % TURNS)) - {draft.marked}
     assert len(told) >= 10
     assert [lie for lie in told if not objections(draft, lie)] == []
 
