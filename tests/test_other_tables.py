@@ -64,10 +64,10 @@ def test_a_table_nobody_here_made_runs_by_its_card(study) -> None:
 
 
 def learn_a_slice(place: Path, tasks: list[str]) -> None:
-    """Baselines and BERT on at most 60 beads of each failure class."""
+    """Baselines and BERT on at most 30 beads of each failure class."""
     beads = read_table(place / "data/clean/beads.csv")
     if "failure" in beads:
-        beads = beads.groupby("failure", sort=False).head(60)
+        beads = beads.groupby("failure", sort=False).head(30)
         folds = read_table(place / "data/split/folds.csv")
         prompts = read_jsonl(place / "data/text/prompts.jsonl")
         keep = set(beads["bead"])
