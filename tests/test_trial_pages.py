@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from test_evaluate import CLASSIFIERS, REGRESSORS, TASKS, make_study
 
 from stages import nested_pages, trial_pages
@@ -22,9 +23,12 @@ SOURCES = ("bert", "roberta", "baselines")
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A made-up study whose sweeps predict what the study itself does."""
+    """A made-up study whose sweeps, two values a curve, predict what the study itself does."""
     make_study(tmp_path)
     monkeypatch.chdir(tmp_path)
+    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw["trials"] |= {"rates": [0.0003, 0.001], "sizes": [40, 112], "noise": [0.1, 0.3]}
+    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
     params = read_params()
     for sweep in (*HEADINGS, "nested"):
         for source in SOURCES:
