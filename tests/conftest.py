@@ -125,3 +125,18 @@ def ready(workspace, params, encoders: Path) -> Callable[..., Path]:
         return folder
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up study that `evaluate` has run on once; tests that change it work on a copy."""
+    from made_study import make_study
+
+    from stages import evaluate
+
+    folder = tmp_path_factory.mktemp("study")
+    make_study(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        evaluate.main()
+    return folder

@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from test_evaluate import make_study
 
-from stages import evaluate, report
+from stages import report
 from stages.beads.card import read_card
 from stages.evidence.report_verdicts import verdicts
 from stages.evidence.report_words import FILE, LANGUAGES, Words, probability, shown
@@ -38,13 +37,12 @@ def leaves(node: object, path: str = "") -> list[tuple[str, dict]]:
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A made-up study, evaluated, with what other stages wrote for the report."""
-    make_study(tmp_path)
+def told(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the evaluated study, with what other stages wrote for the report."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "data/encoders/bert-mini-tier1", "data/encoders/bert-mini-tier1")
     shutil.copytree(ROOT / "data/encoders/roberta-mini-tier1", "data/encoders/roberta-mini-tier1")
-    evaluate.main()
     Path("plots/explore").mkdir()
     for name in ("explore/label_sets", "explore/defect_map", "parity"):
         shutil.copy(ROOT / f"plots/{name}.svg", f"plots/{name}.svg")
@@ -77,7 +75,7 @@ def test_every_variant_of_every_sweep_has_words() -> None:
     assert EN.variant("noise_0.1") == "10% of outcomes wrong"
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("told")
 def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
     report.main()
     for name, language, mark in (
@@ -98,7 +96,7 @@ def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
     assert not re.search("[가-힣]", english.replace("한국어", ""))
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("told")
 def test_a_sweep_that_was_not_run_is_named_with_its_command() -> None:
     report.main()
     page = unescape(read("report.html"))
@@ -126,7 +124,7 @@ def test_a_sweep_that_was_not_run_is_named_with_its_command() -> None:
     assert "<td>0.512</td>" in page
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("told")
 def test_numbers_are_those_of_the_metrics() -> None:
     report.main()
     pages = [unescape(read(name)) for name in ("report.html", "report.ko.html")]
@@ -145,7 +143,7 @@ def test_numbers_are_those_of_the_metrics() -> None:
     assert read("report.html") != before
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("told")
 def test_two_runs_write_the_same_bytes() -> None:
     report.main()
     first = {file: file.read_bytes() for file in Path("plots").rglob("*") if file.is_file()}
@@ -153,7 +151,7 @@ def test_two_runs_write_the_same_bytes() -> None:
     assert {f: f.read_bytes() for f in Path("plots").rglob("*") if f.is_file()} == first
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("told")
 def test_a_measured_table_is_not_called_simulated_and_its_title_is_escaped() -> None:
     file = Path("data/raw/waam_beads.yaml")
     text = file.read_text(encoding="utf-8").replace("simulated: true", "simulated: false")
@@ -190,7 +188,7 @@ def test_only_a_real_difference_is_called_one(gap: float, real: int, said: str) 
     assert not verdicts(EN, *known[:2], undefined, {"quality": metrics}, encoders=False)
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("told")
 def test_cards_hold_the_metrics_and_what_the_model_must_not_be_used_for() -> None:
     report.main()
     cards = {file.stem for file in Path("plots/cards").glob("*.md")}

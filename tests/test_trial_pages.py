@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from test_evaluate import CLASSIFIERS, REGRESSORS, TASKS, make_study
+from made_study import CLASSIFIERS, REGRESSORS, TASKS, make_study
 
 from stages import nested_pages, trial_pages
 from stages.beads.files import read_table, write_table
