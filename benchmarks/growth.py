@@ -21,12 +21,13 @@ TOKENS_FOLDS = 5  # that are stacked where sentences grow
 
 
 def measure_growth(setting: Setting) -> dict[str, list[dict[str, Any]]]:
-    """Rows for every number of beads, of folds, and of tokens."""
-    return {
-        "beads": _rows("beads", setting.beads, with_beads, setting),
-        "folds": _rows("folds", setting.folds, with_folds, setting),
-        "tokens": _rows("tokens", setting.tokens, with_tokens, setting),
+    """Rows for every number of beads, of folds, and of tokens, by what the setting asks for."""
+    all_of_them = {
+        "beads": (setting.beads, with_beads),
+        "folds": (setting.folds, with_folds),
+        "tokens": (setting.tokens, with_tokens),
     }
+    return {name: _rows(name, *all_of_them[name], setting) for name in setting.grown}
 
 
 def _rows(

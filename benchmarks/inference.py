@@ -2,15 +2,13 @@
 
 Each way runs in a process of its own, one after the other and round after round, so that a busy
 machine slows all; the medians are shown. From the cells of a raw table to lines of CSV. It needs
-the final models of `dvc repro`; ways whose packages are not installed are left out. Writes
-inference.md.
+the final models of `dvc repro`; ways whose packages or compiler are not installed are left out, and
+named. Writes inference.md.
 """
 
 import argparse
-import json
+import logging
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,10 +16,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from benchmarks.apart import apart
 from benchmarks.floor import forward_operations, rates
 from benchmarks.machine import machine
 from benchmarks.page import number, table
-from benchmarks.runtimes import WAYS
+from benchmarks.runtimes import WAYS, missing
 from stages.advice.output import body
 from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
 from stages.beads.dirt import dirty
@@ -35,6 +34,7 @@ from stages.learning.tasks import known_targets
 from stages.params import Params, read_params
 
 PAGE = Path(__file__).parent / "inference.md"
+COLUMNS = ["beads per minute", "seconds", "CPU ms per bead", "seconds to start", "peak MiB"]
 QUALITIES = ("default", "int8", "statement", "statement, int8")
 
 
@@ -46,22 +46,24 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--grown", type=int, default=10_000, help="beads of a table that is long")
     parser.add_argument("--out", type=Path, default=PAGE)
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a way and a file: the child
     request, params = parser.parse_args(), read_params()
-    if request.one:
-        print(json.dumps(_run(params, *request.one)))
-        return
-    found: dict[str, list[dict]] = {way: [] for way in request.ways}
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for way, what in missing(request.ways).items():
+        logging.warning("%s is left out: no %s", way, what)
+    found: dict[str, list[dict]] = {
+        way: [] for way in request.ways if way not in missing(request.ways)
+    }
     with tempfile.TemporaryDirectory() as folder:
         file, grown = Path(folder) / "beads.csv", Path(folder) / "grown.csv"
         for one, count in ((file, request.beads), (grown, request.grown)):
             write_table(one, dirty(simulate_population(count, 0), 0))
         for _ in range(request.rounds):
             for way, runs in found.items():
-                runs += _apart(way, file)
-        found[f"default, {request.grown:,} beads"] = _apart("default", grown)
-    medians = {way: pd.DataFrame(runs).median() for way, runs in found.items() if runs}
-    head = ["way", *next(iter(medians.values())).index]
+                runs.append(apart(_run, params, way, file))
+                logging.info("%s: %.1f s", way, runs[-1]["seconds"])
+        found[f"default, {request.grown:,} beads"] = [apart(_run, params, "default", grown)]
+    medians = {way: pd.DataFrame(runs)[COLUMNS].median() for way, runs in found.items()}
+    head = ["way", *COLUMNS]
     rows = [[way, *map(number, values)] for way, values in medians.items()]
     costs = _costs(params)
     told = machine("cpu")
@@ -83,27 +85,22 @@ def main() -> None:
     write_text(request.out, "\n".join(page) + "\n")
 
 
-def _apart(way: str, file: Path) -> list[dict]:
-    command = [sys.executable, "-m", "benchmarks.inference", "--one", way, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [json.loads(done.stdout.splitlines()[-1])] if done.returncode == 0 else []
-
-
 def _predictor(params: Params, encoder: str) -> Predictor:
     return load_predictor(encoder, params.tasks, params.text, params.card_file)
 
 
-def _run(params: Params, way: str, file: str) -> dict[str, float]:
+def _run(params: Params, way: str, file: Path) -> dict[str, float]:
     start = time.perf_counter()
     predictor = WAYS[way](_predictor(params, params.advice.encoder))
-    tables = [beads for beads, _ in chunks(read_rows(Path(file)), predictor.card, "pre_weld")]
-    predictor.answers(tables[0].head(20))  # what is made at the first use belongs to the start
+    some, _ = next(chunks(read_rows(file), predictor.card, "pre_weld"))
+    predictor.answers(some.head(20))  # what is made at the first use belongs to the start
     ready = time.perf_counter()
-    used = time.process_time()
-    parts = chunks(read_rows(Path(file)), predictor.card, "pre_weld")
-    for answers in predictor.answers_of_each(beads for beads, _ in parts):
+    used, beads = time.process_time(), 0
+    parts = chunks(read_rows(file), predictor.card, "pre_weld")
+    for answers in predictor.answers_of_each(some for some, _ in parts):
         body(answers, "csv")
-    seconds, beads = time.perf_counter() - ready, sum(map(len, tables))
+        beads += len(answers)
+    seconds = time.perf_counter() - ready
     return {
         "beads per minute": 60 * beads / seconds,
         "seconds": seconds,

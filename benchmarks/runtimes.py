@@ -1,11 +1,13 @@
 """The ways to run final models that `benchmarks.inference` compares: changes of a Predictor."""
 
+import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -114,3 +116,15 @@ WAYS: dict[str, Callable[[Predictor], Predictor]] = {
     "ONNX Runtime": _each(on_onnx),
     "ONNX Runtime int8": _each(lambda reader: on_onnx(reader, eight_bits=True)),
 }
+
+
+def missing(ways: Iterable[str]) -> dict[str, str]:
+    """The ways that cannot run here, and what they want."""
+    found = {}
+    for way in ways:
+        if way.startswith("ONNX"):
+            absent = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
+            found |= {way: " and ".join(absent)} if absent else {}
+        elif way == "torch.compile" and not (shutil.which("c++") or shutil.which("g++")):
+            found[way] = "C++ compiler"
+    return found

@@ -11,9 +11,10 @@ class Setting:
     """Set by the command line.
 
     `epochs` are those of the study; a way is measured `rounds` times in turn with the others;
-    `full` measures the whole study, too. `matrix` and `copied` are the sizes by which the rates of
-    the machine are measured. `beads`, `folds`, `tokens` are the sizes of the growth, `grown_steps`
-    the optimizer steps that each is measured for; `commands` are the stages to run (empty: all).
+    `full` measures the whole study, too, `compiled` a way by torch.compile. `matrix` and `copied`
+    are the sizes by which the rates of the machine are measured. `beads`, `folds`, `tokens` are the
+    sizes of the growth, `grown_steps` the optimizer steps that each is measured for, `grown` which
+    of them grow; `commands` are the stages to run (empty: all).
     """
 
     device: str
@@ -29,4 +30,6 @@ class Setting:
     folds: tuple[int, ...]
     tokens: tuple[int, ...]
     grown_steps: int
+    compiled: bool
+    grown: tuple[str, ...]
     commands: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from stages.params import read_params
 
 HERE = Path(__file__).parent
 PARTS = ("ways", "growth", "stages")
+GROWN = ("beads", "folds", "tokens")
 ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",  # every measurement is forked
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # else asking for a GPU leaves forks without one
@@ -40,7 +41,7 @@ def main() -> None:
         setting = _setting(asked, Path(folder))
         for part in [part for part in PARTS if getattr(asked, part)] or ["ways"]:
             found = {"machine": apart(machine, asked.device), **_measure(part, setting)}
-            known.setdefault(_name(asked), {})[part] = rounded(found)
+            known.setdefault(_name(asked), {}).setdefault(part, {}).update(rounded(found))
             write_json(results, known)
     write_page(asked.out / "README.md", known)
 
@@ -73,6 +74,8 @@ def _setting(asked: argparse.Namespace, folder: Path) -> Setting:
         folds=(2, 3) if quick else (5, 10, 25, 50),
         tokens=(16, 32) if quick else (64, 128, 256, 512),
         grown_steps=1 if quick else 40,
+        compiled=asked.compiled,
+        grown=asked.growth or (),
         commands=("clean", "split") if quick else (),
     )
 
@@ -95,16 +98,18 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.study", description=__doc__)
     add = parser.add_argument
     add("--ways", action="store_true", help="the study in every way (the default)")
-    add("--growth", action="store_true", help="with beads, folds and the length of sentences")
+    add("--growth", nargs="*", choices=GROWN, help="with one or two of these, or with all")
     add("--stages", action="store_true", help="every stage of `make study`, and its imports")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--checkpoint", metavar="FOLDER|base", help="instead of those of params.yaml")
     add("--epochs", type=int, help="of the study, instead of train.epochs")
     add("--steps", type=int, help="cut every epoch to about so many steps")
+    add("--compiled", action="store_true", help="torch.compile as well; it needs a C++ compiler")
     add("--slice", action="store_true", help="leave out the study in full")
     add("--quick", action="store_true", help="everything small, to see that it works")
     add("--out", type=Path, default=HERE, help="where README.md and results.json are")
     asked = parser.parse_args()
+    asked.growth = GROWN if asked.growth == [] else asked.growth
     if asked.quick:
         asked.steps, asked.epochs = asked.steps or 1, asked.epochs or 2
     return asked

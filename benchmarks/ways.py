@@ -34,7 +34,7 @@ ON_A_GPU = (LOOP_BF16, STACKED_BF16)
 
 def measure_ways(setting: Setting) -> dict[str, Any]:
     """A row for every way, then (if asked) the fastest in full, of which nothing is computed."""
-    ways = WAYS + (ON_A_GPU if setting.device == "cuda" else ())
+    ways = ways_of(setting)
     speeds = apart(rates, setting.device, cores(), setting.matrix, setting.copied)
     logging.info("operations and bytes a second: %s", speeds)
     study = apart(study_size, setting)
@@ -55,6 +55,15 @@ def measure_ways(setting: Setting) -> dict[str, Any]:
             "epochs": [SHORT, LONG],
         },
     }
+
+
+def ways_of(setting: Setting) -> list[Way]:
+    """The ways that are measured; the last is the study's own."""
+    ways = [*WAYS, *(ON_A_GPU if setting.device == "cuda" else ())]
+    if setting.compiled:
+        changes = ways[-1].changes | {"compiler": "inductor"}
+        ways.insert(-1, Way("compiled", "all folds stacked, by torch.compile", changes, once=True))
+    return ways
 
 
 def study_size(setting: Setting) -> dict[str, float]:
