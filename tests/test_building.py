@@ -9,12 +9,13 @@ import torch
 from transformers import AutoConfig, AutoModel, DistilBertConfig, set_seed
 
 from stages.beads.errors import StudyError
-from stages.learning import loop, trainer
 from stages.learning.batches import Examples, parameter_groups, predict
 from stages.learning.building import build_reader, field_names, known_scales, without_additions
 from stages.learning.channel import FieldScale, NumberChannel
 from stages.learning.checkpoint import write_checkpoint
+from stages.learning.course import Tuning
 from stages.learning.encoders import load_tokenizer
+from stages.learning.engine import carry_out
 from stages.learning.losses import make_objective
 from stages.learning.pretraining import Learner
 from stages.learning.prompts import Prompt, read_prompts
@@ -91,12 +92,15 @@ def prompts_of(folder: Path, name: str = "bert") -> list[Prompt]:
     return read_prompts(load_tokenizer(str(folder / name)), rows, FIELDS, 32)
 
 
-def train(model: Reader, folder: Path, name: str = "bert", engine=loop, **changes: object) -> None:
+def train(
+    model: Reader, folder: Path, name: str = "bert", engine: str = "loop", **changes: object
+) -> None:
     prompts = prompts_of(folder, name)
     targets = torch.tensor([[float(n % 2)] for n in range(len(prompts))])
     objective = make_objective("binary", "bce", targets)
     examples = Examples([[prompt] for prompt in prompts], targets)
-    engine.fine_tune(model, examples, RECIPE.model_copy(update=changes), objective)
+    recipe = RECIPE.model_copy(update={"engine": engine, **changes})
+    carry_out([Tuning(model, examples, recipe, objective)])
 
 
 # What is drawn anew.
@@ -151,8 +155,10 @@ def test_more_layers_than_there_are_is_one_line(folder: Path, parameter: str) ->
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "distilbert"])
-@pytest.mark.parametrize("engine", [loop, trainer])
-def test_frozen_layers_and_the_embeddings_stay_as_they_are(folder: Path, name: str, engine) -> None:
+@pytest.mark.parametrize("engine", ["loop", "trainer"])
+def test_frozen_layers_and_the_embeddings_stay_as_they_are(
+    folder: Path, name: str, engine: str
+) -> None:
     model, before = build(folder, name, frozen_layers=2), stored(folder, name)
     train(model, folder, name, engine, frozen_layers=2)
     stack = "transformer.layer.2." if name == "distilbert" else "encoder.layer.2."
@@ -176,9 +182,9 @@ def test_without_frozen_layers_everything_learns(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "distilbert"])
-@pytest.mark.parametrize("engine", [loop, trainer])
+@pytest.mark.parametrize("engine", ["loop", "trainer"])
 def test_low_rank_additions_learn_alone_and_leave_a_stock_encoder(
-    folder: Path, tmp_path: Path, name: str, engine
+    folder: Path, tmp_path: Path, name: str, engine: str
 ) -> None:
     model, before = build(folder, name, lora_rank=2), stored(folder, name)
     inside = {n for n, p in model.encoder.named_parameters() if p.requires_grad}

@@ -10,12 +10,13 @@ import torch
 from transformers import AutoConfig, AutoModel, TrainerCallback, set_seed
 
 from stages.beads.errors import StudyError
-from stages.learning import loop, trainer
+from stages.learning import trainer
 from stages.learning.batches import Examples, predict
 from stages.learning.building import build_reader
 from stages.learning.channel import fit_scales, standardise
+from stages.learning.course import Tuning
 from stages.learning.encoders import load_tokenizer
-from stages.learning.engine import engine_of
+from stages.learning.engine import carry_out, engine_of
 from stages.learning.joint import Side, join
 from stages.learning.losses import make_objective
 from stages.learning.prompts import Prompt, read_prompts
@@ -102,7 +103,7 @@ def choices_of(checkpoint: str, several: bool) -> list[list[Prompt]]:
 
 
 def run(
-    engine,
+    engine: str,
     encoders: Path,
     encoder: str,
     task: str,
@@ -139,7 +140,9 @@ def run(
     )
     learned = [targets, *(torch.tensor(values, dtype=torch.float32) for _, values in sides)]
     examples = Examples(choices, torch.hstack(learned), draw)
-    history = engine(model, examples, recipe, objective, validation if look else None)
+    recipe = recipe.model_copy(update={"engine": engine})
+    tuning = Tuning(model, examples, recipe, objective, validation if look else None)
+    [history] = carry_out([tuning])
     steps = list(watch.steps) if watch else [digest(model)]
     return steps, predict(model, asked, recipe), history
 
@@ -152,8 +155,8 @@ def test_both_engines_are_equal_after_every_step(
     encoders: Path, watch: Watch, encoder: str, task: str, evaluate: bool, accumulation: int
 ) -> None:
     recipe = RECIPE.model_copy(update={"accumulation": accumulation})
-    by_hand = run(loop.fine_tune, encoders, encoder, task, recipe, evaluate, watch)
-    by_trainer = run(trainer.fine_tune, encoders, encoder, task, recipe, evaluate, watch)
+    by_hand = run("loop", encoders, encoder, task, recipe, evaluate, watch)
+    by_trainer = run("trainer", encoders, encoder, task, recipe, evaluate, watch)
     assert len(by_hand[0]) == 3 * (2 if accumulation == 4 else 5)
     assert len(set(by_hand[0])) == len(by_hand[0])
     assert by_hand[0] == by_trainer[0]
@@ -184,8 +187,8 @@ def test_both_engines_are_equal_in_every_craft(deep: Path, watch: Watch, name: s
     recipe = RECIPE.model_copy(update=changes)
     task = "multi_label" if recipe.joint else "binary"
     by_hand, by_trainer = (
-        run(engine.fine_tune, deep, "bert", task, recipe, look, watch, several)
-        for engine in (loop, trainer)
+        run(engine, deep, "bert", task, recipe, look, watch, several)
+        for engine in ("loop", "trainer")
     )
     assert len(set(by_hand[0])) == 3 * (2 if recipe.accumulation == 4 else 5)
     assert by_hand[0] == by_trainer[0]
@@ -222,15 +225,15 @@ DIFFERENT = {
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_each_habit_alone_changes_the_weights(encoders: Path, name: str) -> None:
     recipe = RECIPE.model_copy(update=DIFFERENT[name])
-    ours = run(loop.fine_tune, encoders, "bert", "multi_label", RECIPE, True)
-    other = run(loop.fine_tune, encoders, "bert", "multi_label", recipe, True)
+    ours = run("loop", encoders, "bert", "multi_label", RECIPE, True)
+    other = run("loop", encoders, "bert", "multi_label", recipe, True)
     assert ours[0] != other[0]
     assert not torch.equal(ours[1], other[1])
 
 
 def test_another_draw_of_the_prompts_changes_the_weights(encoders: Path) -> None:
     first, again, other = (
-        run(loop.fine_tune, encoders, "bert", "binary", RECIPE, False, several=True, draw=draw)
+        run("loop", encoders, "bert", "binary", RECIPE, False, several=True, draw=draw)
         for draw in (0, 0, 1)
     )
     assert first[0] == again[0]
@@ -251,15 +254,15 @@ def test_every_row_has_a_draw_of_its_own_in_every_epoch(encoders: Path) -> None:
 
 
 def test_looking_at_the_validation_changes_nothing(encoders: Path) -> None:
-    looked = run(loop.fine_tune, encoders, "bert", "binary", RECIPE, True)
-    assert looked[0] == run(loop.fine_tune, encoders, "bert", "binary", RECIPE, False)[0]
+    looked = run("loop", encoders, "bert", "binary", RECIPE, True)
+    assert looked[0] == run("loop", encoders, "bert", "binary", RECIPE, False)[0]
 
 
 def test_clipping_that_never_bites_changes_nothing(encoders: Path) -> None:
     high = RECIPE.model_copy(update={"max_grad_norm": 1e9})
     none = RECIPE.model_copy(update={"max_grad_norm": None})
-    same = run(loop.fine_tune, encoders, "bert", "binary", high, False)
-    assert same[0] == run(loop.fine_tune, encoders, "bert", "binary", none, False)[0]
+    same = run("loop", encoders, "bert", "binary", high, False)
+    assert same[0] == run("loop", encoders, "bert", "binary", none, False)[0]
 
 
 SHARED = [
@@ -277,8 +280,8 @@ SHARED = [
 @pytest.mark.parametrize("change", SHARED)
 def test_habits_that_trainer_shares_stay_equal(encoders: Path, change: dict) -> None:
     recipe = RECIPE.model_copy(update=change)
-    by_hand = run(loop.fine_tune, encoders, "roberta", "binary", recipe, True)
-    by_trainer = run(trainer.fine_tune, encoders, "roberta", "binary", recipe, True)
+    by_hand = run("loop", encoders, "roberta", "binary", recipe, True)
+    by_trainer = run("trainer", encoders, "roberta", "binary", recipe, True)
     assert by_hand[0] == by_trainer[0]
     assert by_hand[2] == by_trainer[2]
 
@@ -287,7 +290,7 @@ def test_both_engines_keep_the_best_epoch_and_stop_at_patience(encoders: Path) -
     """The judge says what each epoch is worth: the second is best, then it gets worse."""
     recipe = RECIPE.model_copy(update={"epochs": 6, "selection": "inner", "patience": 2})
     found = []
-    for engine in (loop.fine_tune, trainer.fine_tune):
+    for engine in ("loop", "trainer"):
         values = iter([0.5, 0.3, 0.4, 0.35, 0.1, 0.05])
         checkpoint = str(encoders / "bert-mini")
         choices = choices_of(checkpoint, False)
@@ -303,7 +306,9 @@ def test_both_engines_keep_the_best_epoch_and_stop_at_patience(encoders: Path) -
             return {"val_loss": next(values)}
 
         validation = Validation(held, judge)
-        history = engine(model, Examples(choices, targets), recipe, objective, validation)
+        asked = recipe.model_copy(update={"engine": engine})
+        tuning = Tuning(model, Examples(choices, targets), asked, objective, validation)
+        [history] = carry_out([tuning])
         assert [row["val_loss"] for row in history] == [0.5, 0.3, 0.4, 0.35]
         assert torch.equal(predict(model, held.first(), recipe), seen[1])
         found.append(digest(model))
@@ -313,7 +318,7 @@ def test_both_engines_keep_the_best_epoch_and_stop_at_patience(encoders: Path) -
 def test_trainer_refuses_what_it_does_not_do_and_the_cpu_half_precision(encoders: Path) -> None:
     recipe = RECIPE.model_copy(update={"engine": "trainer", "order": "global"})
     with pytest.raises(StudyError, match=r"train\.order: Trainer does not do this"):
-        run(engine_of(recipe), encoders, "bert", "binary", recipe, False)
+        run("trainer", encoders, "bert", "binary", recipe, False)
     with pytest.raises(StudyError, match=r"half precision needs a GPU"):
         engine_of(RECIPE.model_copy(update={"precision": "fp16"}))
 
@@ -322,6 +327,6 @@ def test_seeds_are_set_by_trainer_s_own_constructor(encoders: Path) -> None:
     """Whatever was drawn before, the two engines start dropout from the seed."""
     set_seed(99)
     torch.rand(7)
-    first = run(trainer.fine_tune, encoders, "bert", "binary", RECIPE, False)
-    assert first[0] == run(loop.fine_tune, encoders, "bert", "binary", RECIPE, False)[0]
+    first = run("trainer", encoders, "bert", "binary", RECIPE, False)
+    assert first[0] == run("loop", encoders, "bert", "binary", RECIPE, False)[0]
     assert issubclass(trainer.EpochLoss, TrainerCallback)

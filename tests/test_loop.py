@@ -9,6 +9,7 @@ import torch
 
 from stages.learning.batches import Examples, forward, parameter_groups, predict
 from stages.learning.building import build_reader
+from stages.learning.course import Tuning
 from stages.learning.encoders import load_tokenizer
 from stages.learning.loop import fine_tune
 from stages.learning.losses import make_objective
@@ -48,7 +49,7 @@ def trained(folder: Path, encoder: str, recipe: Recipe = RECIPE, prompts: list |
     model, targets = reader_of(folder, encoder, recipe), torch.tensor([[0.0], [1.0]] * 8)
     objective = make_objective("binary", "bce", targets)
     examples = Examples([[prompt] for prompt in prompts], targets)
-    history = fine_tune(model, examples, recipe, objective)
+    history = fine_tune(Tuning(model, examples, recipe, objective))
     return model, [row["train_loss"] for row in history], predict(model, prompts, recipe)
 
 

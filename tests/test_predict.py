@@ -153,6 +153,9 @@ def test_answers_hold_every_task_with_its_doubt(predictor: Predictor) -> None:
         middle = answers[target]
         assert (answers[f"{target}_low"] < middle).all()
         assert (middle < answers[f"{target}_high"]).all()
+    for task in ("defects", "heat_input"):
+        alone = predictor.answers_to(beads, task)
+        pd.testing.assert_frame_equal(alone, answers[alone.columns])
     assert set(answers["quality"]) <= {"normal", "defect"}
     assert not answers["outside"].any()
     far = predictor.answers(beads.assign(travel_speed_mm_s=29.0))

@@ -62,10 +62,7 @@ def without_dropout(tunings: list[Tuning]) -> list[Tuning]:
 
 
 def by_loop(tunings: list[Tuning]) -> list[list[dict]]:
-    return [
-        loop.fine_tune(t.model, t.examples, t.recipe, t.objective, t.validation, t.bookmark)
-        for t in tunings
-    ]
+    return [loop.fine_tune(tuning) for tuning in tunings]
 
 
 def assert_equal(ours: list[Tuning], theirs: list[Tuning], tolerance: float = 1e-5) -> None:
@@ -93,14 +90,14 @@ def test_without_dropout_every_fold_ends_in_the_loop_s_weights(
     """`even` is the layout of a GPU."""
     build = Stack.__init__
 
-    def laid(stack: Stack, readers: list) -> None:
-        build(stack, readers)
+    def laid(stack: Stack, readers: list, compiler: None) -> None:
+        build(stack, readers, compiler)
         stack.even = even
 
     monkeypatch.setattr(Stack, "__init__", laid)
     ours, theirs = (without_dropout(tunings_of(encoders, RECIPE, encoder, task)) for _ in range(2))
     before = copy.deepcopy([tuning.model for tuning in ours])
-    histories, expected = stacked.fine_tune_all(ours), by_loop(theirs)
+    histories, expected = stacked.fine_tune(ours), by_loop(theirs)
     assert_equal(ours, theirs)
     moved = [
         max((p - q).abs().max() for p, q in zip(m.parameters(), t.model.parameters(), strict=True))
@@ -133,7 +130,7 @@ CRAFTS = {
 def test_every_craft_means_the_same_in_a_stack(encoders: Path, name: str) -> None:
     recipe = RECIPE.model_copy(update=CRAFTS[name])
     ours, theirs = (without_dropout(tunings_of(encoders, recipe)) for _ in range(2))
-    histories, expected = stacked.fine_tune_all(ours), by_loop(theirs)
+    histories, expected = stacked.fine_tune(ours), by_loop(theirs)
     assert [len(history) for history in histories] == [len(history) for history in expected]
     assert_equal(ours, theirs)
 
@@ -144,7 +141,7 @@ def test_folds_stop_early_each_by_itself(encoders: Path) -> None:
         update={"selection": "inner", "patience": 2, "epochs": 12, "learning_rate": 0.01}
     )
     ours, theirs = (without_dropout(tunings_of(encoders, recipe)) for _ in range(2))
-    histories, expected = stacked.fine_tune_all(ours), by_loop(theirs)
+    histories, expected = stacked.fine_tune(ours), by_loop(theirs)
     lengths = [len(history) for history in histories]
     assert lengths == [len(history) for history in expected]
     assert len(set(lengths)) > 1
@@ -166,7 +163,7 @@ def test_one_clip_for_all_folds_would_be_seen(
         clip([p for model in models for p in model.parameters()], limit)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", clip_all)
-    stacked.fine_tune_all(ours)
+    stacked.fine_tune(ours)
     monkeypatch.undo()
     by_loop(theirs)
     assert distance(ours, theirs) > 1e-4
@@ -175,15 +172,15 @@ def test_one_clip_for_all_folds_would_be_seen(
 def test_dropout_of_a_fold_is_its_own(encoders: Path) -> None:
     """Alone or among others it draws the same, and another seed draws other numbers."""
     together, alone, other = (tunings_of(encoders, RECIPE) for _ in range(3))
-    stacked.fine_tune_all(together)
+    stacked.fine_tune(together)
     for tuning in alone:
-        stacked.fine_tune_all([tuning])
+        stacked.fine_tune([tuning])
     assert_equal(together, alone)
     dry = without_dropout(tunings_of(encoders, RECIPE))
-    stacked.fine_tune_all(dry)
+    stacked.fine_tune(dry)
     assert distance(together, dry) > 1e-3
     seeds = [t.recipe.model_copy(update={"seed": t.recipe.seed + 50}) for t in other]
-    stacked.fine_tune_all(
+    stacked.fine_tune(
         [
             Tuning(t.model, t.examples, recipe, t.objective, t.validation)
             for t, recipe in zip(other, seeds, strict=True)
@@ -239,15 +236,29 @@ def test_a_stack_goes_on_where_its_folds_stood(encoders: Path, tmp_path: Path) -
         return found
 
     undisturbed = tunings_of(encoders, RECIPE)
-    expected = stacked.fine_tune_all(undisturbed)
+    expected = stacked.fine_tune(undisturbed)
     with pytest.raises(Killed):
-        stacked.fine_tune_all(marked(True))
+        stacked.fine_tune(marked(True))
     again = marked(False)
-    histories = stacked.fine_tune_all(again)
+    histories = stacked.fine_tune(again)
     for history, wanted in zip(histories, expected, strict=True):
         for row, other in zip(history, wanted, strict=True):
             assert row == pytest.approx(other, abs=1e-5)
     assert_equal(again, undisturbed)
+
+
+def test_a_compiled_stack_ends_in_the_loop_s_weights(encoders: Path) -> None:
+    """aot_eager traces and differentiates as inductor does, and writes no machine code."""
+    compiled = RECIPE.model_copy(update={"engine": "stacked", "compiler": "aot_eager"})
+    ours, theirs = (without_dropout(tunings_of(encoders, recipe)) for recipe in (compiled, RECIPE))
+    graphs = torch._dynamo.utils.counters["stats"]
+    before = graphs["unique_graphs"]
+    carry_out(ours)
+    by_loop(theirs)
+    assert graphs["unique_graphs"] == before + 1
+    assert_equal(ours, theirs)
+    with pytest.raises(StudyError, match="compiler: only stacked folds are compiled"):
+        carry_out(tunings_of(encoders, RECIPE.model_copy(update={"compiler": "aot_eager"})))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +267,7 @@ def test_a_stack_goes_on_where_its_folds_stood(encoders: Path, tmp_path: Path) -
 def test_habits_that_tie_folds_together_are_refused(encoders: Path, habit: dict) -> None:
     tunings = tunings_of(encoders, RECIPE.model_copy(update=habit))
     with pytest.raises(StudyError, match=f"{next(iter(habit))}: stacked does not do this"):
-        stacked.fine_tune_all(tunings)
+        stacked.fine_tune(tunings)
 
 
 def test_a_module_without_a_twin_is_refused(encoders: Path) -> None:
@@ -281,7 +292,7 @@ def test_folds_of_other_numbers_of_logits_are_stacked_with_their_like(encoders: 
     for history, wanted in zip(histories, expected, strict=True):
         assert history[-1]["train_loss"] == pytest.approx(wanted[-1]["train_loss"], abs=1e-5)
     with pytest.raises(RuntimeError):
-        stacked.fine_tune_all(mixed())
+        Stack([tuning.model for tuning in mixed()])
 
 
 def test_a_processor_s_stack_stays_small_and_a_gpu_takes_all_folds() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from scipy.special import logit
+from threadpoolctl import threadpool_limits
 
 from stages.advice.predictor import Predictor
 from stages.beads.card import ROLES, Card
@@ -56,7 +57,9 @@ def baseline_answer(predictor: Predictor, task: str, baseline: Baseline, seed: i
 
     def answer(beads: pd.DataFrame) -> np.ndarray:
         fold = Fold(kind, learned, y, _features(beads, card, style), trees=100, seed=seed)
-        return _one_number(kind, lambda scores: scores, baseline(fold))
+        # Of so few beads threads do nothing but wait for each other.
+        with threadpool_limits(1):
+            return _one_number(kind, lambda scores: scores, baseline(fold))
 
     return answer
 

@@ -87,7 +87,8 @@ class Examiner:
         if advice.moves:
             moved = carried_out(bead, [advice.moves], predictor.card)
             after, then = self._by_formula(moved), self.rules.findings(moved.iloc[0])
-            named_after = self._named(predictor.answers(moved).iloc[0])
+            if defects := predictor.task_of("multi_label"):
+                named_after = self._named(predictor.answers_to(moved, defects).iloc[0])
         return Evidence(
             bead=bead,
             answer=answer,

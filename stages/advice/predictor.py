@@ -86,6 +86,11 @@ class Predictor:
         [answers] = self.answers_of_each([beads])
         return answers
 
+    def answers_to(self, beads: pd.DataFrame, task: str) -> pd.DataFrame:
+        """The columns of `answers` that one task has, a row a bead; no other model is asked."""
+        scores = self.raw_scores(beads, [task])[task]
+        return pd.DataFrame(_answer(self.models[task], self.confidences[task], scores))
+
     def answers_of_each(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """`answers` of one table after the other; the models read one while the next is written."""
         waiting = None

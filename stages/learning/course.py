@@ -19,7 +19,7 @@ from stages.learning.validation import Tally, Validation
 
 @dataclass(frozen=True)
 class Tuning:
-    """What an engine is asked to do; see `stages.learning.loop.fine_tune`."""
+    """What an engine is asked to do; see `stages.learning.engine`."""
 
     model: Reader
     examples: Examples

@@ -6,34 +6,24 @@ as well is done the same way, so that both engines end in the same weights, bit 
 
 import torch
 
-from stages.learning.batches import Examples, forward, predict
-from stages.learning.bookmark import Bookmark
-from stages.learning.course import begin, groups_of, order_of
-from stages.learning.losses import Objective
-from stages.learning.reader import Reader
+from stages.learning.batches import forward, predict
+from stages.learning.course import Tuning, begin, groups_of, order_of
 from stages.learning.recipe import Recipe
-from stages.learning.validation import Validation
 
 
-def fine_tune(
-    model: Reader,
-    examples: Examples,
-    recipe: Recipe,
-    objective: Objective,
-    validation: Validation | None = None,
-    bookmark: Bookmark | None = None,
-) -> list[dict]:
-    """Fine-tune `model` in place; returns what was seen after each epoch.
+def fine_tune(tuning: Tuning) -> list[dict]:
+    """Fine-tune the model in place; returns what was seen after each epoch.
 
-    A row holds `epoch`, `train_loss` and what `validation` judges. Where the recipe selects, the
-    model is left with the weights of the best epoch, else with the last. With a `bookmark`, a
-    killed run goes on after its last finished epoch and ends in the same weights.
+    A row holds `epoch`, `train_loss` and what the validation judges. Where the recipe selects, the
+    model is left with the weights of the best epoch, else with the last. With a bookmark, a killed
+    run goes on after its last finished epoch and ends in the same weights.
     """
+    model, examples, recipe = tuning.model, tuning.examples, tuning.recipe
     course = begin(model, examples, recipe)
     if recipe.reseed:
         # Building the model drew random numbers; from here on dropout depends on the seed alone.
         torch.manual_seed(recipe.seed)
-    course.resume(bookmark)
+    course.resume(tuning.bookmark)
     for epoch in range(len(course.history) + 1, recipe.epochs + 1):
         if course.stopped:
             break
@@ -45,16 +35,16 @@ def fine_tune(
             for batch in group:
                 prompts = [examples.prompt(row, epoch) for row in batch.tolist()]
                 logits = forward(model, prompts, recipe)
-                losses = objective.loss(logits, examples.targets[batch].to(logits.device))
+                losses = tuning.objective.loss(logits, examples.targets[batch].to(logits.device))
                 course.tally.add(losses)
                 course.scaler.scale(losses.sum() / cells).backward()
             course.step()
         logits = None
-        if validation:
-            logits = predict(model, validation.examples.first(), recipe)
+        if tuning.validation:
+            logits = predict(model, tuning.validation.examples.first(), recipe)
             if not recipe.keep_rng:
                 _draw()
-        course.close_epoch(validation, logits, bookmark)
+        course.close_epoch(tuning.validation, logits, tuning.bookmark)
     return course.finish()
 
 

@@ -6,9 +6,11 @@ attention is one masked product.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -23,9 +25,10 @@ class Pack:
     """The prompts of one step; `places[k]` are how many tokens each slot of row k takes.
 
     `ids`, `fields`, `numbers` and `positions` (from 0 in every prompt) are (folds, tokens). Rows
-    are filled up at their end, and a row's last slot is then that filling. `lengths[k]` are the
-    tokens of each prompt itself. Where all slots are of one size, `mask` is True at the tokens of
-    a prompt, (folds * slots, 1, 1, tokens of a slot); else it is None.
+    are filled up at their end, and a row's last slot is then that filling. `starts[k]` are where
+    the slots begin, `lengths[k]` the tokens of each prompt itself. Where all slots are of one size,
+    `mask` is True at the tokens of a prompt, (folds * slots, 1, 1, tokens of a slot); else it is
+    None.
     """
 
     ids: torch.Tensor
@@ -33,6 +36,7 @@ class Pack:
     numbers: torch.Tensor
     positions: torch.Tensor
     places: list[list[int]]
+    starts: list[list[int]]
     lengths: list[list[int]]
     mask: torch.Tensor | None
 
@@ -40,11 +44,10 @@ class Pack:
         """Weights (folds, prompts, tokens) that average a prompt's states, or take the first."""
         most = max(map(len, self.lengths))
         weights = np.zeros((len(self.lengths), most, self.ids.shape[1]), np.float32)
-        for fold, (places, lengths) in enumerate(zip(self.places, self.lengths, strict=True)):
-            starts = np.cumsum([0, *places])
-            for number, length in enumerate(lengths):
+        for fold, lengths in enumerate(self.lengths):
+            for number, (start, length) in enumerate(zip(self.starts[fold], lengths, strict=False)):
                 used = 1 if kind == "first" else length
-                weights[fold, number, starts[number] : starts[number] + used] = 1 / used
+                weights[fold, number, start : start + used] = 1 / used
         return _on(torch.from_numpy(weights), states.device).to(states.dtype)
 
 
@@ -67,27 +70,22 @@ def pack(
         room = max(map(sum, lengths))
         rest = [room - sum(own) for own in lengths]
         places = [own + [left] * (left > 0) for own, left in zip(lengths, rest, strict=True)]
-    width = sum(places[0])
+    starts = [list(accumulate(own[:-1], initial=0)) for own in places]
 
-    def lay(parts: str, fill: float, kind: type) -> torch.Tensor:
-        table = np.full((len(rows), width), fill, kind)
+    def lay(part: Callable[[Prompt], Sequence], fill: float, kind: type) -> torch.Tensor:
+        table = np.full((len(rows), sum(places[0])), fill, kind)
         for fold, prompts in enumerate(rows):
-            starts = np.cumsum([0, *places[fold]])
-            for start, prompt in zip(starts, prompts, strict=False):
-                table[fold, start : start + len(prompt)] = getattr(prompt, parts)
+            for start, prompt in zip(starts[fold], prompts, strict=False):
+                table[fold, start : start + len(prompt)] = part(prompt)
         return _on(torch.from_numpy(table), device)
 
-    positions = np.zeros((len(rows), width), np.int64)
-    for fold, own in enumerate(lengths):
-        starts = np.cumsum([0, *places[fold]])
-        for start, length in zip(starts, own, strict=False):
-            positions[fold, start : start + length] = np.arange(length)
     return Pack(
-        lay("ids", pad_id, np.int64),
-        lay("fields", NO_FIELD, np.int64),
-        lay("numbers", math.nan, np.float32),
-        _on(torch.from_numpy(positions), device),
+        lay(attrgetter("ids"), pad_id, np.int64),
+        lay(attrgetter("fields"), NO_FIELD, np.int64),
+        lay(attrgetter("numbers"), math.nan, np.float32),
+        lay(lambda prompt: range(len(prompt)), 0, np.int64),
         places,
+        starts,
         lengths,
         mask,
     )

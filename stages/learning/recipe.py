@@ -50,7 +50,8 @@ class Training(Craft):
     does so by transformers' Trainer, stacked all folds as one model. `accumulation` batches make
     one optimizer step; `warmup` is the share of all steps in which the learning rate rises;
     `max_grad_norm` clips the whole gradient (null: no clipping); `weight_decay` spares biases and
-    LayerNorm unless `decay_all`; `precision` is that of the forward pass, under autocast.
+    LayerNorm unless `decay_all`; `precision` is that of the forward pass, under autocast;
+    `compiler` names a backend of torch.compile for the encoder of stacked folds (null: none).
     `selection` says which rows may choose the epoch by `select_by`: none (all epochs are run, the
     last is kept), inner (a grouped hold-out of the training beads) or published (the very fold
     that is reported: optimistic). `inner_folds` (0: none) are trained to fit thresholds and a
@@ -71,6 +72,7 @@ class Training(Craft):
     schedule: Literal["linear", "constant"] = "linear"
     max_grad_norm: float | None = Field(gt=0)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compiler: Literal["inductor", "aot_eager"] | None = None
     device: Literal["cpu", "cuda"] = "cpu"
     selection: Literal["none", "inner", "published"] = "none"
     select_by: str = "val_loss"

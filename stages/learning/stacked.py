@@ -11,15 +11,11 @@ from collections.abc import Sequence
 import torch
 from tqdm import tqdm
 
-from stages.learning.batches import Examples, autocast
-from stages.learning.bookmark import Bookmark
+from stages.learning.batches import autocast
 from stages.learning.course import Course, Tuning, begin, groups_of, order_of
-from stages.learning.losses import Objective
 from stages.learning.prompts import Prompt
-from stages.learning.reader import Reader
 from stages.learning.recipe import Recipe, refuse_others
 from stages.learning.stacking import Stack
-from stages.learning.validation import Validation
 
 FIXED = {
     "reseed": True,
@@ -30,28 +26,29 @@ FIXED = {
 }
 
 
-def fine_tune(
-    model: Reader,
-    examples: Examples,
-    recipe: Recipe,
-    objective: Objective,
-    validation: Validation | None = None,
-    bookmark: Bookmark | None = None,
-) -> list[dict]:
-    """As `stages.learning.loop.fine_tune`, as a stack of one."""
-    return fine_tune_all([Tuning(model, examples, recipe, objective, validation, bookmark)])[0]
-
-
-def fine_tune_all(tunings: Sequence[Tuning]) -> list[list[dict]]:
+def fine_tune(tunings: Sequence[Tuning]) -> list[list[dict]]:
     """Fine-tune the models of all tunings in place; returns their histories.
 
-    The recipes differ in their seeds at most. A fold that has no batch left in an epoch, has
-    stopped early, or is ahead of the others after a killed run, sits out. Raises StudyError for
-    a habit of published loops that makes folds depend on each other.
+    The recipes differ in their seeds at most. Models with as many logits are one stack: a powerset
+    has as many as its fold has sets. Raises StudyError for a habit of published loops that makes
+    folds depend on each other.
+    """
+    refuse_others(tunings[0].recipe, FIXED, "stacked")
+    histories: dict[int, list[dict]] = {}
+    for logits in dict.fromkeys(tuning.objective.logits for tuning in tunings):
+        places = [n for n, tuning in enumerate(tunings) if tuning.objective.logits == logits]
+        found = _together([tunings[n] for n in places])
+        histories |= dict(zip(places, found, strict=True))
+    return [histories[n] for n in range(len(tunings))]
+
+
+def _together(tunings: Sequence[Tuning]) -> list[list[dict]]:
+    """One stack. A fold that has no batch left in an epoch or has stopped early sits out.
+
+    So does one that is ahead of the others after a killed run.
     """
     recipe = tunings[0].recipe
-    refuse_others(recipe, FIXED, "stacked")
-    stack = Stack([tuning.model for tuning in tunings])
+    stack = Stack([tuning.model for tuning in tunings], recipe.compiler)
     courses = [begin(tuning.model, tuning.examples, tuning.recipe) for tuning in tunings]
     for course, tuning in zip(courses, tunings, strict=True):
         course.resume(tuning.bookmark)

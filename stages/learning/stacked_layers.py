@@ -10,9 +10,13 @@ CUTS = 2**16  # a dropout's probability is a multiple of 1 / CUTS
 
 
 class Lanes:
-    """Which folds take part in a step, and where their random numbers come from."""
+    """Which folds take part in a step, and where their random numbers come from.
 
-    def __init__(self, count: int) -> None:
+    Where they are `drawn_together` torch draws for all folds at once.
+    """
+
+    def __init__(self, count: int, *, drawn_together: bool) -> None:
+        self.drawn_together = drawn_together
         self.count, self.active, self.seeds, self.site = count, list(range(count)), [0] * count, 0
 
     def enter(self, active: list[int], seeds: list[int]) -> None:
@@ -84,14 +88,14 @@ class StackedLayerNorm(nn.Module):
 
 
 class StackedDropout(nn.Module):
-    """`nn.Dropout` whose random numbers are each fold's own on a CPU; a GPU draws for all."""
+    """`nn.Dropout` whose random numbers are each fold's own, unless drawn together."""
 
     def __init__(self, twins: Sequence[nn.Dropout], lanes: Lanes) -> None:
         super().__init__()
         self.lanes, self.p = lanes, twins[0].p
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.p == 0 or states.is_cuda:
+        if not self.training or self.p == 0 or self.lanes.drawn_together:
             return functional.dropout(states, self.p, self.training)
         kept = self.lanes.keep(states.shape, self.p)
         return states * kept.to(states.dtype).mul_(1 / (1 - self.p))

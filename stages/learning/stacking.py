@@ -8,6 +8,7 @@ numbers alone, so the sum of the folds' losses has the gradients that each would
 
 import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -22,16 +23,17 @@ from stages.learning.stacked_layers import KINDS, Lanes
 class Stack(nn.Module):
     """The readers as one model; each keeps working, on weights that are views of this one's.
 
-    `even` says how prompts are packed, see `packing`.
+    `even` says how prompts are packed, see `packing`; `compiler` names a backend of torch.compile
+    for the encoder, which wants prompts of one size.
 
     Raises StudyError for a module with weights that has no stacked twin.
     """
 
-    def __init__(self, readers: Sequence[Reader]) -> None:
+    def __init__(self, readers: Sequence[Reader], compiler: str | None = None) -> None:
         super().__init__()
         self.readers = list(readers)  # a plain list: their weights are not this module's twice
-        self.lanes = Lanes(len(readers))
-        self.even = readers[0].device.type == "cuda"
+        self.even = bool(compiler) or readers[0].device.type == "cuda"
+        self.lanes = Lanes(len(readers), drawn_together=self.even)
         self.reader = copy.deepcopy(readers[0])
         for name, module in list(self.reader.named_modules()):
             if type(module) in KINDS:
@@ -48,6 +50,10 @@ class Stack(nn.Module):
         for whole, parts in self.shares:
             for number, part in enumerate(parts):
                 part.data = whole.data[number]
+        self.compiled = compiler is not None
+        if self.compiled:
+            # Sentences differ in length: one graph for all of them.
+            self.reader.encoder.compile(backend=compiler, dynamic=True)
 
     def pack(self, rows: Sequence[Sequence[Prompt]]) -> Pack:
         """The prompts of every active fold, as `forward` takes them."""
@@ -62,7 +68,8 @@ class Stack(nn.Module):
         self.lanes.enter(active, seeds)
         extra = {"position_ids": pack.positions + self._first_position(), "pack": pack}
         encoder, channel = self.reader.encoder, self.reader.channel
-        states = read(encoder, channel, pack.ids, None, pack.fields, pack.numbers, **extra)
+        with self._stance(len(active)):
+            states = read(encoder, channel, pack.ids, None, pack.fields, pack.numbers, **extra)
         return self.reader.answer(torch.bmm(pack.pooling(self.reader.pooling, states), states))
 
     def hand_gradients(self, active: list[int]) -> None:
@@ -71,6 +78,12 @@ class Stack(nn.Module):
             for number in active if whole.grad is not None else ():
                 parts[number].grad = whole.grad[number]
             whole.grad = None
+
+    def _stance(self, active: int) -> AbstractContextManager:
+        """One graph: another for fewer folds or a look takes longer to compile than it saves."""
+        if not self.compiled or (self.training and active == self.lanes.count):
+            return nullcontext()
+        return torch.compiler.set_stance("force_eager")
 
     def _first_position(self) -> int:
         """Where RoBERTa begins to count its tokens; BERT begins at 0."""

@@ -16,11 +16,11 @@ from transformers import (
 )
 
 from stages.learning.batches import Examples, pad, parameter_groups
-from stages.learning.losses import Objective
+from stages.learning.course import Tuning
 from stages.learning.reader import Reader
 from stages.learning.recipe import Recipe, refuse_others
 from stages.learning.stopping import METRICS
-from stages.learning.validation import Tally, Validation
+from stages.learning.validation import Tally
 
 # What Trainer does whatever we ask; a recipe that wants it otherwise needs the loop.
 FIXED = {
@@ -83,29 +83,23 @@ class NextEpoch(TrainerCallback):
         self.rows.epoch += 1
 
 
-def fine_tune(
-    model: Reader,
-    examples: Examples,
-    recipe: Recipe,
-    objective: Objective,
-    validation: Validation | None = None,
-    bookmark: object = None,  # noqa: ARG001
-) -> list[dict]:
+def fine_tune(tuning: Tuning) -> list[dict]:
     """As `stages.learning.loop.fine_tune`, by Trainer; raises StudyError for what it cannot do.
 
     It keeps no bookmark: what Trainer stores of an optimizer is no safetensors file.
     """
+    model, recipe, validation = tuning.model, tuning.recipe, tuning.validation
     refuse_others(recipe, FIXED, "Trainer")
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     tally = Tally()
     epochs = EpochLoss(tally)
-    rows = Rows(examples)
+    rows = Rows(tuning.examples)
     callbacks: list[TrainerCallback] = [epochs, NextEpoch(rows)]
     if recipe.selection != "none":
         callbacks.append(EarlyStoppingCallback(recipe.patience))
 
     def loss(outputs: object, labels: torch.Tensor, num_items_in_batch: int | None = None):
-        losses = objective.loss(outputs.logits, labels)
+        losses = tuning.objective.loss(outputs.logits, labels)
         if model.training:
             tally.add(losses)
         # All labels of all accumulated batches, so that a smaller last batch counts for less.
