@@ -34,6 +34,7 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
         ("learning_rate: 0.001  #", "learning_rate: .nan  #", "encoder.bert.learning_rate"),
         ("information: pre_weld", "information: preweld", "text.information.*'post_weld'"),
         ("engine: stacked", "engine: magic", "train.engine"),
+        ("compiler: null", "compiler: gcc", "train.compiler.*'inductor'"),
         ("dataset: waam_beads", "dataset: ../elsewhere", "dataset"),
         ("  numbers: true", "  number: true", "train.number"),
         ("  numbers: true", "  numbers: perhaps", "'perhaps': train.numbers"),
@@ -86,3 +87,14 @@ def test_every_craft_stands_in_params_yaml() -> None:
 def test_a_task_without_parameters_says_how_to_give_them() -> None:
     with pytest.raises(StudyError, match=r"-S \+task\.power\.loss"):
         read_params(ROOT / "params.yaml").recipe("bert", "power")
+
+
+def test_only_stacked_folds_are_compiled(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    compiled = text.replace("compiler: null", "compiler: inductor")
+    (tmp_path / "params.yaml").write_text(compiled, encoding="utf-8")
+    assert read_params(tmp_path / "params.yaml").train.compiler == "inductor"
+    other = compiled.replace("  engine: stacked  # all", "  engine: loop  # all")
+    (tmp_path / "params.yaml").write_text(other, encoding="utf-8")
+    with pytest.raises(StudyError, match=r"train.compiler: .*only the engine stacked compiles"):
+        read_params(tmp_path / "params.yaml")

@@ -257,8 +257,6 @@ def test_a_compiled_stack_ends_in_the_loop_s_weights(encoders: Path) -> None:
     by_loop(theirs)
     assert graphs["unique_graphs"] == before + 1
     assert_equal(ours, theirs)
-    with pytest.raises(StudyError, match="compiler: only stacked folds are compiled"):
-        carry_out(tunings_of(encoders, RECIPE.model_copy(update={"compiler": "aot_eager"})))
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,6 @@ def engine_of(recipe: Recipe) -> Callable[[Sequence[Tuning]], list[list[dict]]]:
         reason = "train.precision: half precision needs a GPU"
         expected = "fp32, bf16 or train.device: cuda"
         raise StudyError("params.yaml", reason, value="fp16", expected=expected)
-    if recipe.compiler and recipe.engine != "stacked":
-        reason = "train.compiler: only stacked folds are compiled"
-        expected = "null or train.engine: stacked"
-        raise StudyError("params.yaml", reason, value=recipe.compiler, expected=expected)
     # Each is imported only where it is asked for, since that takes time.
     if recipe.engine == "stacked":
         from stages.learning import stacked

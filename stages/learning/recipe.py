@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from stages.beads.errors import StudyError
 from stages.beads.schema import Section
@@ -90,6 +90,13 @@ class Training(Craft):
     train_mode: bool = True
     keep_rng: bool = True
     schedule_by: Literal["step", "epoch"] = "step"
+
+    @field_validator("compiler")
+    @classmethod
+    def _of_a_stack(cls, compiler: str | None, known: ValidationInfo) -> str | None:
+        if compiler and known.data.get("engine") != "stacked":
+            raise ValueError("only the engine stacked compiles")
+        return compiler
 
 
 class Recipe(Training):
