@@ -22,19 +22,12 @@ TOKENS_FOLDS = 5  # that are stacked where sentences grow
 
 def measure_growth(setting: Setting) -> dict[str, list[dict[str, Any]]]:
     """Rows for every number of beads, of folds, and of tokens, by what the setting asks for."""
-    all_of_them = {
-        "beads": (setting.beads, with_beads),
-        "folds": (setting.folds, with_folds),
-        "tokens": (setting.tokens, with_tokens),
-    }
-    return {name: _rows(name, *all_of_them[name], setting) for name in setting.grown}
+    return {name: _rows(name, GROWN[name], setting) for name in setting.grown}
 
 
-def _rows(
-    name: str, sizes: tuple[int, ...], measure: Callable[..., dict], setting: Setting
-) -> list[dict[str, Any]]:
+def _rows(name: str, measure: Callable[..., dict], setting: Setting) -> list[dict[str, Any]]:
     found = []
-    for count in sizes:
+    for count in getattr(setting, name):
         found.append({name: count} | apart(measure, setting, count))
         logging.info("%d %s: %.1f s", count, name, found[-1]["seconds"])
     return found
@@ -105,3 +98,6 @@ def _steps(material: Material, jobs: list[Job]) -> dict[str, Any]:
 
 def _way(setting: Setting) -> Way:
     return STACKED_BF16 if setting.device == "cuda" else STACKED
+
+
+GROWN = {"beads": with_beads, "folds": with_folds, "tokens": with_tokens}

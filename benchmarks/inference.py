@@ -48,11 +48,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PAGE)
     request, params = parser.parse_args(), read_params()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for way, what in missing(request.ways).items():
+    absent = missing(request.ways)
+    for way, what in absent.items():
         logging.warning("%s is left out: no %s", way, what)
-    found: dict[str, list[dict]] = {
-        way: [] for way in request.ways if way not in missing(request.ways)
-    }
+    found: dict[str, list[dict]] = {way: [] for way in request.ways if way not in absent}
     with tempfile.TemporaryDirectory() as folder:
         file, grown = Path(folder) / "beads.csv", Path(folder) / "grown.csv"
         for one, count in ((file, request.beads), (grown, request.grown)):

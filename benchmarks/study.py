@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.apart import apart
 from benchmarks.checkpoints import sources
-from benchmarks.growth import measure_growth
+from benchmarks.growth import GROWN, measure_growth
 from benchmarks.machine import machine
 from benchmarks.page import write_page
 from benchmarks.pipeline import measure_stages, measure_starts
@@ -22,7 +22,6 @@ from stages.params import read_params
 
 HERE = Path(__file__).parent
 PARTS = ("ways", "growth", "stages")
-GROWN = ("beads", "folds", "tokens")
 ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",  # every measurement is forked
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # else asking for a GPU leaves forks without one
@@ -109,7 +108,7 @@ def _arguments() -> argparse.Namespace:
     add("--quick", action="store_true", help="everything small, to see that it works")
     add("--out", type=Path, default=HERE, help="where README.md and results.json are")
     asked = parser.parse_args()
-    asked.growth = GROWN if asked.growth == [] else asked.growth
+    asked.growth = list(GROWN) if asked.growth == [] else asked.growth
     if asked.quick:
         asked.steps, asked.epochs = asked.steps or 1, asked.epochs or 2
     return asked

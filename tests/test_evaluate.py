@@ -19,8 +19,6 @@ from stages.evidence.tables import _against, _ceiling
 from stages.learning.predictions import COLUMNS, prediction_rows
 from stages.learning.tasks import Task, make_task
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
 def study(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
