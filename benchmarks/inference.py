@@ -2,8 +2,8 @@
 
 Each way runs in a process of its own, one after the other and round after round, so that a busy
 machine slows all; the medians are shown. From the cells of a raw table to lines of CSV. It needs
-the final models of `dvc repro`; ways whose packages or compiler are not installed are left out, and
-named. Writes inference.md.
+the final models of `dvc repro`; torch.compile is left out where there is no compiler, and that is
+said. Writes inference.md.
 """
 
 import argparse
@@ -17,25 +17,25 @@ import pandas as pd
 import torch
 
 from benchmarks.apart import apart
+from benchmarks.costs import costs
 from benchmarks.floor import forward_operations, rates
 from benchmarks.machine import machine
 from benchmarks.page import number, table
 from benchmarks.runtimes import WAYS, missing
 from stages.advice.output import body
-from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
+from stages.advice.predictor import BEADS, Predictor, load_predictor
 from stages.beads.dirt import dirty
 from stages.beads.files import read_table, write_table, write_text
 from stages.beads.intake import chunks
 from stages.beads.rows import read_rows
 from stages.beads.simulator import simulate_population
 from stages.beads.text import make_prompts
-from stages.learning.metrics import HEADLINES, task_metrics
-from stages.learning.tasks import known_targets
 from stages.params import Params, read_params
 
 PAGE = Path(__file__).parent / "inference.md"
 COLUMNS = ["beads per minute", "seconds", "CPU ms per bead", "seconds to start", "peak MiB"]
-QUALITIES = ("default", "int8", "statement", "statement, int8")
+PLAIN, GRAPH = "torch", "ONNX Runtime"
+QUALITIES = (PLAIN, GRAPH, "int8", "statement", "statement, int8")
 
 
 def main() -> None:
@@ -60,11 +60,11 @@ def main() -> None:
             for way, runs in found.items():
                 runs.append(apart(_run, params, way, file))
                 logging.info("%s: %.1f s", way, runs[-1]["seconds"])
-        found[f"default, {request.grown:,} beads"] = [apart(_run, params, "default", grown)]
+        found[f"{GRAPH}, {request.grown:,} beads"] = [apart(_run, params, GRAPH, grown)]
     medians = {way: pd.DataFrame(runs)[COLUMNS].median() for way, runs in found.items()}
     head = ["way", *COLUMNS]
     rows = [[way, *map(number, values)] for way, values in medians.items()]
-    costs = _costs(params)
+    cost = costs(params, QUALITIES)
     told = machine("cpu")
     page = [
         "# Inference: how many beads a minute",
@@ -75,9 +75,10 @@ def main() -> None:
         "",
         *table(head, rows),
         "",
+        *_worth_it(medians),
         "What each way costs, on the hold-out beads (simulated):",
         "",
-        *table(["headline", *costs.columns], [[n, *values] for n, values in costs.iterrows()]),
+        *table(["headline", *cost.columns], [[n, *values] for n, values in cost.iterrows()]),
         "",
         "Written by `python -m benchmarks.inference`.",
     ]
@@ -109,26 +110,21 @@ def _run(params: Params, way: str, file: Path) -> dict[str, float]:
     }
 
 
-def _costs(params: Params) -> pd.DataFrame:
-    """The headline on the hold-out beads, by the metrics of the study."""
-    beads, folds = read_table(BEADS), read_table(FOLDS)
-    beads = beads[beads["bead"].isin(folds.loc[folds["role"] == "test", "bead"])]
-    rows = {}
-    for encoder in ("bert", "roberta"):
-        whole = _predictor(params, encoder)
-        for way in QUALITIES:
-            predictor = WAYS[way](whole)
-            for name, task in predictor.tasks.items():
-                known = known_targets(predictor.card, task, beads)
-                asked = beads[beads["bead"].isin(known)]
-                score = predictor.raw_scores(asked, [name])[name]
-                target = pd.DataFrame([known[bead] for bead in asked["bead"]]).to_numpy()
-                decision = predictor.models[name].decision
-                cuts = decision.thresholds if decision else []
-                metrics, _ = task_metrics(task, target, score, target * 0, cuts)
-                headline = HEADLINES[task.kind]
-                rows.setdefault(f"{encoder} {name} {headline}", {})[way] = metrics[headline]
-    return pd.DataFrame(rows).T[list(QUALITIES)].round(4)
+def _worth_it(medians: dict[str, pd.Series]) -> list[str]:
+    """From how many beads on ONNX Runtime is done first, its start included."""
+    if not {PLAIN, GRAPH} <= medians.keys():
+        return []
+    plain, graph = medians[PLAIN], medians[GRAPH]
+    saved = 60 / plain["beads per minute"] - 60 / graph["beads per minute"]
+    start = graph["seconds to start"] - plain["seconds to start"]
+    if saved <= 0:
+        return [f"{GRAPH} is no faster than {PLAIN} here.", ""]
+    beads = number(max(start, 0) / saved)
+    return [
+        f"{GRAPH} starts {start:.1f} s later and saves {1000 * saved:.1f} ms a bead: it is done "
+        f"first from {beads} beads on.",
+        "",
+    ]
 
 
 def _floor(predictor: Predictor) -> str:

@@ -14,15 +14,16 @@ def main(*arguments: str) -> None:
     # Here, as they take seconds: a slip in the options is told at once.
     from stages.advice.answering import answer
     from stages.advice.predictor import load_predictor
-    from stages.advice.request import style_of
+    from stages.advice.request import is_long, style_of
     from stages.params import read_params
 
     params = read_params()
     encoder = request.encoder or params.advice.encoder
     style = style_of(request, params.text)
     predictor = load_predictor(encoder, params.tasks, style, params.card_file)
-    if request.precision == "int8":
-        predictor = predictor.in_eight_bits()
+    eight_bits = request.precision == "int8"
+    if eight_bits or is_long(request):
+        predictor = predictor.as_graphs(eight_bits=eight_bits)
     if answer(request, predictor, params.advice, sys.stdout):
         sys.exit(SKIPPED)
 

@@ -1,4 +1,5 @@
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,16 @@ def simulated() -> pd.DataFrame:
         "humping_index": np.exp(humping_score(speed, power, wire("humping_speed_mm_s"))),
     }
     return table.join(pd.DataFrame(right).add_prefix("right_"))
+
+
+def test_a_formula_is_undefined_where_an_input_is_and_quiet_at_zero() -> None:
+    table = pd.DataFrame({"a": [6.0, 1.0, np.nan, 1], "b": [3, 0, 2, np.nan]}, index=[7, 3, 5, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluate("-a / b + 2 ** 0.5", table)
+    expected = pd.Series([2**0.5 - 2, -np.inf, np.nan, np.nan], index=table.index)
+    pd.testing.assert_series_equal(found, expected)
+    assert evaluate("2 * 3", table).tolist() == [6.0] * 4
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def test_after_the_weld_a_fault_of_the_logger_rejects_its_row() -> None:
         ("300 mm/min", 5),
         ("5 mm/s", 5),
         ("10 in/min", 254 / 60),
+        ("10 IPM", 254 / 60),
     ],
 )
 def test_an_accepted_unit_may_stand_in_the_cell(

@@ -1,4 +1,4 @@
-"""Forward passes side by side, in full precision and in eight bits."""
+"""Forward passes side by side, by torch and by ONNX Runtime, there in eight bits too."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 from stages.learning import passes
 from stages.learning.batches import predict
 from stages.learning.building import build_reader
-from stages.learning.eight_bits import in_eight_bits
+from stages.learning.graphs import Graph
 from stages.learning.passes import Passes
 from stages.learning.prompts import Prompt
 from stages.learning.reader import Reader
@@ -20,10 +20,15 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
+def built(encoders: Path, encoder: str = "bert", **craft: object) -> Reader:
+    checkpoint = str(encoders / f"{encoder}-mini")
+    source = Source(encoder=encoder, checkpoint=checkpoint, revision=None)
+    return build_reader(source, RECIPE.model_copy(update=craft), 2, 3).eval()
+
+
 @pytest.fixture
 def reader(encoders: Path) -> Reader:
-    source = Source(encoder="bert", checkpoint=str(encoders / "bert-mini"), revision=None)
-    return build_reader(source, RECIPE, 2, 3).eval()
+    return built(encoders)
 
 
 @pytest.fixture
@@ -64,12 +69,31 @@ def test_what_goes_wrong_in_a_pass_is_told(reader: Reader, prompts: list[Prompt]
         begun.logits()
 
 
+@pytest.mark.parametrize("encoder", ["bert", "roberta"])
+@pytest.mark.parametrize("craft", [{}, {"numbers": True}, {"pooling": "first"}], ids=str)
+def test_a_graph_answers_as_its_reader(
+    encoders: Path, prompts: list[Prompt], encoder: str, craft: dict
+) -> None:
+    reader = built(encoders, encoder, **craft)
+    by_torch = Passes(reader, prompts, RECIPE).logits()
+    by_onnx = Passes(Graph(reader), prompts, RECIPE).logits()
+    assert float(by_torch.std()) > 1e-3
+    torch.testing.assert_close(by_onnx, by_torch, rtol=1e-4, atol=1e-5)
+
+
+def test_a_graph_reads_the_number_channel(encoders: Path, prompts: list[Prompt]) -> None:
+    graph = Graph(built(encoders, numbers=True))
+    others = [Prompt(one.ids, one.fields, [9.0] * len(one)) for one in prompts]
+    told, other = (Passes(graph, some, RECIPE).logits() for some in (prompts, others))
+    assert not torch.allclose(told, other, atol=1e-3)
+
+
 def test_eight_bits_are_near_and_the_reader_stays_whole(
     reader: Reader, prompts: list[Prompt]
 ) -> None:
     before = {name: weight.clone() for name, weight in reader.state_dict().items()}
     whole = Passes(reader, prompts, RECIPE).logits()
-    rough = Passes(in_eight_bits(reader), prompts, RECIPE).logits()
+    rough = Passes(Graph(reader, eight_bits=True), prompts, RECIPE).logits()
     assert not torch.equal(rough, whole)
     assert torch.allclose(rough, whole, atol=0.1 * float(whole.std()) + 0.01)
     assert torch.equal(Passes(reader, prompts, RECIPE).logits(), whole)

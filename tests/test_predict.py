@@ -22,13 +22,16 @@ from stages.advice.evidence import make_examiner
 from stages.advice.faithfulness import forgetful
 from stages.advice.gradients import integrated_gradients, origins
 from stages.advice.narration import write_draft
+from stages.advice.options import read_request
 from stages.advice.predictor import BEADS, FOLDS, Predictor, load_predictor
+from stages.advice.request import LONG, is_long
 from stages.beads.errors import StudyError
 from stages.beads.files import read_table
 from stages.beads.intake import chunks
 from stages.beads.rows import read_rows
 from stages.beads.text import make_prompts
 from stages.learning.final import FinalModel
+from stages.learning.graphs import Graph
 from stages.params import Params, read_params
 
 TASKS = ["defects", "quality", "heat_input", "energy"]
@@ -383,6 +386,40 @@ def test_eight_bits_and_one_sentence_are_said_to_be_another_answer(capsys) -> No
     for other in others:
         assert other["quality_p_normal"] != whole["quality_p_normal"]
         assert other["quality_p_normal"] == pytest.approx(whole["quality_p_normal"], abs=0.05)
+
+
+def test_a_long_table_is_answered_by_onnx_runtime(
+    capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = []
+
+    class Counted(Graph):
+        def __init__(self, *told: object, **how: object) -> None:
+            made.append(how)
+            super().__init__(*told, **how)
+
+    monkeypatch.setattr("stages.learning.final.Graph", Counted)
+    lines = Path("data/raw/waam_beads.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    file = tmp_path / "beads.csv"
+    file.write_text("".join(lines[:7]), encoding="utf-8")
+    short = asked(capsys, str(file), "--format", "json")
+    assert not made
+    monkeypatch.setattr("stages.advice.request.LONG", 7)
+    long = asked(capsys, str(file), "--format", "json")
+    assert made == [{"eight_bits": False}] * len(TASKS)
+    expected, found = (pd.DataFrame(map(json.loads, out.splitlines())) for out, _ in (short, long))
+    assert len(expected) > 3
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
+
+
+def test_few_beads_and_explanations_are_left_to_torch(tmp_path: Path) -> None:
+    file = tmp_path / "beads.csv"
+    file.write_text("a line\n" * LONG, encoding="utf-8")
+    assert is_long(read_request([str(file)]))
+    assert not is_long(read_request([str(file), "--explain"]))
+    assert not is_long(read_request(["--set", *BEAD]))
+    file.write_text("a line\n" * (LONG - 1), encoding="utf-8")
+    assert not is_long(read_request([str(file)]))
 
 
 def test_a_missing_file_is_told_before_anything_slow_is_imported() -> None:

@@ -9,7 +9,8 @@ from scipy.special import logit
 from threadpoolctl import threadpool_limits
 
 from stages.advice.predictor import Predictor
-from stages.beads.card import ROLES, Card
+from stages.beads.card import Card
+from stages.beads.card_sections import ROLES
 from stages.beads.text import Template
 from stages.learning.baselines import Baseline, Fold
 from stages.learning.features import Features

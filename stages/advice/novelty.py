@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stages.beads.card import Card, Information
+from stages.beads.card import Card
+from stages.beads.card_sections import Information
 
 # (field, value, known): known is a range for numbers, a list of words or a limit as text; both are
 # empty for a field that every training bead has and this one has not.

@@ -46,9 +46,9 @@ class Predictor:
         """The name of the first task of a kind, None where there is none."""
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
 
-    def in_eight_bits(self) -> "Predictor":
-        """The same predictor with models that are faster and a little wrong."""
-        models = {name: model.in_eight_bits() for name, model in self.models.items()}
+    def as_graphs(self, *, eight_bits: bool = False) -> "Predictor":
+        """The same predictor by ONNX Runtime: seconds to start, then faster."""
+        models = {name: one.as_graphs(eight_bits=eight_bits) for name, one in self.models.items()}
         return replace(self, models=models)
 
     def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """The beads that a user asks about: of a file, of options, or of a log."""
 
 import argparse
+import itertools
 import logging
 import re
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from stages.beads.logbook import read_log
 from stages.beads.rows import Row, read_rows
 from stages.beads.text import TextStyle
 
+LONG = 1000  # lines of a table, well above where the start is made good (benchmarks/inference.md)
+
 
 def style_of(request: argparse.Namespace, style: TextStyle) -> TextStyle:
     """How the study's sentences are made, or only the one template that is asked for.
@@ -26,6 +29,17 @@ def style_of(request: argparse.Namespace, style: TextStyle) -> TextStyle:
         expected = ", ".join(style.templates)
         raise StudyError("--template", "not learned", value=request.template, expected=expected)
     return style.model_copy(update={"templates": [request.template]})
+
+
+def is_long(request: argparse.Namespace) -> bool:
+    """Whether the seconds that ONNX Runtime takes to start are made good by its speed.
+
+    They are not where beads are explained: that time goes elsewhere.
+    """
+    if request.explain or not request.file:
+        return False
+    with request.file.open("rb") as lines:
+        return sum(1 for _ in itertools.islice(lines, LONG)) == LONG
 
 
 def rows_of(request: argparse.Namespace, card: Card) -> Iterator[Row]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from stages.beads.card import ROLES, Card, Information
+from stages.beads.card import Card
+from stages.beads.card_sections import ROLES, Information
 from stages.beads.errors import StudyError
 from stages.beads.ledger import WHOLE_ROW, Ledger
 from stages.beads.numbers import is_missing, split_unit

@@ -5,14 +5,15 @@ from collections.abc import Callable
 import pandas as pd
 
 from stages.beads import labels
-from stages.beads.card import Card, Column
+from stages.beads.card import Card
+from stages.beads.card_sections import Column
 from stages.beads.errors import StudyError
 from stages.beads.ledger import Ledger
 from stages.beads.numbers import is_missing, parse_number, split_unit
 from stages.beads.units import convert
 
 FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
-
+SHORT = {"ipm": "in/min"}  # as welders write, and pint does not know
 
 Reader = Callable[[str], float | str]
 
@@ -55,6 +56,7 @@ def _units(
             continue
         if is_missing(given):
             continue
+        given = SHORT.get(given.casefold(), given)
         if given.casefold() not in allowed:
             raise StudyError(
                 file,

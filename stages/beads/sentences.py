@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from stages.beads.card import Card, Column, Derived
+from stages.beads.card import Card
+from stages.beads.card_sections import Column, Derived
 from stages.beads.numbers import format_number
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.beads.card import Card, Information
+from stages.beads.card import Card
+from stages.beads.card_sections import Information
 from stages.beads.schema import Section
 from stages.beads.sentences import (
     Said,

@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerBase
 from stages.beads.errors import StudyError
 from stages.learning.channel import FieldScale, NumberChannel
 from stages.learning.decisions import Decision
-from stages.learning.eight_bits import in_eight_bits
 from stages.learning.encoders import load_tokenizer, load_trunk
+from stages.learning.graphs import Graph
 from stages.learning.judging import Reading
 from stages.learning.losses import Objective, make_objective
 from stages.learning.passes import Passes
@@ -36,16 +36,17 @@ class FinalModel:
     task: Task
     recipe: Recipe
     tokenizer: PreTrainedTokenizerBase
-    readers: list[Reader]
+    readers: list[Reader] | list[Graph]
     reading: Reading
     reads: str
     objective: Objective
     scaler: Scaler | None
     decision: Decision | None
 
-    def in_eight_bits(self) -> "FinalModel":
-        """The same model with readers that are faster and a little wrong."""
-        return replace(self, readers=[in_eight_bits(reader) for reader in self.readers])
+    def as_graphs(self, *, eight_bits: bool = False) -> "FinalModel":
+        """The same model by ONNX Runtime; none can ask it for gradients any more."""
+        graphs = [Graph(reader, eight_bits=eight_bits) for reader in self.readers]
+        return replace(self, readers=graphs)
 
     def prompts(self, rows: list[dict]) -> list[Prompt]:
         """Rows of `stages.beads.text.make_prompts` as the readers take them."""
