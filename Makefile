@@ -27,8 +27,9 @@ study: $(STAMP)
 	dvc repro
 	@cat plots/results.md
 
+# A file of tests shares its fixtures, so it stays in one process.
 test: lint $(TEST_STAMP)
-	pytest
+	pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	ruff check .
