@@ -244,6 +244,7 @@ def test_a_byte_order_mark_is_passed_over(bring: Callable[..., Taken], suffix: s
         (b"ctwd_mm\n" + b"15\n" * 5000 + b"15 \xb0\n", "line 5002 is not UTF-8"),
         (b"ctwd_mm,material,ctwd_mm\n1,2,3", "column ctwd_mm: a column stands twice"),
         (b"", "the file is empty"),
+        (b"material;ctwd_mm\n316L;15,5\n", "parted by semicolons; expected commas"),
         (b'ctwd_mm\n"15', "not a CSV table"),
     ],
 )

@@ -242,6 +242,24 @@ def test_an_explained_bead_comes_with_reasons_and_advice(capsys, language: str) 
     assert set(told["odds_ratios"]) >= {"travel_speed_mm_s", "note"}
     assert told["odds_ratios"]["wire_diameter_mm"] > 0
     assert "shielding_gas" in told["missing"]
+    plain, _ = asked(capsys, "--set", *BEAD, "--format", "json")
+    assert json.loads(plain)["models_disagree"] is told["models_disagree"]
+    table, _ = asked(capsys, "--set", *BEAD, "--explain", "--format", "csv", "--language", language)
+    assert list(csv.DictReader(table.splitlines())) == [
+        {"bead": told["bead"], "narration": told["narration"]}
+    ]
+
+
+def test_a_defect_beside_a_normal_quality_is_said_to_be_a_disagreement(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beads = read_table(BEADS)
+    half = predictor.answers(beads)["quality_p_normal"].median()  # tiny models all say the same
+    monkeypatch.setattr("stages.advice.predictor.LIKELY", half)
+    answers = predictor.answers(beads)
+    assert set(answers["defects"]) == {"Normal"}
+    assert answers["models_disagree"].tolist() == (answers["quality_p_normal"] < half).tolist()
+    assert answers["models_disagree"].nunique() == 2
 
 
 def test_a_long_table_is_answered_as_it_is_read(capsys, monkeypatch) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from stages.advice.evidence import make_examiner
 from stages.advice.narration import write_draft
 from stages.advice.narrator import narrate
-from stages.advice.output import body, explained, header
+from stages.advice.output import EXPLAINED, body, explained, header
 from stages.advice.predictor import Predictor
 from stages.advice.request import rows_of
 from stages.advice.rewriters import rewriter_from_environment
@@ -27,10 +27,11 @@ def answer(request: Namespace, predictor: Predictor, settings: Advice, out: Text
     rows, skipped = rows_of(request, predictor.card), []
     tables = _clean(chunks(rows, predictor.card, predictor.style.information), skipped)
     if request.explain:
+        out.write(header(EXPLAINED, request.format))
         out.writelines(_explanations(predictor, settings, tables, request))
     else:
         for number, answers in enumerate(predictor.answers_of_each(tables)):
-            out.write("" if number else header(answers, request.format))
+            out.write("" if number else header(answers.columns.tolist(), request.format))
             out.write(body(answers, request.format))
     return len(skipped)
 

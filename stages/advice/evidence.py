@@ -9,12 +9,11 @@ from stages.advice.answers import Answer, answer_of, fields_of
 from stages.advice.attribution import Attribution, explain
 from stages.advice.changes import Advice, Adviser, carried_out
 from stages.advice.novelty import Reason
-from stages.advice.predictor import Predictor, probability_column
+from stages.advice.predictor import LIKELY, Predictor, probability_column
 from stages.advice.rules import Finding, Rules
 from stages.beads import labels
 from stages.beads.formulas import evaluate
 
-LIKELY = 0.5  # a probability of which something is expected
 EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
 
 

@@ -11,10 +11,12 @@ import pandas as pd
 from stages.advice.evidence import Evidence
 from stages.beads.numbers import format_number
 
+EXPLAINED = ["bead", "narration"]  # the columns of explanations as CSV
 
-def header(answers: pd.DataFrame, form: str) -> str:
+
+def header(columns: list[str], form: str) -> str:
     """What stands before the first row: CSV has its columns, the others nothing."""
-    return _line(answers.columns.tolist()) if form == "csv" else ""
+    return _line(columns) if form == "csv" else ""
 
 
 def body(answers: pd.DataFrame, form: str) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stages.advice.confidence import Confidence, fit_confidence, read_rows
 from stages.advice.novelty import Novelty
+from stages.beads import labels
 from stages.beads.card import Card, read_card
 from stages.beads.files import read_table
 from stages.beads.formulas import evaluate
@@ -17,6 +18,7 @@ from stages.learning.decisions import decide, exclusive_index
 from stages.learning.final import FinalModel, load_final
 from stages.learning.tasks import Task, make_task
 
+LIKELY = 0.5  # a probability of which something is expected
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 
@@ -80,8 +82,9 @@ class Predictor:
         Columns: bead; of a task of labels its name, the labels joined by " or ", and TASK_p_LABEL
         of each; of a binary task its name, the class, and TASK_p_LABEL of the label it asks for; of
         a regression its target, `_low` and `_high` (90 %) in the card's unit, and `_formula`, what
-        the card's closed formula says from set-points; `outside`, true where the training beads
-        are not near; `trained_on`, simulated or measured beads.
+        the card's closed formula says from set-points; `models_disagree`, true where the binary
+        task expects a normal bead and the labels name a defect, or neither; `outside`, true where
+        the training beads are not near; `trained_on`, simulated or measured beads.
         """
         [answers] = self.answers_of_each([beads])
         return answers
@@ -114,6 +117,12 @@ class Predictor:
             formula = self.card.tasks[name].formulas.get("pre_weld")
             if formula:
                 table[f"{task.outputs[0]}_formula"] = evaluate(formula, known).to_numpy()
+        binary, labelled = self.task_of("binary"), self.task_of("multi_label")
+        if binary and labelled:
+            normal = table[probability_column(binary, self.normal)] >= LIKELY
+            told = table[labelled].map(labels.split)
+            named = told.map(lambda some: any(one != self.normal for one in some))
+            table["models_disagree"] = normal == named
         table["outside"] = ~self.novelty.inside(beads)
         table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"
         return table

@@ -50,6 +50,8 @@ def _records(lines: Iterator[str], file: Path) -> Iterator[Row]:
     header = [name.strip() for name in next(rows, [])]
     if not header:
         raise StudyError(file, "the file is empty", expected="a header and rows")
+    if len(header) == 1 and ";" in header[0]:
+        raise StudyError(file, "columns are parted by semicolons", expected="commas")
     for name in header:
         if header.count(name) > 1:
             raise StudyError(file, "a column stands twice", column=name, expected="unique names")

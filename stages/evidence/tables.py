@@ -24,9 +24,10 @@ FOOTNOTE = (
     "95 % percentile bootstrap over cells. The best encoder and the best baseline are chosen on "
     "the rows they are reported for, so a difference of two bests is a selection and a little "
     "flattered on both sides. The intervals hold the models fixed: they leave out how far "
-    "another training would fall. A dash is a score that is not defined. Tier is what a model "
-    "knows beforehand: 0, nothing of physics; 1, formulas of the arc and the bead; 2, indices of "
-    "printability, by whose law simulated labels are made."
+    "another training would fall, and each is of one comparison: adjusted for how many are made "
+    "(Holm, in the report), fewer differences are real. A dash is a score that is not defined. "
+    "Tier is what a model knows beforehand: 0, nothing of physics; 1, formulas of the arc and the "
+    "bead; 2, indices of printability, by whose law simulated labels are made."
 )
 
 OPTIMISTIC = (
