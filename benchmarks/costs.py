@@ -5,8 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from benchmarks.runtimes import WAYS
-from stages.advice.predictor import BEADS, FOLDS, load_predictor
-from stages.beads.files import read_table
+from stages.advice.predictor import beads_of, load_predictor
 from stages.learning.metrics import HEADLINES, task_metrics
 from stages.learning.tasks import known_targets
 from stages.params import Params
@@ -14,9 +13,7 @@ from stages.params import Params
 
 def costs(params: Params, ways: Iterable[str]) -> pd.DataFrame:
     """Headlines on the hold-out beads (encoders and tasks, ways)."""
-    beads, folds = read_table(BEADS), read_table(FOLDS)
-    beads = beads[beads["bead"].isin(folds.loc[folds["role"] == "test", "bead"])]
-    rows = {}
+    beads, rows = beads_of("test"), {}
     for encoder in ("bert", "roberta"):
         whole = load_predictor(encoder, params.tasks, params.text, params.card_file)
         for way in ways:
@@ -31,4 +28,4 @@ def costs(params: Params, ways: Iterable[str]) -> pd.DataFrame:
                 metrics, _ = task_metrics(task, target, score, target * 0, cuts)
                 headline = HEADLINES[task.kind]
                 rows.setdefault(f"{encoder} {name} {headline}", {})[way] = metrics[headline]
-    return pd.DataFrame(rows).T[list(ways)].round(4)
+    return pd.DataFrame(rows).T.round(4)

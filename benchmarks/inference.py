@@ -21,7 +21,7 @@ from benchmarks.costs import costs
 from benchmarks.floor import forward_operations, rates
 from benchmarks.machine import machine
 from benchmarks.page import number, table
-from benchmarks.runtimes import WAYS, missing
+from benchmarks.runtimes import COMPILED, WAYS, has_compiler
 from stages.advice.output import body
 from stages.advice.predictor import BEADS, Predictor, load_predictor
 from stages.beads.dirt import dirty
@@ -48,10 +48,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PAGE)
     request, params = parser.parse_args(), read_params()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    absent = missing(request.ways)
-    for way, what in absent.items():
-        logging.warning("%s is left out: no %s", way, what)
-    found: dict[str, list[dict]] = {way: [] for way in request.ways if way not in absent}
+    found: dict[str, list[dict]] = {way: [] for way in request.ways}
+    if COMPILED in found and not has_compiler():
+        logging.warning("%s is left out: no C++ compiler", COMPILED)
+        del found[COMPILED]
     with tempfile.TemporaryDirectory() as folder:
         file, grown = Path(folder) / "beads.csv", Path(folder) / "grown.csv"
         for one, count in ((file, request.beads), (grown, request.grown)):

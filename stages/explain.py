@@ -10,11 +10,11 @@ from stages.advice.evidence import make_examiner
 from stages.advice.figures import importance_figure, success_figure
 from stages.advice.measuring import each, measure
 from stages.advice.page import FILES, empty, render
-from stages.advice.predictor import BEADS, FOLDS, load_predictor
+from stages.advice.predictor import beads_of, load_predictor
 from stages.advice.rewriters import rewriter_from_environment
 from stages.advice.suitability import unsuited
 from stages.beads.card import read_card
-from stages.beads.files import read_table, write_json, write_text
+from stages.beads.files import write_json, write_text
 from stages.beads.stage import run_stage
 from stages.evidence.style import save, title
 from stages.params import read_params
@@ -28,7 +28,7 @@ def main() -> None:
     params = read_params()
     settings, threads = params.advice, params.train.workers * params.train.threads
     torch.set_num_threads(threads)  # the sums of another number of threads end in other digits
-    card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
+    card = read_card(params.card_file)
     reason = unsuited(card, params.tasks)
     if reason:
         _leave(reason)
@@ -36,7 +36,7 @@ def main() -> None:
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
     shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
     examiner, rewriter = make_examiner(predictor, **shared), rewriter_from_environment()
-    held_out = beads[beads["bead"].isin(folds.loc[folds["role"] == "test", "bead"])]
+    held_out = beads_of("test")
     metrics, shares = measure(examiner, held_out, settings.trials)
     chosen = each(spread_over(examiner, held_out, settings.cards), "cards")
     cards = list(make_cards(examiner, chosen, DRAWINGS, rewriter))

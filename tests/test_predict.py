@@ -255,7 +255,7 @@ def test_a_defect_beside_a_normal_quality_is_said_to_be_a_disagreement(
 ) -> None:
     beads = read_table(BEADS)
     half = predictor.answers(beads)["quality_p_normal"].median()  # tiny models all say the same
-    monkeypatch.setattr("stages.advice.predictor.LIKELY", half)
+    monkeypatch.setattr("stages.advice.columns.LIKELY", half)
     answers = predictor.answers(beads)
     assert set(answers["defects"]) == {"Normal"}
     assert answers["models_disagree"].tolist() == (answers["quality_p_normal"] < half).tolist()

@@ -1,8 +1,8 @@
 """The last sentence of a narration: what rules and models see otherwise, what was not known."""
 
+from stages.advice.columns import LIKELY
 from stages.advice.draft import Claim
 from stages.advice.evidence import Evidence
-from stages.advice.predictor import LIKELY
 from stages.advice.rules import Finding
 from stages.advice.writer import Writer, words
 

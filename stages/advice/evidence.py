@@ -8,11 +8,11 @@ import pandas as pd
 from stages.advice.answers import Answer, answer_of, fields_of
 from stages.advice.attribution import Attribution, explain
 from stages.advice.changes import Advice, Adviser, carried_out
+from stages.advice.columns import by_formula, disagree, probability_column
 from stages.advice.novelty import Reason
-from stages.advice.predictor import LIKELY, Predictor, probability_column
+from stages.advice.predictor import Predictor
 from stages.advice.rules import Finding, Rules
 from stages.beads import labels
-from stages.beads.formulas import evaluate
 
 EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
 
@@ -51,7 +51,7 @@ class Evidence:
     @property
     def torn(self) -> bool:
         """Whether one model thinks the bead normal and the other names a defect, or neither."""
-        return (self.chance >= LIKELY) == bool(self.defects)
+        return disagree(self.chance, self.named, self.normal)
 
     @property
     def reason(self) -> str:
@@ -124,14 +124,8 @@ class Examiner:
         return self.predictor.card.named("note")
 
     def _by_formula(self, moved: pd.DataFrame) -> dict[str, float]:
-        card, found = self.predictor.card, {}
-        known = card.with_formulas(moved)
-        for name, task in self.predictor.tasks.items():
-            formula = card.tasks[name].formulas.get("pre_weld")
-            value = float(evaluate(formula, known).iloc[0]) if formula else np.nan
-            if not np.isnan(value):
-                found[task.outputs[0]] = value
-        return found
+        found = by_formula(self.predictor.card, self.predictor.tasks, moved)
+        return {target: float(one) for target, [one] in found.items() if not np.isnan(one)}
 
 
 def make_examiner(

@@ -7,18 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stages.advice.columns import by_formula, columns_of, disagree, probability_column
 from stages.advice.confidence import Confidence, fit_confidence, read_rows
 from stages.advice.novelty import Novelty
 from stages.beads import labels
 from stages.beads.card import Card, read_card
 from stages.beads.files import read_table
-from stages.beads.formulas import evaluate
 from stages.beads.text import TextStyle, make_prompts
-from stages.learning.decisions import decide, exclusive_index
 from stages.learning.final import FinalModel, load_final
 from stages.learning.tasks import Task, make_task
 
-LIKELY = 0.5  # a probability of which something is expected
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 
@@ -92,7 +90,7 @@ class Predictor:
     def answers_to(self, beads: pd.DataFrame, task: str) -> pd.DataFrame:
         """The columns of `answers` that one task has, a row a bead; no other model is asked."""
         scores = self.raw_scores(beads, [task])[task]
-        return pd.DataFrame(_answer(self.models[task], self.confidences[task], scores))
+        return pd.DataFrame(columns_of(self.models[task], self.confidences[task], scores))
 
     def answers_of_each(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """`answers` of one table after the other; the models read one while the next is written."""
@@ -110,49 +108,24 @@ class Predictor:
     ) -> pd.DataFrame:
         table = pd.DataFrame({"bead": beads["bead"].to_numpy()})
         for name, model in self.models.items():
-            columns = _answer(model, self.confidences[name], begun[name]())
+            columns = columns_of(model, self.confidences[name], begun[name]())
             table = pd.concat([table, pd.DataFrame(columns)], axis=1)
-        known = self.card.with_formulas(beads)
-        for name, task in self.tasks.items():
-            formula = self.card.tasks[name].formulas.get("pre_weld")
-            if formula:
-                table[f"{task.outputs[0]}_formula"] = evaluate(formula, known).to_numpy()
+        for target, values in by_formula(self.card, self.tasks, beads).items():
+            table[f"{target}_formula"] = values
         binary, labelled = self.task_of("binary"), self.task_of("multi_label")
         if binary and labelled:
-            normal = table[probability_column(binary, self.normal)] >= LIKELY
-            told = table[labelled].map(labels.split)
-            named = told.map(lambda some: any(one != self.normal for one in some))
-            table["models_disagree"] = normal == named
+            chances = table[probability_column(binary, self.normal)]
+            told = zip(chances, table[labelled].map(labels.split), strict=True)
+            table["models_disagree"] = [disagree(*one, self.normal) for one in told]
         table["outside"] = ~self.novelty.inside(beads)
         table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"
         return table
 
 
-def _answer(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[str, object]:
-    task = model.task
-    if task.kind == "regression":
-        low, high = sure.interval(scores[:, 0])
-        target = task.outputs[0]
-        return {target: scores[:, 0], f"{target}_low": low, f"{target}_high": high}
-    cuts = np.array(model.decision.thresholds)
-    decided = decide(scores, cuts, exclusive_index(task))
-    chances = zip(task.outputs, sure.probabilities(scores).T, strict=True)
-    told = {probability_column(task.name, output): p for output, p in chances}
-    if task.kind == "binary":
-        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | told
-    names = np.array(task.outputs)
-    return {task.name: [" or ".join(names[row]) for row in decided]} | told
-
-
-def probability_column(task: str, output: str) -> str:
-    """The column of a label: "defects", "Lack of fusion" -> "defects_p_lack_of_fusion"."""
-    return f"{task}_p_" + output.lower().replace(" ", "_")
-
-
-def training_beads() -> pd.DataFrame:
-    """The rows of the clean table that the final models learned from."""
+def beads_of(role: str) -> pd.DataFrame:
+    """The rows of the clean table of a role: "train", which the final models learned, or "test"."""
     beads, folds = read_table(BEADS), read_table(FOLDS)
-    return beads[beads["bead"].isin(folds.loc[folds["role"] == "train", "bead"])]
+    return beads[beads["bead"].isin(folds.loc[folds["role"] == role, "bead"])]
 
 
 def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
@@ -165,5 +138,5 @@ def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: 
         rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
-    novelty = Novelty.fit(card, training_beads(), style.information)
+    novelty = Novelty.fit(card, beads_of("train"), style.information)
     return Predictor(encoder, card, style, models, confidences, novelty)
