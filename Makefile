@@ -62,7 +62,7 @@ experiments: $(STAMP)
 	dvc exp show --only-changed --drop '^(stages|data)/' --precision 3 --no-pager
 
 readme: $(STAMP)
-	python -m stages.evidence.readme
+	python -m llm4waam.reporting.readme
 
 clean:
 	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models

@@ -6,8 +6,8 @@ from pathlib import Path
 from transformers import AutoModel, BertConfig, RobertaConfig, set_seed
 
 from benchmarks.apart import apart
-from stages.learning.encoders import FAMILIES, load_tokenizer
-from stages.learning.recipe import Source
+from llm4waam.encoders.load import FAMILIES, load_tokenizer
+from llm4waam.training.recipe import Source
 from stages.params import Params
 
 VOCABULARIES = {"bert": 30_522, "roberta": 50_265}  # of bert-base-uncased and roberta-base

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from benchmarks.runtimes import WAYS
-from stages.advice.predictor import beads_of, load_predictor
-from stages.learning.metrics import HEADLINES, task_metrics
-from stages.learning.tasks import known_targets
+from llm4waam.decisions.metrics import HEADLINES, task_metrics
+from llm4waam.inference.predictor import beads_of, load_predictor
+from llm4waam.splits.tasks import known_targets
 from stages.params import Params
 
 

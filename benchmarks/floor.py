@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedConfig
 
-from stages.learning.material import Material
-from stages.learning.predictions import Job
+from llm4waam.decisions.predictions import Job
+from llm4waam.training.data import Material
 
 # Of four bytes each, for every weight and step: read forwards and backwards; the gradient written,
 # read for its norm and by AdamW, which reads and writes the weight and both moments.

@@ -10,12 +10,11 @@ from benchmarks.setting import Setting
 from benchmarks.table import population_table, study_table
 from benchmarks.ways import STACKED, STACKED_BF16
 from benchmarks.work import Way, fit, jobs_of, material_of, size, warm_up
-from stages.learning.fitting import fit_folds
-from stages.learning.folds import HOLD_OUT_FOLD
-from stages.learning.judging import Reading
-from stages.learning.material import Material
-from stages.learning.predictions import Job
-from stages.learning.prompts import Prompt
+from llm4waam.decisions.predictions import Job
+from llm4waam.encoders.tokens import Prompt
+from llm4waam.splits.folds import HOLD_OUT_FOLD
+from llm4waam.training.data import Material, Reading
+from llm4waam.training.fit import fit_folds
 
 TOKENS_FOLDS = 5  # that are stacked where sentences grow
 

@@ -22,14 +22,13 @@ from benchmarks.floor import forward_operations, rates
 from benchmarks.machine import machine
 from benchmarks.page import number, table
 from benchmarks.runtimes import COMPILED, WAYS, has_compiler
-from stages.advice.output import body
-from stages.advice.predictor import BEADS, Predictor, load_predictor
-from stages.beads.dirt import dirty
-from stages.beads.files import read_table, write_table, write_text
-from stages.beads.intake import chunks
-from stages.beads.rows import read_rows
-from stages.beads.simulator import simulate_population
-from stages.beads.text import make_prompts
+from llm4waam.commands.output import body
+from llm4waam.core.files import read_table, write_table, write_text
+from llm4waam.inference.predictor import BEADS, Predictor, load_predictor
+from llm4waam.inference.user_table import chunks, read_rows
+from llm4waam.sentences.prompts import make_prompts
+from llm4waam.simulator.population import simulate_population
+from llm4waam.simulator.raw_table import dirty
 from stages.params import Params, read_params
 
 PAGE = Path(__file__).parent / "inference.md"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.beads.files import write_text
+from llm4waam.core.files import write_text
 
 START = "<!-- tables: written by `python -m benchmarks.study` -->\n"
 END = "<!-- end of tables -->\n"

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import torch
 
-from stages.advice.predictor import Predictor
-from stages.learning import passes
-from stages.learning.reader import Reader
+from llm4waam.encoders.model import Reader
+from llm4waam.inference.predictor import Predictor
+from llm4waam.training import passes
 
 
 def all_threads(predictor: Predictor) -> Predictor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.table import Table
-from stages.learning.recipe import Source
+from llm4waam.training.recipe import Source
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from benchmarks.pipeline import measure_stages, measure_starts
 from benchmarks.setting import Setting
 from benchmarks.table import study_table
 from benchmarks.ways import measure_ways
-from stages.beads.files import write_json
+from llm4waam.core.files import write_json
 from stages.params import read_params
 
 HERE = Path(__file__).parent

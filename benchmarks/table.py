@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from benchmarks.apart import clock
-from stages.beads.card import Card, read_card
-from stages.beads.cleaning import clean_table
-from stages.beads.dirt import dirty
-from stages.beads.files import read_strings
-from stages.beads.simulator import simulate_population
-from stages.beads.text import make_prompts
-from stages.learning.folds import make_folds, strata_of
-from stages.learning.tasks import make_task
+from llm4waam.card.card import Card, read_card
+from llm4waam.cleaning.clean import clean_table
+from llm4waam.core.files import read_strings
+from llm4waam.sentences.prompts import make_prompts
+from llm4waam.simulator.population import simulate_population
+from llm4waam.simulator.raw_table import dirty
+from llm4waam.splits.folds import make_folds, strata_of
+from llm4waam.splits.tasks import make_task
 from stages.params import Params
 
 

@@ -1,1 +1,1 @@
-"""The study: short stage scripts over the packages beads, learning and evidence."""
+"""One script a stage of dvc.yaml; the library is llm4waam."""

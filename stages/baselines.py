@@ -6,14 +6,14 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from stages.beads.card import read_card
-from stages.beads.files import read_jsonl, read_table, write_table
-from stages.beads.stage import run_stage
-from stages.learning.baseline_folds import predict_folds
-from stages.learning.features import make_features
-from stages.learning.folds import check_folds
-from stages.learning.further_baselines import all_baselines
-from stages.learning.tasks import known_targets, make_task
+from llm4waam.baselines.features import make_features
+from llm4waam.baselines.folds import predict_folds
+from llm4waam.baselines.models import all_baselines
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_jsonl, read_table, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.splits.folds import check_folds
+from llm4waam.splits.tasks import known_targets, make_task
 from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")

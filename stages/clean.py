@@ -3,12 +3,12 @@
 import logging
 from pathlib import Path
 
-from stages.beads.card import read_card
-from stages.beads.cleaning import clean_table
-from stages.beads.files import read_strings, write_json, write_table
-from stages.beads.ledger import WHOLE_ROW
-from stages.beads.stage import run_stage
-from stages.beads.twins import read_prompt_file
+from llm4waam.card.card import read_card
+from llm4waam.cleaning.clean import clean_table
+from llm4waam.cleaning.log import WHOLE_ROW
+from llm4waam.cleaning.prompt_file import read_prompt_file
+from llm4waam.core.files import read_strings, write_json, write_table
+from llm4waam.core.stage import run_stage
 from stages.params import read_params
 
 BEADS = Path("data/clean/beads.csv")

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.beads.card import read_card
-from stages.beads.errors import StudyError
-from stages.beads.files import read_table, write_json, write_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence import plots
-from stages.evidence.assessment import ENCODERS, Assessment, assess
-from stages.evidence.comparison import compare_all
-from stages.evidence.gallery import draw
-from stages.evidence.scores import read_predictions
-from stages.evidence.style import save
-from stages.evidence.summary import summarise
-from stages.evidence.tables import results_page
-from stages.learning.tasks import Task, known_targets, make_task
+from llm4waam.card.card import read_card
+from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_table, write_json, write_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.evaluation.assessment import ENCODERS, Assessment, assess, summarise
+from llm4waam.evaluation.read_predictions import read_predictions
+from llm4waam.evaluation.significance import compare_all
+from llm4waam.plotting.style import save
+from llm4waam.reporting import results
+from llm4waam.reporting.figures import draw
+from llm4waam.reporting.results import results_page
+from llm4waam.splits.tasks import Task, known_targets, make_task
 from stages.params import Params, read_params
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
@@ -36,14 +35,14 @@ def main() -> None:
         known = known_targets(card, task, beads)
         truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
         study[name] = _assess(task, folds, truth, params)
-    history = plots.read_history(PLOTS / "history", params.tasks)
+    history = results.read_history(PLOTS / "history", params.tasks)
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
     write_json(METRICS / "comparisons.json", compare_all(study, folds))
     write_json(METRICS / "summary.json", summarise(study))
     write_text(PLOTS / "results.md", results_page(study, card, params.text.information))
-    tables = plots.tables(study)
+    tables = results.tables(study)
     for name, table in tables.items():
         write_table(PLOTS / f"{name}.csv", table.round(6))
     for name, figure in draw(study, tables, history).items():

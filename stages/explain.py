@@ -5,18 +5,16 @@ from pathlib import Path
 
 import torch
 
-from stages.advice.bead_cards import fallbacks, make_cards, spread_over
-from stages.advice.evidence import make_examiner
-from stages.advice.figures import importance_figure, success_figure
-from stages.advice.measuring import each, measure
-from stages.advice.page import FILES, empty, render
-from stages.advice.predictor import beads_of, load_predictor
-from stages.advice.rewriters import rewriter_from_environment
-from stages.advice.suitability import unsuited
-from stages.beads.card import read_card
-from stages.beads.files import write_json, write_text
-from stages.beads.stage import run_stage
-from stages.evidence.style import save, title
+from llm4waam.advice.faithfulness import each, measure
+from llm4waam.advice.figures import importance_figure, success_figure
+from llm4waam.advice.findings import make_examiner, unsuited
+from llm4waam.advice.page import FILES, empty, fallbacks, make_cards, render, spread_over
+from llm4waam.advice.rewriters import rewriter_from_environment
+from llm4waam.card.card import read_card
+from llm4waam.core.files import write_json, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.inference.predictor import beads_of, load_predictor
+from llm4waam.plotting.style import save, title
 from stages.params import read_params
 
 METRICS, PLOTS = Path("metrics/advice.json"), Path("plots")

@@ -3,13 +3,13 @@
 import logging
 from pathlib import Path
 
-from stages.beads.card import read_card
-from stages.beads.files import read_jsonl, read_table, write_table
-from stages.beads.stage import run_stage
-from stages.evidence import exploration, exploration_figures
-from stages.evidence.sentence_figure import sentence_lengths_figure
-from stages.evidence.sentence_lengths import sentence_lengths, token_counter
-from stages.evidence.style import save
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_jsonl, read_table, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.plotting.style import save
+from llm4waam.reporting import exploration, exploration_figures
+from llm4waam.reporting.exploration import sentence_lengths, token_counter
+from llm4waam.reporting.exploration_figures import sentence_lengths_figure
 from stages.params import read_params
 
 BEADS = Path("data/clean/beads.csv")

@@ -8,18 +8,18 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_json, write_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence.ladder_figure import ladder_figure
-from stages.evidence.ladder_page import ladder_page
-from stages.evidence.ladder_scores import against_trees, score_rungs, summarise_ladder
-from stages.evidence.style import save
-from stages.learning.climbing import Climb, Fit, choose, fits
-from stages.learning.folds import check_folds
-from stages.learning.rungs import RUNGS
-from stages.learning.tasks import make_task
-from stages.learning.workers import in_processes
+from llm4waam.ablations.climbing import Climb, Fit, choose, fits
+from llm4waam.ablations.ladder_figure import ladder_figure
+from llm4waam.ablations.ladder_page import ladder_page
+from llm4waam.ablations.ladder_scores import against_trees, score_rungs, summarise_ladder
+from llm4waam.ablations.rungs import RUNGS
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_json, write_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.plotting.style import save
+from llm4waam.splits.folds import check_folds
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.workers import in_processes
 from stages.params import read_params
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")

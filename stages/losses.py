@@ -7,18 +7,18 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.beads.card import read_card
-from stages.beads.files import read_jsonl, read_table, write_json, write_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence.loss_page import loss_page, scores_of, summarise
-from stages.learning.fitting import fit_fold
-from stages.learning.folds import HOLD_OUT_FOLD, check_folds
-from stages.learning.losses import names_for
-from stages.learning.material import Material, make_material
-from stages.learning.predictions import fold_jobs, members
-from stages.learning.scaler import SCALES
-from stages.learning.tasks import make_task
-from stages.learning.workers import in_processes
+from llm4waam.ablations.loss_page import loss_page, scores_of, summarise
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_jsonl, read_table, write_json, write_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.decisions.predictions import fold_jobs, members
+from llm4waam.decisions.target_scale import SCALES
+from llm4waam.splits.folds import HOLD_OUT_FOLD, check_folds
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.data import Material, make_material
+from llm4waam.training.fit import fit_fold
+from llm4waam.training.losses import names_for
+from llm4waam.training.workers import in_processes
 from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")

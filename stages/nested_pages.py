@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence.assessment import ENCODERS, FORMULAS
-from stages.evidence.calibration_figures import interval_figure, temperature_figure
-from stages.evidence.nested import calibration_table, interval_table
-from stages.evidence.nested_page import calibration_page, interval_page
-from stages.evidence.style import empty_figure, save
-from stages.learning.tasks import make_task
+from llm4waam.ablations.nested import calibration_table, interval_table
+from llm4waam.ablations.nested_page import calibration_page, interval_page
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.plotting.style import empty_figure, save
+from llm4waam.reporting.figures import interval_figure, temperature_figure
+from llm4waam.splits.tasks import make_task
 from stages.params import read_params
 
 FOLDS, PLOTS = Path("data/split/folds.csv"), Path("plots/trials")

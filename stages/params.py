@@ -9,11 +9,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.beads.errors import StudyError
-from stages.beads.schema import Section, read_yaml
-from stages.beads.text import TextStyle
-from stages.learning.recipe import Recipe, Source, Training
-from stages.learning.settings import (
+from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import Section, read_yaml
+from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
+from llm4waam.sentences.prompts import TextStyle
+from llm4waam.training.recipe import Recipe, Source, Training
+from llm4waam.training.settings import (
     Advice,
     Baselines,
     Ladder,
@@ -24,7 +25,6 @@ from stages.learning.settings import (
     TableModels,
     Trials,
 )
-from stages.learning.tiers import baseline_tier, encoder_tier
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -67,7 +67,7 @@ class Train(Training):
 
 
 class Task(Section):
-    """The loss of one task, by the table of `stages.learning.losses`, and a target's scale."""
+    """The loss of one task, by the table of `llm4waam.training.losses`, and a target's scale."""
 
     loss: str
     scale: Literal["raw", "standardised", "log"] | None = None
@@ -110,7 +110,7 @@ class Params(Section):
         return Source(encoder=encoder, checkpoint=found.checkpoint, revision=found.revision)
 
     def tier(self, model: str) -> int:
-        """What an encoder or a baseline knows beforehand, by `stages.learning.tiers`."""
+        """What a model knows beforehand, by `llm4waam.decisions.prior_knowledge`."""
         if model not in Encoders.model_fields:
             return baseline_tier(model, self.text.derived)
         forgets, derived = self.train.random_weights, self.text.derived

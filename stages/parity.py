@@ -7,18 +7,17 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.beads.card import read_card
-from stages.beads.files import read_jsonl, read_table, write_json, write_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence.agreement import compare, summarise
-from stages.evidence.agreement_page import agreement_figure, agreement_page
-from stages.evidence.style import save
-from stages.learning.folds import check_folds
-from stages.learning.material import make_material
-from stages.learning.predictions import members
-from stages.learning.tasks import make_task
-from stages.learning.waterfall import waterfall
-from stages.learning.workers import in_processes
+from llm4waam.ablations.agreement import agreement_figure, agreement_page, compare, summarise
+from llm4waam.ablations.waterfall import waterfall
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_jsonl, read_table, write_json, write_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.decisions.predictions import members
+from llm4waam.plotting.style import save
+from llm4waam.splits.folds import check_folds
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.data import make_material
+from llm4waam.training.workers import in_processes
 from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")

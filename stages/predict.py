@@ -2,8 +2,8 @@
 
 import sys
 
-from stages.advice.options import read_request
-from stages.beads.stage import run_stage
+from llm4waam.commands.options import read_request
+from llm4waam.core.stage import run_stage
 
 SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
 
@@ -12,9 +12,9 @@ def main(*arguments: str) -> None:
     """Answer for every bead that is asked about, and explain it where that is asked for."""
     request = read_request(list(arguments))
     # Here, as they take seconds: a slip in the options is told at once.
-    from stages.advice.answering import answer
-    from stages.advice.predictor import load_predictor
-    from stages.advice.request import is_long, style_of
+    from llm4waam.commands.answering import answer
+    from llm4waam.commands.request import is_long, style_of
+    from llm4waam.inference.predictor import load_predictor
     from stages.params import read_params
 
     params = read_params()

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from stages.beads.card import read_card
-from stages.beads.files import write_table
-from stages.beads.stage import run_stage
-from stages.evidence.pretraining_figure import pretraining_figure
-from stages.evidence.style import save
-from stages.learning.schooling import Schooling
-from stages.learning.workers import in_processes
+from llm4waam.card.card import read_card
+from llm4waam.core.files import write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.plotting.style import save
+from llm4waam.pretraining.figure import pretraining_figure
+from llm4waam.pretraining.tiers import Schooling
+from llm4waam.training.workers import in_processes
 from stages.params import read_params
 
 FOLDER, PLOTS = Path("data/encoders"), Path("plots/pretraining")

@@ -4,14 +4,14 @@ import json
 import logging
 from pathlib import Path
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence.assessment import ENCODERS
-from stages.evidence.cards import data_card, model_card
-from stages.evidence.report import FILES, Sources, render
-from stages.evidence.sweeps import HEADINGS
-from stages.learning.tasks import make_task
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.evaluation.assessment import ENCODERS
+from llm4waam.reporting.model_cards import data_card, model_card
+from llm4waam.reporting.report import FILES, Sources, render
+from llm4waam.reporting.sweeps import HEADINGS
+from llm4waam.splits.tasks import make_task
 from stages.params import Params, read_params
 
 METRICS, PLOTS = Path("metrics"), Path("plots")

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_jsonl
-from stages.beads.stage import run_stage
-from stages.beads.text import make_prompts
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_jsonl
+from llm4waam.core.stage import run_stage
+from llm4waam.sentences.prompts import make_prompts
 from stages.params import read_params
 
 BEADS = Path("data/clean/beads.csv")

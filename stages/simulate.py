@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.beads.ceiling import ceiling
-from stages.beads.dirt import dirty
-from stages.beads.errors import StudyError
-from stages.beads.files import write_json, write_table
-from stages.beads.profile import compared, profile
-from stages.beads.simulator import LIMITS, simulate_population
-from stages.beads.stage import run_stage
-from stages.beads.study import BEADS, study_table
+from llm4waam.core.errors import StudyError
+from llm4waam.core.files import write_json, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.simulator.population import LIMITS, simulate_population
+from llm4waam.simulator.raw_table import dirty
+from llm4waam.simulator.reference import ceiling, compared, profile
+from llm4waam.simulator.study_table import BEADS, study_table
 from stages.params import PARAMS_FILE, Simulate, read_params
 
 RAW_FILE = Path("data/raw/waam_beads.csv")

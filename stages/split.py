@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_table
-from stages.beads.stage import run_stage
-from stages.learning.folds import check_folds, make_folds, strata_of
-from stages.learning.tasks import check_learnable, make_task, targets
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.splits.folds import check_folds, make_folds, strata_of
+from llm4waam.splits.tasks import check_learnable, make_task, targets
 from stages.params import read_params
 
 BEADS = Path("data/clean/beads.csv")

@@ -8,18 +8,18 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.beads.card import read_card
-from stages.beads.files import move_folder, read_jsonl, read_table, write_table
-from stages.beads.stage import run_stage
-from stages.learning.engine import engine_of
-from stages.learning.folds import check_folds
-from stages.learning.material import make_material, make_sides
-from stages.learning.model_folder import ModelFolder
-from stages.learning.predictions import fold_jobs
-from stages.learning.progress import Progress
-from stages.learning.stopping import check_selection
-from stages.learning.tasks import make_task
-from stages.learning.workers import Work, in_processes, shares
+from llm4waam.card.card import read_card
+from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.decisions.predictions import fold_jobs
+from llm4waam.splits.folds import check_folds
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.data import make_material, make_sides
+from llm4waam.training.early_stopping import check_selection
+from llm4waam.training.engine import engine_of
+from llm4waam.training.resume import Progress
+from llm4waam.training.save import ModelFolder
+from llm4waam.training.workers import Work, in_processes, shares
 from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")

@@ -7,14 +7,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_table
-from stages.beads.stage import run_stage
-from stages.learning.folds import check_folds
-from stages.learning.ground import Ground
-from stages.learning.tasks import make_task
-from stages.learning.trial_tables import baseline_rows
-from stages.learning.trials import tasks_of, trials_of
+from llm4waam.ablations.ground import Ground
+from llm4waam.ablations.trial_tables import baseline_rows
+from llm4waam.ablations.trials import tasks_of, trials_of
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.splits.folds import check_folds
+from llm4waam.splits.tasks import make_task
 from stages.params import read_params
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_table, write_text
-from stages.beads.stage import run_stage
-from stages.evidence import trial_figures, trial_scores
-from stages.evidence.assessment import ENCODERS
-from stages.evidence.style import save
-from stages.evidence.sweeps import AXES, HEADINGS, REFERENCES
-from stages.evidence.trial_page import trial_page
-from stages.learning.tasks import Task, make_task
-from stages.learning.trials import tasks_of, trials_of
+from llm4waam.ablations import trial_figures, trial_scores
+from llm4waam.ablations.trial_page import trial_page
+from llm4waam.ablations.trials import tasks_of, trials_of
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_table, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.evaluation.assessment import ENCODERS
+from llm4waam.plotting.style import save
+from llm4waam.reporting.sweeps import AXES, HEADINGS, REFERENCES
+from llm4waam.splits.tasks import Task, make_task
 from stages.params import read_params
 
 BEADS, PLOTS = Path("data/clean/beads.csv"), Path("plots/trials")

@@ -8,16 +8,16 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.beads.card import read_card
-from stages.beads.files import read_table, write_table
-from stages.beads.stage import run_stage
-from stages.learning.climbing import Fit
-from stages.learning.folds import check_folds
-from stages.learning.ground import Ground
-from stages.learning.tasks import make_task
-from stages.learning.trial_fits import fits_of
-from stages.learning.trials import tasks_of, trials_of
-from stages.learning.workers import in_processes
+from llm4waam.ablations.climbing import Fit
+from llm4waam.ablations.ground import Ground
+from llm4waam.ablations.trial_fits import fits_of
+from llm4waam.ablations.trials import tasks_of, trials_of
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_table
+from llm4waam.core.stage import run_stage
+from llm4waam.splits.folds import check_folds
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.workers import in_processes
 from stages.params import read_params
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from conftest import ROOT
 
-from stages.advice.attribution import Attribution
-from stages.advice.changes import Advice, Move
-from stages.advice.evidence import Evidence
-from stages.advice.rules import Finding
-from stages.beads.card import read_card
+from llm4waam.advice.counterfactual import Advice, Move
+from llm4waam.advice.findings import Evidence
+from llm4waam.advice.rules import Finding
+from llm4waam.advice.shapley import Attribution
+from llm4waam.card.card import read_card
 
 CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
 BEAD = {

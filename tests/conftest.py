@@ -98,7 +98,7 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny random checkpoints bert-mini and roberta-mini (1 x 32)."""
     from transformers import AutoModel, set_seed
 
-    from stages.learning.initial import small_config, train_tokenizer
+    from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
 
     folder = tmp_path_factory.mktemp("encoders")
     sentences = ["The travel speed is 4.5 mm/s. The material is ER70S-6. What is the result?"] * 3

@@ -1,15 +1,18 @@
-"""The real import graph of the project: which modules a stage script needs, all the way down."""
+"""The real import graph of the project, all the way down from a stage script."""
 
 import ast
 from pathlib import Path
 
 from conftest import ROOT
 
+LIBRARY = "llm4waam"
+
 
 def module_file(name: str) -> Path | None:
     """The file of a project module, relative to the root; None for a package or a stranger."""
     file = Path(*name.split(".")).with_suffix(".py")
-    return file if name.startswith("stages.") and (ROOT / file).is_file() else None
+    ours = name.startswith(("stages.", f"{LIBRARY}."))
+    return file if ours and (ROOT / file).is_file() else None
 
 
 def imports_of(file: Path) -> set[Path]:
@@ -31,3 +34,8 @@ def closure(file: Path) -> set[Path]:
         seen.add(one)
         waiting |= imports_of(one) - seen
     return seen
+
+
+def places(file: Path) -> set[str]:
+    """What a stage script depends on: scripts by file, the library by room."""
+    return {str(one if one.parts[0] == "stages" else Path(*one.parts[:2])) for one in closure(file)}

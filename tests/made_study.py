@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from conftest import ROOT
 
+from llm4waam.card.card import read_card
+from llm4waam.decisions.predictions import COLUMNS
+from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate
-from stages.beads.card import read_card
-from stages.learning.predictions import COLUMNS
-from stages.learning.tasks import Task, make_task, targets
 
 TASKS = ("defects", "quality", "heat_input", "energy")
 SETS = ["Normal"] * 5 + ["Humping"] * 3 + ["Balling", "Lack of fusion", "Bead cut or Humping"]

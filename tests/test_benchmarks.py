@@ -16,7 +16,7 @@ from benchmarks.growth import as_long
 from benchmarks.page import END, START, page
 from benchmarks.pipeline import commands
 from benchmarks.ways import WAYS, scaled
-from stages.learning.prompts import Prompt
+from llm4waam.encoders.tokens import Prompt
 
 README = ROOT / "benchmarks/README.md"
 RESULTS = ROOT / "benchmarks/results.json"

@@ -4,8 +4,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.beads.errors import StudyError
-from stages.learning.recipe import Craft
+from llm4waam.core.errors import StudyError
+from llm4waam.training.recipe import Craft
 from stages.params import read_params
 
 

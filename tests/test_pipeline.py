@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
-from imports import closure, imports_of
+from imports import imports_of, places
 
-from stages.evidence.readme import PAGES, embed
-from stages.learning.recipe import Craft
-from stages.learning.rungs import RUNGS
+from llm4waam.ablations.rungs import RUNGS
+from llm4waam.reporting.readme import PAGES, embed
+from llm4waam.training.recipe import Craft
 from stages.params import read_params
 
 STAGES = {
@@ -28,17 +28,17 @@ def paths(entries: list) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_every_module_that_it_imports_and_on_no_other(name: str) -> None:
+def test_a_stage_depends_on_every_room_that_it_imports_and_on_no_other(name: str) -> None:
     script = re.match(r"python -m (stages\.\w+)", STAGES[name]["cmd"]).group(1)
-    needed = {file.as_posix() for file in closure(Path(script.replace(".", "/") + ".py"))}
-    declared = {dep for dep in paths(STAGES[name]["deps"]) if dep.endswith(".py")}
-    assert declared == needed
+    needed = places(Path(script.replace(".", "/") + ".py"))
+    code = ("stages/", "llm4waam/")
+    assert {dep for dep in paths(STAGES[name]["deps"]) if dep.startswith(code)} == needed
 
 
 def test_editing_a_figure_or_a_table_retrains_nothing() -> None:
     for name in ("train-bert", "train-roberta", "baselines", "split"):
         for dep in paths(STAGES[name]["deps"]):
-            assert not dep.startswith("stages/evidence")
+            assert not dep.startswith(("llm4waam/reporting", "llm4waam/plotting"))
 
 
 def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
@@ -47,34 +47,15 @@ def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
     assert not [p for p in STAGES["train-roberta"]["params"] if p.startswith("encoder.bert")]
 
 
-def test_arrows_between_packages_go_one_way_and_nothing_imports_a_stage() -> None:
-    for file in (ROOT / "stages").rglob("*.py"):
+def test_nothing_of_the_library_imports_a_stage() -> None:
+    for file in (ROOT / "llm4waam").rglob("*.py"):
         relative = file.relative_to(ROOT)
-        layer = relative.parts[1]
         for other in imports_of(relative):
-            assert len(other.parts) > 2 or other.name == "params.py", f"{relative} imports {other}"
-            if layer in LAYERS:
-                assert other.parts[1] in LAYERS[: LAYERS.index(layer) + 1], f"{relative} -> {other}"
-
-
-def test_packages_hold_a_docstring_alone() -> None:
-    """So that a stage need not depend on them."""
-    for file in (ROOT / "stages").rglob("__init__.py"):
-        assert re.fullmatch(r'"""[^"]*"""\n', file.read_text(encoding="utf-8")), file
-
-
-def test_stage_scripts_are_short_and_beads_know_no_torch() -> None:
-    for file in (ROOT / "stages").glob("*.py"):
-        assert len(file.read_text(encoding="utf-8").splitlines()) < 150, file
-        if file.name != "params.py":
-            assert len(file.read_text(encoding="utf-8").splitlines()) < 80, file
-    for file in (ROOT / "stages/beads").glob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        assert not re.search(r"^\s*(import|from) (torch|transformers)", text, re.MULTILINE), file
+            assert other.parts[0] != "stages", f"{relative} imports {other}"
 
 
 def test_no_pickle_is_read_or_written() -> None:
-    for file in (ROOT / "stages").rglob("*.py"):
+    for file in (ROOT / "llm4waam").rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         uses = (
             r"(import|from) (pickle|joblib|dill)|(pickle|joblib|dill)\.\w+\(|torch\.(save|load)\("
@@ -83,7 +64,7 @@ def test_no_pickle_is_read_or_written() -> None:
 
 
 def test_no_path_of_a_machine_and_no_clock_stands_in_the_code() -> None:
-    for file in (ROOT / "stages").rglob("*.py"):
+    for file in (ROOT / "llm4waam").rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"/(home|root|tmp|work)/|datetime\.now|time\.time\(", text), file
 

@@ -1,0 +1,1 @@
+"""BERT and RoBERTa on process records of wire arc additive manufacturing."""

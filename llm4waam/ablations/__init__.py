@@ -1,0 +1,1 @@
+"""Variations of the study: what each choice is worth."""

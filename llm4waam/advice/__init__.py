@@ -1,0 +1,1 @@
+"""Explanations, advice and the sentences that say both."""

@@ -1,0 +1,181 @@
+"""The smallest change of at most two set-points that makes a normal bead likely.
+
+Only what an operator turns at the machine is moved, in its steps and inside what training has seen;
+everything that follows (current, heat input, energy) is computed from the new set-points.
+
+P(Normal) over wire feed speed and travel speed, at a bead's other settings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+
+from llm4waam.card.card import Card
+from llm4waam.inference.applicability import Novelty
+
+PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
+BATCH = 48  # candidates asked at a time, the smallest changes first
+MOST = 480  # candidates asked in all: seconds on two cores
+Chance = Callable[[pd.DataFrame], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One set-point of a change, in the card's unit."""
+
+    field: str
+    before: float
+    after: float
+
+    @property
+    def direction(self) -> str:
+        """ "up" or "down"."""
+        return "up" if self.after > self.before else "down"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to change and what it should bring, or why there is none.
+
+    `chance` is P(Normal) as run, `expected` that after the moves. `reason` is "" where moves are
+    advised, else "normal" (the bar is met as it is), "outside" (of the training data), "unknown"
+    (no set-point that could be turned is known) or "none" (no change within reach suffices).
+    `size` is the sum of the moves as shares of the training ranges.
+    """
+
+    chance: float
+    moves: tuple[Move, ...] = ()
+    expected: float | None = None
+    size: float = 0.0
+    reason: str = ""
+    asked: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Adviser:
+    """`chance` gives P(Normal) (beads,); `bar` plus `margin` is what a change must reach."""
+
+    card: Card
+    novelty: Novelty
+    chance: Chance
+    bar: float
+    margin: float
+
+    def controls(self, bead: pd.Series) -> list[str]:
+        """The set-points that can be turned and are known of this bead."""
+        columns, ranges = self.card.columns, self.novelty.ranges()
+        return [n for n in ranges if columns[n].step and not pd.isna(bead[n])]
+
+    def advise(self, bead: pd.Series, chance: float | None = None) -> Advice:
+        """The smallest change for a row of the clean table; `chance` is its own, where known."""
+        as_run = bead.to_frame().T.infer_objects()
+        if chance is None:
+            chance = float(self.chance(as_run)[0])
+        if not self.novelty.inside(as_run)[0]:
+            return Advice(chance, reason="outside")
+        if chance >= self.bar:
+            return Advice(chance, reason="normal")
+        if not self.controls(bead):
+            return Advice(chance, reason="unknown")
+        moves, sizes = self.candidates(bead)
+        asked = 0
+        for start in range(0, min(len(moves), MOST), BATCH):
+            part = moves[start : start + BATCH]
+            tried = carried_out(bead, part, self.card)
+            fit = self.novelty.inside(tried)
+            chances = np.full(len(part), -1.0)
+            if fit.any():
+                chances[fit] = self.chance(tried[fit])
+                asked += int(fit.sum())
+            good = np.flatnonzero(chances >= self.bar + self.margin)
+            if len(good):
+                found, size = part[good[0]], float(sizes[start + good[0]])
+                return Advice(chance, found, float(chances[good[0]]), size, asked=asked)
+        return Advice(chance, reason="none", asked=asked)
+
+    def candidates(self, bead: pd.Series) -> tuple[list[tuple[Move, ...]], np.ndarray]:
+        """All changes of one or two set-points and their sizes, the smallest first."""
+        ranges = self.novelty.ranges()
+        widths = {n: max(ranges[n][1] - ranges[n][0], 1e-9) for n in self.controls(bead)}
+        steps = {n: self._values(n, float(bead[n]), None) for n in widths}
+        few = {n: self._values(n, float(bead[n]), PLACES) for n in widths}
+        moves = [(Move(n, float(bead[n]), v),) for n, values in steps.items() for v in values]
+        for one, other in combinations(widths, 2):
+            moves += [
+                (Move(one, float(bead[one]), a), Move(other, float(bead[other]), b))
+                for a, b in product(few[one], few[other])
+            ]
+        sizes = np.array([sum(abs(m.after - m.before) / widths[m.field] for m in c) for c in moves])
+        order = np.argsort(sizes, kind="stable")
+        thinned = _thinned(order, len(moves))
+        return [moves[n] for n in thinned], sizes[thinned]
+
+    def _values(self, name: str, own: float, places: int | None) -> list[float]:
+        """Values of a field on the machine's steps from the bead's own, inside the range."""
+        step, (low, high) = self.card.columns[name].step, self.novelty.ranges()[name]
+        below, above = int((own - low) / step + 1e-9), int((high - own) / step + 1e-9)
+        offsets = [n for n in range(-below, above + 1) if n]
+        if places and len(offsets) > places:
+            picked = np.linspace(0, len(offsets) - 1, places).round().astype(int)
+            offsets = [offsets[n] for n in sorted(set(picked.tolist()))]
+        return [round(own + n * step, 6) for n in offsets]
+
+
+def _thinned(order: np.ndarray, count: int) -> np.ndarray:
+    """At most MOST of the candidates, evenly over all sizes: small ones first, large ones too."""
+    if count <= MOST:
+        return order
+    return order[np.unique(np.linspace(0, count - 1, MOST).round().astype(int))]
+
+
+def carried_out(bead: pd.Series, changes: list[tuple[Move, ...]], card: Card) -> pd.DataFrame:
+    """The bead after each of the changes, one row a change; what was measured is not known then."""
+    rows = pd.DataFrame([bead] * len(changes)).reset_index(drop=True).infer_objects()
+    rows["bead"] = [f"{bead.get('bead', '')} {n}" for n in range(len(changes))]
+    for n, moves in enumerate(changes):
+        for move in moves:
+            rows.loc[n, move.field] = move.after
+    rows[measured(card, rows)] = np.nan
+    return rows
+
+
+def measured(card: Card, rows: pd.DataFrame) -> list[str]:
+    """The columns that are known only after a weld."""
+    return [name for name in card.named("measurement") if name in rows]
+
+
+AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")
+POINTS = 20  # of the map along each axis
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A map: `x` and `y` (points,), P(Normal) and whether it is inside training (y, x)."""
+
+    x: np.ndarray
+    y: np.ndarray
+    chance: np.ndarray
+    inside: np.ndarray
+
+
+def regime_map(adviser: Adviser, bead: pd.Series) -> Regime | None:
+    """The map of one bead over the training ranges; None where an axis or its value is unknown.
+
+    Physics fields follow from each point's set-points; what was measured is not known there.
+    """
+    ranges = adviser.novelty.ranges()
+    if any(name not in ranges or pd.isna(bead[name]) for name in AXES):
+        return None
+    x, y = (np.linspace(*ranges[name], POINTS) for name in AXES)
+    grid = [{AXES[0]: a, AXES[1]: b} for b in y for a in x]
+    rows = pd.DataFrame([bead] * len(grid)).reset_index(drop=True).infer_objects()
+    rows[list(AXES)] = pd.DataFrame(grid)[list(AXES)]
+    rows["bead"] = [str(n) for n in range(len(rows))]
+    rows[measured(adviser.card, rows)] = np.nan
+    shape = (POINTS, POINTS)
+    return Regime(
+        x, y, adviser.chance(rows).reshape(shape), adviser.novelty.inside(rows).reshape(shape)
+    )

@@ -1,0 +1,127 @@
+"""Drawings of an explanation and of a piece of advice."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from llm4waam.advice.counterfactual import AXES, Regime
+from llm4waam.advice.findings import Evidence
+from llm4waam.advice.shapley import Attribution
+from llm4waam.card.card import Card
+from llm4waam.card.quantities import format_number
+from llm4waam.plotting.style import COLOURS, GREY, log_scale, new_figure, with_unit
+from llm4waam.sentences.fields import field_of
+
+SHOWN = 8  # fields of a drawing
+
+
+def contribution_figure(attribution: Attribution, bead: pd.Series, card: Card) -> Figure:
+    """Odds ratios by field, with twice their standard error; the fields that do most on top."""
+    order = attribution.values.abs().sort_values().index[-SHOWN:]
+    values, errors = attribution.values[order], 2 * attribution.errors[order]
+    figure, [axis] = new_figure(1, 1, width=6.2, height=0.9 + 0.3 * len(order))
+    colours = [COLOURS[2] if value >= 0 else COLOURS[1] for value in values]
+    places = np.arange(len(order))
+    axis.barh(places, np.exp(values) - 1, left=1, color=colours, height=0.6)
+    axis.hlines(places, np.exp(values - errors), np.exp(values + errors), color="black", lw=0.9)
+    axis.axvline(1, color="black", lw=0.8)
+    log_scale(axis.xaxis)
+    axis.set_yticks(places, [_told(card, name, bead[name]) for name in order])
+    axis.set_xlabel("odds ratio of a normal bead (bar: two standard errors)")
+    return figure
+
+
+def regime_figure(regime: Regime, evidence: Evidence, training: pd.DataFrame, card: Card) -> Figure:
+    """The map of a bead, the training beads of its wire, the bead and the advised move."""
+    figure, [axis] = new_figure(1, 1, width=6.2, height=4.4)
+    levels = np.linspace(0, 1, 11)
+    filled = axis.contourf(regime.x, regime.y, regime.chance, levels, cmap="cividis")
+    figure.colorbar(filled, ax=axis, label="probability of a normal bead")
+    if regime.chance.min() < evidence.bar < regime.chance.max():
+        lines = axis.contour(regime.x, regime.y, regime.chance, [evidence.bar], colors="white")
+        axis.clabel(lines, fmt=lambda _: f"bar {evidence.bar:.0%}", fontsize=8)
+    outside = (~regime.inside).astype(float)
+    axis.contourf(regime.x, regime.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
+    same = training[training["material"] == evidence.bead["material"]]
+    good = same["labels"] == evidence.normal
+    marks = {"normal": (same[good], "o", "white"), "defect": (same[~good], "X", COLOURS[1])}
+    for name, (beads, marker, colour) in marks.items():
+        if len(beads):
+            axis.scatter(
+                beads[AXES[0]], beads[AXES[1]], marker=marker, c=colour, edgecolors="black",
+                linewidths=0.7, s=34, label=f"training bead, {name}", zorder=3,
+            )  # fmt: skip
+    start = [float(evidence.bead[name]) for name in AXES]
+    axis.plot(*start, marker="*", ms=15, mfc=COLOURS[4], mec="black", ls="", label="this bead")
+    end = list(start)
+    for move in evidence.advice.moves:
+        if move.field in AXES:
+            end[AXES.index(move.field)] = move.after
+    if end != start:
+        arrow = {"arrowstyle": "-|>", "color": COLOURS[4], "lw": 2.5, "shrinkA": 6}
+        axis.annotate("", end, start, arrowprops=arrow, zorder=4)
+    for set_label, name in zip((axis.set_xlabel, axis.set_ylabel), AXES, strict=True):
+        set_label(with_unit(card.columns[name].phrase or name, card.columns[name].unit))
+    handles, names = axis.get_legend_handles_labels()
+    handles.append(Patch(facecolor="none", edgecolor="black", hatch="///", linewidth=0))
+    figure.legend(
+        handles, [*names, "outside the training data"], loc="outside lower center", ncols=2,
+        fontsize=8,
+    )  # fmt: skip
+    return figure
+
+
+def importance_figure(shares: pd.DataFrame, card: Card) -> Figure:
+    """Mean size of each field's contribution, one mark a model; `shares` is (fields, models)."""
+    order = shares.mean(axis=1).sort_values().index
+    figure, [axis] = new_figure(1, 1, width=6.2, height=1.0 + 0.28 * len(order))
+    places = np.arange(len(order))
+    for number, model in enumerate(shares.columns):
+        axis.plot(
+            shares.loc[order, model], places, marker="os^"[number], ls="",
+            color=(COLOURS[2], GREY, COLOURS[1])[number], label=model,
+        )  # fmt: skip
+    axis.set_yticks(places, [field_of(card, name).phrase or name for name in order])
+    axis.set_xlabel("share of all contributions (mean absolute log odds ratio)")
+    axis.set_xlim(left=-0.01)
+    axis.grid(axis="both", color="#E5E5E5")
+    axis.set_axisbelow(True)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+    return figure
+
+
+def success_figure(success: dict[str, dict]) -> Figure:
+    """Share of simulated runs that come out Normal: as run, after a random move, after advice."""
+    names = {"as_run": "as run", "random": "random move of equal size", "advised": "advised move"}
+    figure, [axis] = new_figure(1, 1, width=6.2, height=2.2)
+    groups = list(success)
+    for number, (key, label) in enumerate(names.items()):
+        values = [success[group][key] or 0.0 for group in groups]
+        places = np.arange(len(groups)) + (number - 1) * 0.27
+        colour = (GREY, COLOURS[4], COLOURS[2])[number]
+        bars = axis.barh(places, values, height=0.25, color=colour, label=label)
+        axis.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
+    told = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
+    axis.set_yticks(np.arange(len(groups)), told)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1)
+    axis.set_xlabel("share of simulated runs that come out Normal")
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+    return figure
+
+
+def _told(card: Card, name: str, value: object) -> str:
+    phrase = field_of(card, name).phrase or name
+    if name in card.named("note"):
+        return "operator's note" if not pd.isna(value) else "no operator's note"
+    if pd.isna(value):
+        return f"{phrase} (not known)"
+    if isinstance(value, str):
+        return f"{phrase} {value}"
+    return f"{phrase} {format_number(value, 3)} {_unit(card, name)}"
+
+
+def _unit(card: Card, name: str) -> str:
+    unit = field_of(card, name).unit
+    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")

@@ -1,0 +1,1 @@
+"""What needs no language model: features, models and their folds."""

@@ -1,0 +1,1 @@
+"""The data card of a table: columns, quantities, formulas, labels, cells."""

@@ -1,0 +1,1 @@
+"""From a raw table of strings to one clean row a bead."""

@@ -1,0 +1,64 @@
+"""Prompts that somebody templated already: the prompts of one bead are known by their numbers."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from llm4waam.card.card import Card
+from llm4waam.cleaning.log import WHOLE_ROW, Ledger
+from llm4waam.core.errors import StudyError
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)*(?!\w)")
+
+
+def read_prompt_file(path: Path) -> pd.DataFrame:
+    """A JSON list of `{"input": sentence, "output": answer}` as strings, indexed from row 1."""
+    if not path.is_file():
+        raise StudyError(path, "there is no such file", expected="a JSON list")
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise StudyError(path, f"byte {error.start} is not UTF-8", expected="UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise StudyError(path, f"line {error.lineno}: {error.msg}", expected="JSON") from None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise StudyError(path, "not a list of objects", expected='[{"input": ..., "output": ...}]')
+    table = pd.DataFrame(rows, index=range(1, len(rows) + 1))
+    return table.map(lambda value: "" if value is None else str(value))
+
+
+def numbers_in(text: str, without: list[str]) -> tuple[str, ...]:
+    """The numbers of a sentence, sorted, leaving out those right after a phrase of `without`."""
+    for phrase in without:
+        gap = rf"\b{re.escape(phrase)}\b\s*(?:is|was|of|=|:)?\s*"
+        text = re.sub(gap + _NUMBER.pattern, " ", text, flags=re.IGNORECASE)
+    return tuple(sorted(_NUMBER.findall(text)))
+
+
+def merge_prompts(table: pd.DataFrame, card: Card, ledger: Ledger) -> pd.DataFrame:
+    """One row a bead: its prompts as a JSON list, its outcome, and the columns bead and cell.
+
+    Prompts with the same numbers are one bead. Beads that differ only in measured numbers (after
+    the phrase of a measurement column) or only in their words are one cell. A bead whose prompts
+    disagree about the outcome is entered in the ledger and left out.
+    """
+    [prompt] = card.named("prompt")
+    measured = [c.phrase for c in card.columns.values() if c.role == "measurement" and c.phrase]
+    outcomes = card.named("outcome")
+    merged, cells = [], []
+    # A sentence without any number is known by its words.
+    signature = table[prompt].map(lambda text: numbers_in(text, []) or (text,))
+    for _, rows in table.groupby(signature, sort=False):
+        if (rows[outcomes].nunique(dropna=False) > 1).any():
+            for row in rows.index:
+                ledger.reject(row, WHOLE_ROW, "", f"twins of row {rows.index[0]} disagree")
+            continue
+        texts = list(dict.fromkeys(rows[prompt]))
+        cells.append(numbers_in(texts[0], measured) or (texts[0],))
+        bead = f"bead_{rows.index[0]:05d}"
+        merged.append({**rows.iloc[0], prompt: json.dumps(texts, ensure_ascii=False), "bead": bead})
+    result = pd.DataFrame(merged)
+    result["cell"] = [f"cell_{n:04d}" for n in pd.factorize(pd.Series(cells, dtype=object))[0]]
+    return result

@@ -1,0 +1,82 @@
+"""Answers as a person or a program wants them: a table, CSV or JSON lines."""
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pandas as pd
+
+from llm4waam.advice.findings import Evidence
+from llm4waam.card.quantities import format_number
+
+EXPLAINED = ["bead", "narration"]  # the columns of explanations as CSV
+
+
+def header(columns: list[str], form: str) -> str:
+    """What stands before the first row: CSV has its columns, the others nothing."""
+    return _line(columns) if form == "csv" else ""
+
+
+def body(answers: pd.DataFrame, form: str) -> str:
+    """The rows in a format of `options`, each ended by a line feed; of a CSV without header."""
+    rows = answers.to_dict("records")
+    if form == "json":
+        return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
+    if form == "csv":
+        return "".join(_line([_cell(value) for value in row.values()]) for row in rows)
+    return "".join(_paragraph(row) for row in rows)
+
+
+def explained(evidence: Evidence, text: str, form: str) -> str:
+    """One bead with its narration; as JSON with all that the narration is made of.
+
+    CSV has one row a bead in any case: bead and narration.
+    """
+    answer, advice = evidence.answer.to_dict(), evidence.advice
+    if form == "table":
+        return _paragraph(answer) + text + "\n\n"
+    if form == "csv":
+        return _line([str(answer["bead"]), text])
+    told = {
+        "narration": text,
+        "odds_ratios": {n: math.exp(v) for n, v in evidence.attribution.values.items()},
+        "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
+        "reason_for_none": evidence.reason or None,
+        "models_disagree": evidence.torn,
+        "expected_p_normal": advice.expected,
+        "labels_after": evidence.named_after,
+        "after": evidence.after,
+        "rules": {one.rule: one.leads_to for one in evidence.findings},
+        "missing": evidence.missing,
+    }
+    return json.dumps(_plain(answer | told), ensure_ascii=False) + "\n"
+
+
+def _paragraph(row: dict) -> str:
+    width = max(map(len, row))
+    return "".join(f"{name:<{width}}  {_cell(value)}\n" for name, value in row.items()) + "\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else format_number(value, 4)
+    return (
+        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )
+
+
+def _line(cells: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def _plain(value: object) -> object:
+    """JSON's own types; what is not defined is null."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value

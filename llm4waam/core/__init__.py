@@ -1,0 +1,1 @@
+"""What every room needs: errors, files, typed settings, the start and end of a stage."""

@@ -1,0 +1,1 @@
+"""Metrics, thresholds, temperature, rows of predictions, target scale, prior knowledge."""

@@ -1,0 +1,67 @@
+"""Predictions, the product of training: rows from which every metric is computed."""
+
+import numpy as np
+import pandas as pd
+
+from llm4waam.splits.folds import HOLD_OUT_FOLD
+
+# (repeat, fold), beads to train on, beads to predict
+Job = tuple[tuple[int, int], list[str], list[str]]
+
+COLUMNS = [
+    *("model", "repeat", "fold", "role", "bead", "label"),
+    *("target", "score", "loss", "threshold"),
+]
+
+
+def fold_jobs(folds: pd.DataFrame) -> list[tuple[int, int]]:
+    """(repeat, fold) of every fitting; the last, (0, -1), is the one for the hold-out."""
+    train = folds[folds["role"] == "train"]
+    jobs = sorted(set(zip(train["repeat"].tolist(), train["fold"].tolist(), strict=True)))
+    return [*jobs, (0, HOLD_OUT_FOLD)]
+
+
+def members(folds: pd.DataFrame, repeat: int, fold: int) -> tuple[list[str], list[str]]:
+    """Beads to train on and beads to predict, in the order of the folds table."""
+    train = folds[(folds["role"] == "train") & (folds["repeat"] == repeat)]
+    if fold == HOLD_OUT_FOLD:
+        return train["bead"].tolist(), folds.loc[folds["role"] == "test", "bead"].tolist()
+    inside = train["fold"] == fold
+    return train.loc[~inside, "bead"].tolist(), train.loc[inside, "bead"].tolist()
+
+
+def prediction_rows(
+    model: str,
+    place: tuple[int, int],
+    beads: list[str],
+    outputs: tuple[str, ...],
+    targets: np.ndarray,
+    scores: np.ndarray,
+    losses: np.ndarray,
+    thresholds: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """One row a bead and output.
+
+    `targets`, `scores` and `losses` have shape (beads, outputs): truth and prediction as 0 or 1
+    and a probability, or both in physical units; the loss is the training criterion's.
+    `thresholds` (outputs,) are those of this fold's decision; a regression has none and leaves the
+    column empty.
+    """
+    repeat, fold = place
+    size = len(outputs)
+    thresholds = np.full(size, np.nan) if thresholds is None else np.asarray(thresholds, float)
+    return pd.DataFrame(
+        {
+            "model": model,
+            "repeat": repeat,
+            "fold": fold,
+            "role": "hold_out" if fold == HOLD_OUT_FOLD else "oof",
+            "bead": np.repeat(beads, size),
+            "label": np.tile(outputs, len(beads)),
+            "target": targets.ravel(),
+            "score": scores.ravel(),
+            "loss": losses.ravel(),
+            "threshold": np.broadcast_to(thresholds, targets.shape).ravel(),
+        },
+        columns=COLUMNS,
+    )

@@ -1,0 +1,1 @@
+"""Encoders with their tokens, number embedding and head."""

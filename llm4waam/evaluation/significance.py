@@ -1,0 +1,128 @@
+"""Is the difference of two models real? Paired tests over the same beads, Holm over all."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.decisions.metrics import rounded
+from llm4waam.evaluation import bootstrap
+from llm4waam.evaluation.assessment import ENCODERS, Assessment, best, difference, named
+
+LEVEL = 0.05
+
+
+def mcnemar(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Exact two-sided p of McNemar's test (Psychometrika 1947); None for no beads.
+
+    `one` and `other` (beads,) say which beads each model got right. Beads that both got right, or
+    both wrong, say nothing; where there are no others p is 1.
+    """
+    if not len(one):
+        return None
+    only = int((one & ~other).sum())
+    discordant = only + int((~one & other).sum())
+    return float(stats.binomtest(only, discordant).pvalue) if discordant else 1.0
+
+
+def corrected_t(differences: np.ndarray, test_share: float) -> float | None:
+    """Two-sided p of the corrected resampled t (Nadeau and Bengio, Machine Learning 2003).
+
+    `differences` (J,) of J folds over all repeats, `test_share` n_test / n_train of a fold: as
+    folds share their training beads, the variance is taken times 1 / J + n_test / n_train. None
+    for fewer than two differences, or differences that are all the same.
+    """
+    count = len(differences)
+    spread = np.var(differences, ddof=1) if count > 1 else 0.0
+    if spread <= 0:
+        return None
+    t = np.mean(differences) / np.sqrt(spread * (1 / count + test_share))
+    return float(2 * stats.t.sf(abs(t), count - 1))
+
+
+def bootstrap_p(draws: np.ndarray) -> float | None:
+    """Two-sided p that a difference is zero, from paired draws (draws,) of it; never 0."""
+    known = draws[np.isfinite(draws)]
+    if not len(known):
+        return None
+    tail = min((known <= 0).sum(), (known >= 0).sum())
+    return float(min(1.0, 2 * (tail + 1) / (len(known) + 1)))
+
+
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p of every value (Scandinavian Journal of Statistics 1979); None stays."""
+    known = [value for value in values if value is not None]
+    adjusted = iter(multipletests(known, method="holm")[1].tolist() if known else [])
+    return [None if value is None else next(adjusted) for value in values]
+
+
+def compare(one: Assessment, other: Assessment, folds: pd.DataFrame) -> dict:
+    """How much higher `one` scores, its interval, and p by three tests.
+
+    `p_mcnemar` is of whole label sets, in the first repeat; a regression has none. `p_corrected_t`
+    is of the headline in every fold of every repeat; `folds` is the table of the split.
+    """
+    classified = one.task.kind != "regression"
+    return {
+        "one": one.model,
+        "other": other.model,
+        **difference(one, other),
+        "p_bootstrap": rounded(bootstrap_p(one.draws - other.draws)),
+        "p_mcnemar": rounded(mcnemar(_right(one), _right(other))) if classified else None,
+        "p_corrected_t": rounded(corrected_t(*_by_fold(one, other, folds))),
+    }
+
+
+def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) -> dict:
+    """`metrics/comparisons.json`: task -> encoder against encoder and against the best baseline.
+
+    `p_holm` is Holm's over all `p_bootstrap` of all tasks; `real` is 1 where it is below 0.05.
+    """
+    found: dict[str, dict] = {}
+    for name, assessments in study.items():
+        encoders = [named(assessments, encoder) for encoder in ENCODERS]
+        pairs = {"_vs_".join(ENCODERS): tuple(encoders)}
+        pairs |= {
+            f"{name}_vs_baseline": (one, best(assessments, encoder=False))
+            for name, one in zip(ENCODERS, encoders, strict=True)
+        }
+        known = {key: pair for key, pair in pairs.items() if all(pair)}
+        found[name] = {key: compare(*pair, folds) for key, pair in known.items()}
+    rows = [row for task in found.values() for row in task.values()]
+    for row, p in zip(rows, holm([row["p_bootstrap"] for row in rows]), strict=True):
+        row |= {"p_holm": rounded(p), "real": None if p is None else int(p < LEVEL)}
+    return found
+
+
+def _right(one: Assessment) -> np.ndarray:
+    scores = one.oof
+    decided = decide(scores.score[0], scores.thresholds[0], exclusive_index(one.task))
+    return (decided == (scores.target > 0.5)).all(axis=1)
+
+
+def _by_fold(one: Assessment, other: Assessment, folds: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """The difference of the headline in every fold, and n_test / n_train of a fold."""
+    train = folds[folds["role"] == "train"]
+    found = []
+    repeats = sorted(train["repeat"].unique())
+    for place, repeat in enumerate(repeats):
+        fold = train[train["repeat"] == repeat].set_index("bead")["fold"]
+        here = fold.reindex(one.oof.beads).to_numpy()
+        for number in np.unique(here):
+            scores = [_headline(model, place, here == number) for model in (one, other)]
+            found.append(scores[0] - scores[1])
+    known = np.array(found)
+    known = known[np.isfinite(known)]
+    count = train["fold"].nunique()
+    return known, 1 / (count - 1)
+
+
+def _headline(one: Assessment, repeat: int, chosen: np.ndarray) -> float:
+    oof = one.oof
+    terms = bootstrap.bead_terms(
+        one.task, oof.target[chosen], oof.score[repeat][chosen], oof.thresholds[repeat][chosen]
+    )
+    return float(bootstrap.headline(one.task, terms.sum(axis=0)))

@@ -1,0 +1,1 @@
+"""The final models asked about a user's beads."""

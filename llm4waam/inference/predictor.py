@@ -1,0 +1,251 @@
+"""All final models of one encoder, asked together: from clean beads to answers with their doubt.
+
+The columns of an answer about beads: what each model, and what the closed formulas say.
+
+How sure a final model is: what its out-of-fold predictions say of its scores.
+
+The final model learned from all training beads, the out-of-fold models each from most of them: what
+they missed by is what it will miss by, or a little more.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from llm4waam.card import labels
+from llm4waam.card.card import Card, read_card
+from llm4waam.card.formulas import evaluate
+from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_table
+from llm4waam.decisions.decisions import decide, exclusive_index, fit_temperature, tempered
+from llm4waam.inference.applicability import Novelty
+from llm4waam.inference.model import FinalModel, load_final
+from llm4waam.sentences.prompts import TextStyle, make_prompts
+from llm4waam.splits.tasks import Task, make_task
+
+COVERAGE = 0.9
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Of one task: a `temperature` (classification) or a half-width of its 90 % interval.
+
+    The half-width is a factor's logarithm if `log`, else in the unit of the task.
+    """
+
+    temperature: float = 1.0
+    half_width: float = math.nan
+    log: bool = False
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, of the shape of `scores`; 0.5 stays 0.5."""
+        return tempered(scores, self.temperature)
+
+    def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ends of the 90 % intervals, of the shape of `values`, in the unit of the task."""
+        if self.log:
+            factor = math.exp(self.half_width)
+            return values / factor, values * factor
+        return values - self.half_width, values + self.half_width
+
+
+def fit_confidence(task: Task, rows: pd.DataFrame, *, tempered_already: bool) -> Confidence:
+    """From the out-of-fold rows of one model (the columns of a predictions file).
+
+    The half-width is the ceil(0.9 (n + 1))-th smallest of the n absolute residuals, as in split
+    conformal prediction (Vovk et al. 2005; Lei et al. 2018); that the residuals are those of the
+    folds' models makes it a jackknife without its plus, so its coverage is measured and not
+    promised. NaN where n is too small. Scores that inner folds have tempered stay as they are.
+    """
+    beads = rows.groupby(["bead", "label"], sort=False)[["target", "score"]].mean()
+    if task.kind != "regression":
+        if tempered_already:
+            return Confidence()
+        table = beads.unstack("label")
+        scores = table["score"][list(task.outputs)].to_numpy()
+        return Confidence(fit_temperature(scores, table["target"][list(task.outputs)].to_numpy()))
+    log = task.transform == "log" and bool((beads > 0).all(axis=None))
+    residuals = (np.log(beads) if log else beads).diff(axis=1)["score"].abs().sort_values()
+    rank = math.ceil(COVERAGE * (len(residuals) + 1) - 1e-9)
+    width = float(residuals.iloc[rank - 1]) if rank <= len(residuals) else math.nan
+    return Confidence(half_width=width, log=log)
+
+
+def read_rows(file: Path, role: str) -> pd.DataFrame:
+    """The rows of one role of a predictions file; raises StudyError where there are none."""
+    if not file.is_file():
+        raise StudyError(file, "there is no such file", expected="predictions, by dvc repro")
+    rows = pd.read_csv(file, dtype={"bead": str})
+    return rows[rows["role"] == role]
+
+
+LIKELY = 0.5  # a probability of which something is expected
+
+
+def columns_of(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[str, object]:
+    """What one model says of beads, by column; `scores` are (beads, outputs)."""
+    task = model.task
+    if task.kind == "regression":
+        low, high = sure.interval(scores[:, 0])
+        target = task.outputs[0]
+        return {target: scores[:, 0], f"{target}_low": low, f"{target}_high": high}
+    cuts = np.array(model.decision.thresholds)
+    decided = decide(scores, cuts, exclusive_index(task))
+    chances = zip(task.outputs, sure.probabilities(scores).T, strict=True)
+    told = {probability_column(task.name, output): p for output, p in chances}
+    if task.kind == "binary":
+        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | told
+    names = np.array(task.outputs)
+    return {task.name: [labels.JOINER.join(names[row]) for row in decided]} | told
+
+
+def probability_column(task: str, output: str) -> str:
+    """The column of a label: "defects", "Lack of fusion" -> "defects_p_lack_of_fusion"."""
+    return f"{task}_p_" + output.lower().replace(" ", "_")
+
+
+def by_formula(card: Card, tasks: Mapping[str, Task], beads: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Target -> values (beads,) of the card's closed formula from set-points, where it has one."""
+    known, found = card.with_formulas(beads), {}
+    for name, task in tasks.items():
+        formula = card.tasks[name].formulas.get("pre_weld")
+        if formula:
+            found[task.outputs[0]] = evaluate(formula, known).to_numpy()
+    return found
+
+
+def disagree(chance: float, named: Iterable[str], normal: str) -> bool:
+    """Whether one model thinks a bead normal and the other names a defect, or neither.
+
+    `chance` is P(`normal`) of the one, `named` are the labels of the other.
+    """
+    return (chance >= LIKELY) == any(label != normal for label in named)
+
+
+MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The final models by task, what is known of their doubt, and where the training beads lie."""
+
+    encoder: str
+    card: Card
+    style: TextStyle
+    models: Mapping[str, FinalModel]
+    confidences: Mapping[str, Confidence]
+    novelty: Novelty
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by name, in the order of params.yaml."""
+        return {name: model.task for name, model in self.models.items()}
+
+    @property
+    def normal(self) -> str:
+        """The label that says that nothing is wrong: the one that the binary task asks for."""
+        return self.tasks[self.task_of("binary")].outputs[0]
+
+    def task_of(self, kind: str) -> str | None:
+        """The name of the first task of a kind, None where there is none."""
+        return next((name for name, task in self.tasks.items() if task.kind == kind), None)
+
+    def as_graphs(self, *, eight_bits: bool = False) -> "Predictor":
+        """The same predictor by ONNX Runtime: seconds to start, then faster."""
+        models = {name: one.as_graphs(eight_bits=eight_bits) for name, one in self.models.items()}
+        return replace(self, models=models)
+
+    def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
+        """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's.
+
+        Rows of one name are beads of their own: a user's table may hold a record twice.
+        """
+        return {name: scores() for name, scores in self._begin(beads, tasks).items()}
+
+    def _begin(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, Callable[[], np.ndarray]]:
+        again = beads.groupby("bead").cumcount()
+        names = beads["bead"].where(again == 0, beads["bead"] + " again " + again.astype(str))
+        rows = list(make_prompts(beads.assign(bead=names), self.card, self.style, tasks))
+        begun, prompts = {}, {}
+        for name in tasks:
+            model = self.models[name]
+            if model.reads not in prompts:
+                prompts[model.reads] = model.prompts(rows)
+            begun[name] = model.begin(rows, prompts[model.reads])
+        return begun
+
+    def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:
+        """Calibrated probabilities (beads, outputs) of one classification."""
+        return self.confidences[task].probabilities(self.raw_scores(beads, [task])[task])
+
+    def answers(self, beads: pd.DataFrame) -> pd.DataFrame:
+        """One row a bead: every answer with its doubt, and whether the bead lies outside.
+
+        Columns: bead; of a task of labels its name, the labels joined by " or ", and TASK_p_LABEL
+        of each; of a binary task its name, the class, and TASK_p_LABEL of the label it asks for; of
+        a regression its target, `_low` and `_high` (90 %) in the card's unit, and `_formula`, what
+        the card's closed formula says from set-points; `models_disagree`, true where the binary
+        task expects a normal bead and the labels name a defect, or neither; `outside`, true where
+        the training beads are not near; `trained_on`, simulated or measured beads.
+        """
+        [answers] = self.answers_of_each([beads])
+        return answers
+
+    def answers_to(self, beads: pd.DataFrame, task: str) -> pd.DataFrame:
+        """The columns of `answers` that one task has, a row a bead; no other model is asked."""
+        scores = self.raw_scores(beads, [task])[task]
+        return pd.DataFrame(columns_of(self.models[task], self.confidences[task], scores))
+
+    def answers_of_each(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """`answers` of one table after the other; the models read one while the next is written."""
+        waiting = None
+        for beads in tables:
+            begun = self._begin(beads, list(self.models))
+            if waiting:
+                yield self._answers(*waiting)
+            waiting = beads, begun
+        if waiting:
+            yield self._answers(*waiting)
+
+    def _answers(
+        self, beads: pd.DataFrame, begun: Mapping[str, Callable[[], np.ndarray]]
+    ) -> pd.DataFrame:
+        table = pd.DataFrame({"bead": beads["bead"].to_numpy()})
+        for name, model in self.models.items():
+            columns = columns_of(model, self.confidences[name], begun[name]())
+            table = pd.concat([table, pd.DataFrame(columns)], axis=1)
+        for target, values in by_formula(self.card, self.tasks, beads).items():
+            table[f"{target}_formula"] = values
+        binary, labelled = self.task_of("binary"), self.task_of("multi_label")
+        if binary and labelled:
+            chances = table[probability_column(binary, self.normal)]
+            told = zip(chances, table[labelled].map(labels.split), strict=True)
+            table["models_disagree"] = [disagree(*one, self.normal) for one in told]
+        table["outside"] = ~self.novelty.inside(beads)
+        table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"
+        return table
+
+
+def beads_of(role: str) -> pd.DataFrame:
+    """The rows of the clean table of a role: "train", which the final models learned, or "test"."""
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    return beads[beads["bead"].isin(folds.loc[folds["role"] == role, "bead"])]
+
+
+def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
+    """What `dvc repro` left of one encoder; raises StudyError where something is not there."""
+    card = read_card(card_file)
+    models, confidences = {}, {}
+    for name in tasks:
+        task = make_task(card, name, card_file)
+        model = models[name] = load_final(MODELS / encoder / name, task)
+        rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
+        done = model.decision is not None and model.decision.temperature != 1.0
+        confidences[name] = fit_confidence(task, rows, tempered_already=done)
+    novelty = Novelty.fit(card, beads_of("train"), style.information)
+    return Predictor(encoder, card, style, models, confidences, novelty)

@@ -1,0 +1,193 @@
+"""Beads that a user brings, read by the card as the raw table is: incomplete ones are welcome.
+
+The rows of a file that a user brings: CSV or JSON lines, one after the other.
+"""
+
+import csv
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from llm4waam.card.card import Card
+from llm4waam.card.columns import ROLES, Information
+from llm4waam.card.quantities import is_missing, split_unit
+from llm4waam.cleaning.log import WHOLE_ROW, Ledger
+from llm4waam.cleaning.parsing import parse_column
+from llm4waam.core.errors import StudyError
+
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+Row = tuple[int, dict[str, str] | str]  # its number, and its cells by column or why it has none
+
+
+def require(file: Path) -> None:
+    """Raise StudyError for a file that is missing; this module is imported in no time."""
+    if not file.is_file():
+        raise StudyError(file, "there is no such file", expected="a CSV table or JSON lines")
+
+
+def read_rows(file: Path) -> Iterator[Row]:
+    """(row, cells by column) of a CSV or of JSON lines, one after the other; row 1 is the first.
+
+    A row that cannot be read is (row, reason). Raises StudyError for a file that is missing, not
+    UTF-8, or a CSV without a header or with a column that stands twice.
+    """
+    require(file)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            yield from (_objects if file.suffix.lower() in JSON_LINES else _records)(lines, file)
+    except UnicodeDecodeError:
+        line = _first_undecodable(file)
+        raise StudyError(file, f"line {line} is not UTF-8", expected="UTF-8") from None
+    except csv.Error as error:
+        raise StudyError(file, f"not a CSV table ({error})", expected="comma, quotes") from None
+
+
+def _first_undecodable(file: Path) -> int:
+    """The line of a file that is not UTF-8; a decoder only knows the place in its own buffer."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    raise ValueError(f"{file} is UTF-8")
+
+
+def _records(lines: Iterator[str], file: Path) -> Iterator[Row]:
+    rows = csv.reader(lines, strict=True)
+    header = [name.strip() for name in next(rows, [])]
+    if not header:
+        raise StudyError(file, "the file is empty", expected="a header and rows")
+    if len(header) == 1 and ";" in header[0]:
+        raise StudyError(file, "columns are parted by semicolons", expected="commas")
+    for name in header:
+        if header.count(name) > 1:
+            raise StudyError(file, "a column stands twice", column=name, expected="unique names")
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != len(header) and any(map(str.strip, cells)):
+            yield number, f"{len(cells)} cells: expected {len(header)}"
+        elif any(map(str.strip, cells)):
+            yield number, dict(zip(header, cells, strict=True))
+
+
+def _objects(lines: Iterator[str], _: Path) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError as error:
+            yield number, f"no JSON: {error.msg}"
+            continue
+        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of [
+            yield number, "no JSON that a bead could be: too long a number or too deep"
+            continue
+        if isinstance(found, dict) and found:
+            yield number, {key.strip(): "" if v is None else str(v) for key, v in found.items()}
+        else:
+            yield number, "no JSON object of column and value"
+
+
+CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
+
+
+def chunks(
+    rows: Iterator[Row], card: Card, information: Information
+) -> Iterator[tuple[pd.DataFrame, Ledger]]:
+    """Clean beads and what was rejected, CHUNK rows at a time; see `take`."""
+    while part := list(itertools.islice(rows, CHUNK)):
+        yield take(part, card, information)
+
+
+def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.DataFrame, Ledger]:
+    """Beads with the columns of the clean table that may be known, and the ledger of the rest.
+
+    Columns go by the raw table's header or by their name in the card; a number under the latter
+    has the card's unit where the cell gives none. A row of which any value cannot be read is
+    rejected as a whole: nothing is predicted from a guess. Outcomes are never read, measurements
+    only where sentences tell them. `bead` is the card's identifier, else the number of the row.
+    """
+    ledger = Ledger()
+    for number, cells in rows:
+        if isinstance(cells, str):
+            ledger.reject(number, WHOLE_ROW, "", cells)
+    told = {number: cells for number, cells in rows if not isinstance(cells, str)}
+    raw = pd.DataFrame.from_dict(told, orient="index").fillna("").astype(str)
+    wanted = [*card.named(*ROLES[information]), *card.named("note")]
+    table = pd.DataFrame(index=raw.index)
+    for name in dict.fromkeys([*wanted, *card.named("measurement")]):
+        column = card.columns[name]
+        dtype = float if column.kind in ("number", "flag") else object
+        given = _given(raw, card, name) if name in wanted else None
+        if given is None:
+            table[name] = pd.Series(None, index=raw.index, dtype=dtype)
+        else:
+            table[name] = _parsed(given, card, name, ledger).astype(dtype)
+    table.insert(0, "bead", _names(raw, card))
+    bad = {entry[0] for entry in ledger.entries if entry[3] == "rejected"}
+    table = table[~table.index.isin(bad)]
+    empty = table[card.named(*ROLES[information])].isna().all(axis=1)
+    for number in table.index[empty]:
+        ledger.reject(number, WHOLE_ROW, "", "no set-point is given")
+    return table[~empty], ledger
+
+
+def known_columns(card: Card) -> set[str]:
+    """Every column that a user's table may have, whether it is read or passed over."""
+    columns = card.columns.items()
+    return {n for name, c in columns for n in (name, c.header, c.unit_header) if n}
+
+
+def _given(raw: pd.DataFrame, card: Card, name: str) -> pd.DataFrame | None:
+    """The column under the raw table's header, with its unit beside it; None where it is not."""
+    column = card.columns[name]
+    sources = [one for one in dict.fromkeys((column.header, name)) if one in raw]
+    if not sources:
+        return None
+    given = pd.DataFrame({column.header: raw[sources[0]]})
+    by_name = pd.Series(sources[0] != column.header, index=raw.index)
+    if len(sources) == 2:  # one row has the one, the next the other
+        by_name = given[column.header].map(is_missing)
+        given[column.header] = given[column.header].where(~by_name, raw[name])
+    if column.unit_header:
+        units = raw.get(column.unit_header, pd.Series("", index=raw.index))
+        given[column.unit_header] = units.mask(by_name & units.map(is_missing), column.unit)
+    elif column.raw_unit:
+        own = given[column.header].map(lambda cell: _with_unit(cell, column.unit or ""))
+        given[column.header] = given[column.header].mask(by_name, own)
+    if column.lost_unit_like:
+        # Rows are strangers to each other here: none tells the unit of another.
+        given[card.columns[column.lost_unit_like].header] = raw.index.astype(str)
+    return given
+
+
+def _with_unit(cell: str, unit: str) -> str:
+    """A bare number with its unit; any other cell as it is."""
+    try:
+        return cell if split_unit(cell)[1] else f"{cell} {unit}"
+    except ValueError:
+        return cell
+
+
+def _parsed(given: pd.DataFrame, card: Card, name: str, ledger: Ledger) -> pd.Series:
+    try:
+        return parse_column(given, card, name, ledger, "")
+    except StudyError:  # one unit that the card does not accept; only its row is bad
+        column, parts = card.columns[name], []
+        for row in given.index:
+            try:
+                parts.append(parse_column(given.loc[[row]], card, name, ledger, ""))
+            except StudyError as error:
+                reason = str(error).partition(": ")[2]
+                ledger.reject(row, name, given.at[row, column.header].strip(), reason)
+        return pd.concat(parts).reindex(given.index) if parts else pd.Series(index=given.index)
+
+
+def _names(raw: pd.DataFrame, card: Card) -> list[str]:
+    one = card.named("identifier")[:1]
+    headers = [h for name in one for h in (card.columns[name].header, name) if h in raw]
+    named = raw[headers[0]].str.strip() if headers else ""
+    return [name or f"row {row}" for row, name in pd.Series(named, index=raw.index).items()]

@@ -1,0 +1,1 @@
+"""From the free text of a shop floor to one bead."""

@@ -1,0 +1,1 @@
+"""Pretraining of the compact encoders on sentences of other simulated laboratories."""

@@ -1,0 +1,1 @@
+"""Exploration, results, figures, report and model cards."""

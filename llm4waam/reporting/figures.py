@@ -1,0 +1,342 @@
+"""Figures of scores and of training, each from a table of `llm4waam.reporting.results`.
+
+Figures of single beads: predicted against true, and class by class.
+
+Figures of probabilities and intervals: do they keep what they promise?
+
+All the figures of a study, by the name of their file.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from llm4waam.evaluation.assessment import ENCODERS
+from llm4waam.plotting.style import (
+    COLOURS,
+    GREY,
+    MANY,
+    MARKERS,
+    empty_figure,
+    log_scale,
+    model_colour,
+    new_figure,
+    title,
+)
+from llm4waam.reporting.results import Study, compared
+from llm4waam.splits.folds import HOLD_OUT_FOLD
+from llm4waam.splits.tasks import Task
+
+FLOOR = -0.5  # an R2 below it says "worse than the mean"; the dot stands at the edge
+
+
+def results_figure(results: pd.DataFrame) -> Figure:
+    """One panel a task: headline of each model with its 95 % interval, the best on top."""
+    tasks = list(results["task"].unique())
+    rows = results.groupby("task").size().max()
+    figure, axes = new_figure(
+        -(-len(tasks) // 2), min(len(tasks), 2), width=4.8, height=0.75 + 0.24 * rows
+    )
+    for axis in axes[len(tasks) :]:
+        axis.set_visible(False)
+    for axis, task in zip(axes, tasks, strict=False):
+        part = results[(results["task"] == task) & results["score"].notna()]
+        # Backwards first, so that of equals the first of the table is the highest here as well.
+        part = part[::-1].sort_values("score", kind="stable").reset_index(drop=True)
+        for place, row in part.iterrows():
+            _dot(axis, place, row)
+        metric = title(results.loc[results["task"] == task, "metric"].iloc[0])
+        shown = part[["score", "low", "hold_out"]].min().min()
+        floor = max(min(shown, 0.0) if metric == title("r2") else shown, FLOOR)
+        axis.set_xlim(floor - 0.05, 1.05)
+        axis.set_ylim(-0.6, len(part) - 0.4)
+        axis.set_yticks(range(len(part)), [title(name) for name in part["model"]])
+        for tick, name in zip(axis.get_yticklabels(), part["model"], strict=True):
+            tick.set_color(model_colour(name) if name in ENCODERS else "black")
+        axis.set_title(title(task))
+        axis.set_xlabel(f"{metric}, out of fold")
+        axis.grid(axis="x", color="#E5E5E5")
+        axis.set_axisbelow(True)
+    handles = [
+        Line2D([], [], color=model_colour("bert"), marker="o", ls="", label="BERT"),
+        Line2D([], [], color=model_colour("roberta"), marker="o", ls="", label="RoBERTa"),
+        Line2D([], [], color=GREY, marker="o", ls="", label="baseline"),
+        Line2D([], [], color=GREY, label="95 % interval"),
+        Line2D([], [], color="black", marker="|", ls="", ms=9, label="hold-out"),
+    ]
+    if results["knows_more"].any():
+        name = "is given more than the encoders"
+        handles.append(Line2D([], [], color=GREY, marker="o", mfc="white", ls="", label=name))
+    if (results["score"] < FLOOR).any():
+        handles.append(Line2D([], [], color=GREY, marker="<", ls="", label=f"worse than {FLOOR:g}"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=7, fontsize=8)
+    return figure
+
+
+def _dot(axis: Axes, place: int, row: pd.Series) -> None:
+    colour = model_colour(row["model"])
+    if pd.notna(row["low"]):
+        axis.plot([max(row["low"], FLOOR), max(row["high"], FLOOR)], [place] * 2, color=colour)
+    marker, face = "<" if row["score"] < FLOOR else "o", "white" if row["knows_more"] else colour
+    axis.plot(max(row["score"], FLOOR), place, marker=marker, color=colour, mfc=face)
+    if pd.notna(row["hold_out"]) and row["hold_out"] >= FLOOR:
+        axis.plot(row["hold_out"], place, marker="|", ms=9, color="black")
+
+
+def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Figure:
+    """One panel a task: F1 of each label (with its beads) for the models named for the task."""
+    figure, axes = new_figure(1, len(models), width=5.2, height=3.6)
+    for axis, (task, names) in zip(axes, models.items(), strict=True):
+        part = per_label[per_label["task"] == task]
+        labels = part.drop_duplicates("label")
+        for number, name in enumerate(names):
+            f1 = part[part["model"] == name].set_index("label")["f1"].reindex(labels["label"])
+            heights = np.arange(len(f1)) + (number - (len(names) - 1) / 2) * 0.18
+            axis.plot(
+                f1.to_numpy(float),
+                heights,
+                ls="",
+                marker=MARKERS[number],
+                color=model_colour(name),
+                label=title(name),
+            )
+        ticks = [f"{title(row.label)} ({row.support})" for row in labels.itertuples()]
+        axis.set_yticks(range(len(ticks)), ticks)
+        axis.set_ylim(len(ticks) - 0.5, -0.5)
+        axis.set_xlim(-0.03, 1.03)
+        axis.set_xlabel("F1, out of fold (no dot: undefined)")
+        axis.set_title(f"{title(task)}: label (beads)")
+        axis.grid(axis="x", color="#E5E5E5")
+        axis.hlines(np.arange(len(ticks) - 1) + 0.5, -0.03, 1.03, color="#E5E5E5", lw=0.6)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8)
+    return figure
+
+
+def curves_figure(history: pd.DataFrame) -> Figure:
+    """One panel a task: training and validation loss by epoch, mean and range over folds."""
+    history = history[history["fold"] != HOLD_OUT_FOLD]
+    tasks = list(history["task"].unique())
+    figure, axes = new_figure(-(-len(tasks) // 2), min(len(tasks), 2), width=4.4, height=2.7)
+    for axis in axes[len(tasks) :]:
+        axis.set_visible(False)
+    for axis, task in zip(axes, tasks, strict=False):
+        for encoder in ENCODERS:
+            part = history[(history["task"] == task) & (history["model"] == encoder)]
+            for column, line in (("train_loss", "--"), ("val_loss", "-")):
+                each = part.groupby("epoch")[column].agg(["mean", "min", "max"])
+                colour = model_colour(encoder)
+                axis.plot(each.index, each["mean"], ls=line, color=colour)
+                axis.fill_between(
+                    each.index, each["min"], each["max"], color=colour, alpha=0.15, lw=0
+                )
+        axis.set_title(title(task))
+        axis.set_xlabel("epoch")
+        axis.set_ylabel("loss")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    handles = [Line2D([], [], color=model_colour(name), label=title(name)) for name in ENCODERS]
+    handles += [
+        Line2D([], [], color="black", ls=line, label=name)
+        for name, line in (("training", "--"), ("validation (band: range over folds)", "-"))
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8)
+    return figure
+
+
+def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, str]]) -> Figure:
+    """One panel a task and model: beads by actual and predicted class, out of fold."""
+    panels = list(confusion.groupby(["task", "model"], sort=False))
+    figure, axes = new_figure(1, len(panels), width=3.0, height=2.9)
+    for axis, ((task, model), part) in zip(axes, panels, strict=True):
+        names = list(classes[task])
+        counts = pd.crosstab(part["actual"], part["predicted"])
+        counts = counts.reindex(index=names, columns=names, fill_value=0).to_numpy()
+        axis.imshow(counts, cmap="Blues", vmin=0, vmax=counts.sum())
+        for (row, column), count in np.ndenumerate(counts):
+            ink = "white" if count > 0.6 * counts.sum() else "black"
+            axis.text(column, row, f"{count}", ha="center", va="center", fontsize=13, color=ink)
+        axis.set_xticks(range(2), names)
+        axis.set_yticks(range(2), names)
+        axis.set_xlabel("predicted")
+        axis.set_ylabel("actual")
+        axis.set_title(f"{title(task)}: beads, out of fold\n{title(model)}")
+    return figure
+
+
+def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None, str]]) -> Figure:
+    """A row a task, a column a model: predicted against true, in the unit of the task.
+
+    `tasks` maps a task to its unit and transform; a log target has log axes.
+    """
+    columns = int(predicted.groupby("task")["model"].nunique().max())
+    figure, axes = new_figure(len(tasks), columns, width=3.1, height=3.0)
+    grid = np.array(axes, dtype=object).reshape(len(tasks), columns)
+    for line, (task, (unit, transform)) in zip(grid, tasks.items(), strict=True):
+        part = predicted[predicted["task"] == task]
+        positive = (part[["target", "score"]] > 0).to_numpy().all()
+        low, high = part[["target", "score"]].min().min(), part[["target", "score"]].max().max()
+        unit = f" ({unit})" if unit else ""
+        models = list(part["model"].unique())
+        for axis in line[len(models) :]:
+            axis.set_visible(False)
+        for axis, model in zip(line, models, strict=False):
+            if transform == "log" and positive:
+                log_scale(axis.xaxis, axis.yaxis)
+            axis.plot([low, high], [low, high], color=GREY, lw=0.8)
+            axis.set_box_aspect(1)
+            axis.tick_params("x", rotation=45)
+            for role, face in (("oof", model_colour(model)), ("hold_out", "none")):
+                rows = part[(part["model"] == model) & (part["role"] == role)]
+                axis.scatter(
+                    rows["target"],
+                    rows["score"],
+                    s=14,
+                    alpha=0.75,
+                    rasterized=len(part) > MANY,
+                    facecolors=face,
+                    edgecolors="black" if face == "none" else face,
+                    label={"oof": "out of fold", "hold_out": "hold-out"}[role],
+                )
+            axis.set_title(f"{title(task)}\n{title(model)}")
+            axis.set_xlabel(f"true{unit}")
+            axis.set_ylabel(f"predicted{unit}")
+    grid[0][0].legend(loc="upper left", fontsize=8)
+    return figure
+
+
+def reliability_figure(bins: pd.DataFrame) -> Figure:
+    """One panel a task: how often it came true (95 % interval) over the probability given.
+
+    `bins` holds task, model, bin, mean_score, share, beads, low and high.
+    """
+    tasks = list(bins["task"].unique())
+    figure, axes = new_figure(1, len(tasks), width=4.2, height=4.4)
+    for axis, task in zip(axes, tasks, strict=True):
+        part = bins[bins["task"] == task]
+        axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, label="perfectly calibrated")
+        for number, (model, rows) in enumerate(part.groupby("model", sort=False)):
+            x = rows["mean_score"].to_numpy() + (number - 1) * 0.008
+            colour = model_colour(model)
+            axis.vlines(x, rows["low"], rows["high"], color=colour, lw=1)
+            axis.plot(
+                x, rows["share"], marker=MARKERS[number], color=colour, lw=0.9, label=title(model)
+            )
+        axis.set_xlim(-0.03, 1.03)
+        axis.set_ylim(-0.03, 1.03)
+        axis.set_box_aspect(1)
+        axis.set_xlabel("probability that the model gave (mean of a fifth)")
+        axis.set_ylabel("share that came true (bar: 95 % interval)")
+        axis.set_title(title(task))
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8)
+    return figure
+
+
+def temperature_figure(table: pd.DataFrame) -> Figure:
+    """One panel a task: log-loss of each model before and after its temperature.
+
+    `table` holds task, model, variant (before or after temperature) and log_loss.
+    """
+    tasks = list(table["task"].unique())
+    most = table.groupby("task")["model"].nunique().max()
+    figure, axes = new_figure(1, len(tasks), width=5.0, height=1.3 + 0.3 * most)
+    for axis, task in zip(axes, tasks, strict=True):
+        wide = table[table["task"] == task].pivot_table(
+            "log_loss", "model", "variant", sort=False, observed=True
+        )
+        wide = wide.sort_values("after", ascending=False)
+        places = np.arange(len(wide))
+        axis.hlines(places, wide["before"], wide["after"], color=GREY, lw=1)
+        axis.plot(wide["before"], places, "o", mfc="white", color=COLOURS[1], label="before")
+        axis.plot(wide["after"], places, "D", color=COLOURS[2], label="after temperature")
+        log_scale(axis.xaxis)
+        axis.set_yticks(places, [title(model) for model in wide.index])
+        axis.set_ylim(-0.6, len(wide) - 0.4)
+        axis.set_xlabel("log-loss, out of fold (logarithmic; left is better)")
+        axis.set_title(title(task))
+        axis.grid(axis="x", color="#E5E5E5")
+        axis.set_axisbelow(True)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=8)
+    return figure
+
+
+def interval_figure(beads: pd.DataFrame, units: dict[str, str | None]) -> Figure:
+    """A row a task, a column a model: the 90 % interval of every bead over its true value.
+
+    `beads` holds task, model, bead, target, low and high; the axes are logarithmic.
+    """
+    models = beads.groupby("task", sort=False)["model"].unique()
+    columns = max(map(len, models))
+    figure, axes = new_figure(len(models), columns, width=3.4, height=3.3)
+    grid = np.array(axes, dtype=object).reshape(len(models), columns)
+    for line, (task, names) in zip(grid, models.items(), strict=True):
+        unit = f" ({units[task]})" if units.get(task) else ""
+        for axis in line[len(names) :]:
+            axis.set_visible(False)
+        for axis, model in zip(line, names, strict=False):
+            part = beads[(beads["task"] == task) & (beads["model"] == model)]
+            log_scale(axis.xaxis, axis.yaxis)
+            ends = part["target"].min(), part["target"].max()
+            axis.plot(ends, ends, color=GREY, lw=0.8)
+            inside = part["target"].between(part["low"], part["high"])
+            for kept, colour, marker, name in (
+                (inside, COLOURS[2], "o", "holds the true value"),
+                (~inside, COLOURS[1], "X", "misses it"),
+            ):
+                rows = part[kept]
+                axis.vlines(rows["target"], rows["low"], rows["high"], color=colour, lw=0.9)
+                axis.plot(
+                    rows["target"], rows["target"], marker, ms=3.5, color=colour, ls="", label=name
+                )
+            axis.tick_params("x", rotation=45)
+            axis.set_title(f"{title(task)}\n{title(model)}")
+            axis.set_xlabel(f"true{unit}")
+            axis.set_ylabel(f"90 % interval{unit}")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=8)
+    return figure
+
+
+def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -> dict[str, Figure]:
+    """Name -> figure, from the tables of `llm4waam.reporting.results`.
+
+    Every name is there for every card: a pipeline expects the files.
+    """
+    tasks = {name: assessments[0].task for name, assessments in study.items()}
+    made = {
+        "results": results_figure(tables["results"]),
+        "learning_curves": curves_figure(history),
+    }
+    shown = {
+        name: [one.model for one in compared(assessments)]
+        for name, assessments in study.items()
+        if tasks[name].kind != "regression"
+    }
+    made["per_label_f1"] = (
+        label_figure(tables["per_label_f1"], shown)
+        if shown
+        else empty_figure("there is no classification task")
+    )
+    made["reliability"] = (
+        reliability_figure(tables["reliability"])
+        if shown
+        else empty_figure("there is no classification task")
+    )
+    classes = {name: task.classes for name, task in _of(tasks, "binary").items()}
+    made["confusion"] = (
+        confusion_figure(tables["confusion"], classes)
+        if classes
+        else empty_figure("there is no binary task")
+    )
+    scales = {name: (task.unit, task.transform) for name, task in _of(tasks, "regression").items()}
+    made["predicted"] = (
+        predicted_figure(tables["predicted"], scales)
+        if scales
+        else empty_figure("there is no regression task")
+    )
+    return made
+
+
+def _of(tasks: dict[str, Task], kind: str) -> dict[str, Task]:
+    return {name: task for name, task in tasks.items() if task.kind == kind}

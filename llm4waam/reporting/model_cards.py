@@ -1,0 +1,113 @@
+"""Model cards and the data card, in Markdown."""
+
+from collections.abc import Mapping
+
+from llm4waam.card.card import Card
+from llm4waam.decisions.metrics import HEADLINES
+from llm4waam.plotting.style import title
+from llm4waam.reporting.report_words import between, shown
+from llm4waam.splits.tasks import Task
+from llm4waam.training.recipe import Recipe, Source
+
+ARCHITECTURES = {"bert": "BertModel", "roberta": "RobertaModel"}
+RECIPE = ("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss")
+CRAFT = ("numbers", "pooling", "prompts", "average", "selection", "inner_folds", "seed")
+
+
+def model_card(
+    task: Task, source: Source, recipe: Recipe, metrics: Mapping, card: Card, tier: int
+) -> str:
+    """The card of the final model of one encoder and task."""
+    headline, kind = HEADLINES[task.kind], _kind(card)
+    name, found = title(source.encoder), metrics["oof"]
+    parts = [
+        f"# {name} for {title(task.name)}",
+        f"*{task.question}* A {ARCHITECTURES[source.encoder]} fine-tuned on sentences about single "
+        f"beads ({card.title}; {kind}). Headline, {title(headline)}: "
+        f"{between(found[headline], found['interval']['low'], found['interval']['high'])} out of "
+        f"fold (95 % interval), {shown(metrics['hold_out'][headline])} on the hold-out.",
+        "## What it is",
+        _table(
+            ["", ""],
+            [
+                ["checkpoint it starts from", f"`{source.checkpoint}`"],
+                ["revision", source.revision or "–"],
+                ["knows beforehand", f"tier {tier}"],
+                ["outputs", ", ".join(task.outputs)],
+                ["unit", task.unit or "probability"],
+                ["files", f"`data/models/{source.encoder}/{task.name}`"],
+                *([key, str(getattr(recipe, key))] for key in (*RECIPE, *CRAFT)),
+            ],
+        ),
+        "Tier 0 is nothing of physics, 1 formulas of the arc and the bead, 2 indices of "
+        "printability. The tokenizers of the small encoders were made from sentences of all tiers.",
+        f"## What it is worth, on {kind}",
+        _table(
+            ["metric", "out of fold", "hold-out"],
+            [
+                [title(key), shown(found[key]), shown(metrics["hold_out"][key])]
+                for key in sorted(found)
+                if key != "interval"
+            ],
+        ),
+    ]
+    if metrics["per_label"]:
+        rows = [
+            [title(label), *(shown(one[k]) for k in ("precision", "recall", "f1")), one["support"]]
+            for label, one in metrics["per_label"].items()
+        ]
+        heads = ["label", "precision", "recall", "F1", "beads"]
+        parts += ["## Label by label, out of fold", _table(heads, rows)]
+    if metrics["optimistic"]:
+        parts.append("**Optimistic**: the epoch was chosen on the beads it is scored on.")
+    parts += [
+        "## What it is for, and what it is not for",
+        "For comparing ways to judge beads, on tables like this one. Not for releasing a part, not "
+        "for a material, wire or machine that the table does not hold, and not for a rare defect: "
+        "a handful of beads teaches nothing. The out-of-fold scores are of models like this one, "
+        "each trained without the beads it was asked for; this one was trained on all of them.",
+    ]
+    if card.simulated:
+        parts.append("Its data are simulated: no score on this card is a finding about welding.")
+    parts += ["## How to make it again", f"`dvc repro train-{source.encoder}@{task.name}`"]
+    return "\n\n".join(parts) + "\n"
+
+
+def data_card(card: Card, cleaning: Mapping) -> str:
+    """The card of the table as a page: what it is, what cleaning found, what the columns mean."""
+    counts = [[title(k), f"{v:,}"] for k, v in sorted(cleaning.items()) if isinstance(v, int)]
+    missing = cleaning.get("missing", {})
+    columns = [
+        [
+            f"`{name}`",
+            column.meaning,
+            column.role.replace("_", " "),
+            column.unit or "–",
+            "–" if column.range is None else f"{column.range[0]:g} to {column.range[1]:g}",
+            str(missing.get(name, "–")),
+        ]
+        for name, column in card.columns.items()
+    ]
+    tasks = [[title(name), t.kind.replace("_", " "), t.question] for name, t in card.tasks.items()]
+    parts = [
+        f"# {card.title}",
+        card.description.strip(),
+        f"Data: {_kind(card)}. Source: {card.source}. Licence: {card.licence}.",
+        "## Tasks",
+        _table(["task", "kind", "question"], tasks),
+        "## What cleaning found",
+        _table(["", "count"], counts),
+        "## Columns",
+        _table(["column", "meaning", "role", "unit", "range", "missing"], columns),
+        "What was altered or rejected is listed cell by cell in `data/clean/rejected.csv`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kind(card: Card) -> str:
+    return "simulated data" if card.simulated else "measured data"
+
+
+def _table(heads: list[str], rows: list[list]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

@@ -1,0 +1,190 @@
+"""The report in one language: sections of sentences, tables and figures, as one HTML file.
+
+Sentences that say whether a difference is real, from metrics/comparisons.json.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from llm4waam.ablations.trial_figures import shown_models
+from llm4waam.card.card import Card
+from llm4waam.decisions.metrics import HEADLINES
+from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.plotting.drawing import drawing
+from llm4waam.reporting.report_tables import (
+    Table,
+    calibration_tables,
+    cleaning_table,
+    comparison_table,
+    interval_tables,
+    label_table,
+    loss_tables,
+    task_table,
+    trial_tables,
+)
+from llm4waam.reporting.report_words import Words, probability, shown
+from llm4waam.splits.tasks import Task
+
+
+def verdicts(
+    words: Words,
+    tasks: Mapping[str, Task],
+    summary: Mapping[str, dict],
+    comparisons: Mapping[str, dict],
+    metrics: Mapping[str, Mapping[str, dict]],
+    *,
+    encoders: bool,
+) -> list[str]:
+    """A sentence a task: encoder against encoder, or the best encoder against the best baseline.
+
+    A comparison without a p has no sentence.
+    """
+    found = []
+    for name, task in tasks.items():
+        key = "bert_vs_roberta" if encoders else f"{summary[name]['best_encoder']}_vs_baseline"
+        pair = comparisons[name].get(key)
+        if pair is None or pair["real"] is None:
+            continue
+        gap, low, high = (pair[k] for k in ("difference", "difference_low", "difference_high"))
+        headline = HEADLINES[task.kind]
+        scores = [metrics[name][pair[who]]["oof"][headline] for who in ("one", "other")]
+        if encoders:
+            said = "encoders_real" if pair["real"] else "encoders_chance"
+        else:
+            said = "chance" if not pair["real"] else "better" if gap > 0 else "worse"
+        if said == "worse":  # told as what is lost, so that the interval is one of positive numbers
+            low, high = -high, -low
+        formula = metrics[name].get(FORMULAS["pre_weld"])
+        told = [] if encoders or formula is None else [formula["oof"][headline]]
+        found.append(
+            words.say(
+                "verdicts",
+                said,
+                task=words.name(name),
+                metric=words.name(headline),
+                one=words.name(pair["one"]),
+                other=words.name(pair["other"]),
+                score=shown(scores[0]),
+                other_score=shown(scores[1]),
+                gap=shown(abs(gap)),
+                signed=f"{'+' if gap > 0 else ''}{shown(gap)}",
+                low=shown(low),
+                high=shown(high),
+                p=probability(pair["p_holm"]),
+            )
+        )
+        for score in told:
+            found[-1] += " " + words.say("verdicts", "formula", score=shown(score))
+    return found
+
+
+TEMPLATE = "report.html.j2"
+FILES = {"en": "report.html", "ko": "report.ko.html"}
+ADVICE = {"en": "advice.html", "ko": "advice.ko.html"}  # by the stage `explain`
+COMMANDS = {"losses": "make losses", "ladder": "make ladder"}  # the others: make sweep
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the report is made of, all of it written by stages.
+
+    `metrics` maps a task to its models and their metrics files, `sweeps` a sweep to its table
+    (losses: its metrics file); a sweep that was not run is not in it. `plots` is the folder of the
+    figures, `group` the column of which a value is left out.
+    """
+
+    card: Card
+    tasks: Mapping[str, Task]
+    metrics: Mapping[str, Mapping[str, dict]]
+    tiers: Mapping[str, int]
+    summary: Mapping[str, dict]
+    comparisons: Mapping[str, dict]
+    cleaning: Mapping
+    sweeps: Mapping[str, pd.DataFrame | dict]
+    plots: Path
+    group: str
+
+
+def render(sources: Sources, language: str) -> str:
+    """The page, self-contained and the same bytes from the same sources."""
+    words = Words.read(language)
+    sections = [_section(sources, words, key) for key in words.texts["sections"]]
+    folder = FileSystemLoader([Path(__file__).parent, Path(__file__).parents[1] / "plotting"])
+    environment = Environment(
+        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    simulated, card = sources.card.simulated, sources.card
+    other = next(name for name in FILES if name != language)
+    return environment.get_template(TEMPLATE).render(
+        language=language,
+        other={"language": other, "file": FILES[other]},
+        advice=ADVICE[language],
+        page=lambda key: words.say("page", key),
+        banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
+        mark=words.say("page", "simulated_mark") if simulated else "",
+        sections=sections,
+    )
+
+
+def _section(sources: Sources, words: Words, key: str) -> dict:
+    section = words.texts["sections"][key]
+    card, sweep = sources.card, section.get("sweep")
+    known = {"title": card.title, "source": card.source, "licence": card.licence}
+    texts = [words.fill(t, **known, column=sources.group) for t in section.get("text", [])]
+    absent = sweep is not None and sweep not in sources.sweeps
+    if absent:
+        command = COMMANDS.get(sweep, "make sweep")
+        texts.append(words.say("page", "absent", command=command))
+    tables = [] if absent else _tables(sources, words, key, section)
+    figures = [
+        {
+            "drawing": drawing((sources.plots / f"{name}.svg").read_text(encoding="utf-8")),
+            "caption": words.fill(caption),
+        }
+        for name, caption in section.get("figures", {}).items()
+        if (sources.plots / f"{name}.svg").is_file()
+    ]
+    if key in ("asked", "compared"):
+        known = sources.tasks, sources.summary, sources.comparisons, sources.metrics
+        texts += verdicts(words, *known, encoders=key == "compared")
+    heading = words.fill(section["heading"])
+    return {"key": key, "heading": heading, "texts": texts, "tables": tables, "figures": figures}
+
+
+def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Table]:
+    text, tasks = section.get("table"), sources.tasks
+    if text is None:
+        return []
+    kinds: dict[str, Callable[[], list[Table]]] = {
+        "data": lambda: [cleaning_table(words, words.fill(text), sources.cleaning)],
+        "compared": lambda: [comparison_table(words, tasks, sources.comparisons, words.fill(text))],
+        "results": lambda: [
+            task_table(words, task, sources.metrics[name], sources.tiers, caption)
+            for name, task in tasks.items()
+            for caption in [words.fill(text, task=words.name(name))]
+        ],
+        "labels": lambda: [
+            label_table(words, task, sources.metrics[name], _compared(sources, name), caption)
+            for name, task in tasks.items()
+            if task.kind != "regression"
+            for caption in [words.fill(text, task=words.name(name))]
+        ],
+        "reliability": lambda: calibration_tables(words, sources.sweeps["calibration"], text),
+        "intervals": lambda: interval_tables(words, sources.sweeps["intervals"], text),
+        "losses": lambda: loss_tables(words, sources.sweeps["losses"], tasks, text),
+    }
+    if key in kinds:
+        return kinds[key]()
+    table = sources.sweeps[section["sweep"]]
+    return trial_tables(words, table, shown_models(table, probe=key == "leak"), text)
+
+
+def _compared(sources: Sources, task: str) -> list[str]:
+    """The encoders and the best baseline."""
+    best = sources.summary[task]["best_baseline"]
+    return [*ENCODERS, *([best] if best else [])]

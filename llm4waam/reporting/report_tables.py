@@ -1,0 +1,188 @@
+"""The tables of the report, from metrics and plots that stages wrote; nothing is computed here.
+
+The tables of the report that show sweeps, from what the stages of sweeps/dvc.yaml wrote.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from llm4waam.decisions.metrics import HEADLINES, class_names, file_key
+from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.reporting.report_words import Words, between, probability, shown
+from llm4waam.splits.tasks import Task
+
+# The columns of the original study, by kind of task.
+COLUMNS = {
+    "multi_label": (
+        *("val_loss", "macro_f1", "micro_f1", "partial_score", "exact_match", "label_accuracy"),
+    ),
+    "binary": (
+        *("val_loss", "accuracy", "macro_f1", "micro_f1", "partial_score", "exact_match"),
+        "label_accuracy",
+    ),
+    "regression": ("val_loss", "mse", "rmse", "mae", "r2"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; the first column is left-aligned, rows in `strong` are bold."""
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+    strong: tuple[int, ...] = ()
+
+
+def cleaning_table(words: Words, caption: str, counts: Mapping) -> Table:
+    """What cleaning counted, from metrics/clean.json."""
+    rows = [
+        [words.fill(text), f"{counts[key]:,}"]
+        for key, text in words.texts["cleaning"].items()
+        if key in counts
+    ]
+    return Table(caption, [words.name("quantity"), words.name("count")], rows)
+
+
+def task_table(
+    words: Words, task: Task, metrics: Mapping[str, dict], tiers: Mapping[str, int], caption: str
+) -> Table:
+    """Every model of a task, best first, in the columns of the original study."""
+    headline = HEADLINES[task.kind]
+    columns = list(COLUMNS[task.kind])
+    if task.kind == "binary":
+        columns += [f"recall_{file_key(name)}" for name in task.classes]
+    squared = f"({task.unit})²" if "/" in (task.unit or "") else f"{task.unit}²"
+    units = {"mse": squared, "rmse": task.unit, "mae": task.unit} if task.unit else {}
+    names = [words.name(c) + (f", {units[c]}" if c in units else "") for c in columns]
+    held = f"{words.name(headline)}, {words.name('hold_out')}"
+    order = sorted(metrics, key=lambda m: _or_low(metrics[m]["oof"].get(headline)), reverse=True)
+    rows = []
+    for model in order:
+        found, hold_out = metrics[model]["oof"], metrics[model]["hold_out"]
+        name = words.name(model) + (" †" if model == FORMULAS["post_weld"] else "")
+        name += " *" if metrics[model]["optimistic"] else ""
+        cells = [
+            between(found[c], *(found["interval"][end] for end in ("low", "high")))
+            if c == headline
+            else shown(found.get(c))
+            for c in columns
+        ]
+        rows.append([name, str(tiers[model]), *cells, shown(hold_out.get(headline))])
+    strong = tuple(place for place, model in enumerate(order) if model in ENCODERS)
+    head = [words.name("model"), words.name("tier"), *names, held]
+    return Table(caption, head, rows, strong)
+
+
+def _or_low(value: float | None) -> float:
+    return float("-inf") if value is None else value
+
+
+def comparison_table(
+    words: Words, tasks: Mapping[str, Task], comparisons: Mapping, caption: str
+) -> Table:
+    """Every row of metrics/comparisons.json, in the order of `tasks`."""
+    heads = ("task", "comparison", "difference", "p_mcnemar", "p_corrected_t", "p_holm", "verdict")
+    rows = []
+    for task in tasks:
+        for key in sorted(comparisons[task], key=lambda key: key.endswith("baseline")):
+            pair = comparisons[task][key]
+            said = {1: "real", 0: "chance", None: "undefined"}[pair["real"]]
+            gap = between(*(pair[k] for k in ("difference", "difference_low", "difference_high")))
+            tests = [probability(pair[k]) for k in ("p_mcnemar", "p_corrected_t", "p_holm")]
+            who = f"{words.name(pair['one'])} − {words.name(pair['other'])}"
+            rows.append([words.name(task), who, gap, *tests, words.name(said)])
+    return Table(caption, [words.name(head) for head in heads], rows)
+
+
+def label_table(
+    words: Words, task: Task, metrics: Mapping[str, dict], models: Sequence[str], caption: str
+) -> Table:
+    """Precision, recall and F1 of each label and model."""
+    head = [words.name("label"), words.name("support")]
+    head += [
+        f"{words.name(model)}, {words.name(measure)}"
+        for model in models
+        for measure in ("precision", "recall", "f1")
+    ]
+    rows = []
+    for label in map(file_key, class_names(task)):
+        found = [metrics[model]["per_label"][label] for model in models]
+        values = [shown(one[measure]) for one in found for measure in ("precision", "recall", "f1")]
+        rows.append([words.name(label), str(found[0]["support"]), *values])
+    return Table(caption, head, rows)
+
+
+MEASURES, BOTH = ("log_loss", "brier", "ece"), ("before", "after")
+
+
+def trial_tables(
+    words: Words, table: pd.DataFrame, models: Mapping[str, list[str]], text: Mapping
+) -> list[Table]:
+    """A table a task and metric of a sweep: variants down, `models` of the task across."""
+    found = []
+    for (task, metric), part in table.groupby(["task", "metric"], sort=False):
+        names = models[task]
+        cells = part.set_index(["variant", "model"])
+        rows = []
+        for variant in part["variant"].unique():
+            places = [(variant, name) for name in names]
+            values = [cells.loc[p] if p in cells.index else None for p in places]
+            texts = ["–" if v is None else between(v["score"], v["low"], v["high"]) for v in values]
+            rows.append([words.variant(variant), *texts])
+        size = int(part["beads"].max())
+        caption = words.fill(text, task=words.name(task), metric=words.name(metric), beads=size)
+        found.append(Table(caption, [words.name("variant"), *map(words.name, names)], rows))
+    return found
+
+
+def calibration_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Table]:
+    """Probabilities before and after a temperature."""
+    head, found = [words.name("model")], []
+    head += [f"{words.name(m)}, {words.name(v)}" for m in MEASURES for v in BOTH]
+    for task, part in table.groupby("task", sort=False):
+        wide = part.set_index(["model", "variant"])
+        rows = [
+            [words.name(m), *(shown(wide.at[(m, v), k]) for k in MEASURES for v in BOTH)]
+            for m in part["model"].unique()
+        ]
+        found.append(Table(words.fill(text, task=words.name(task)), head, rows))
+    return found
+
+
+def interval_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Table]:
+    """Coverage and width of the 90 % intervals."""
+    found = []
+    for task, part in table.groupby("task", sort=False):
+        unit = part["unit"].iloc[0]
+        width = words.name("mean_width") + (f" ({unit})" if isinstance(unit, str) else "")
+        head = [words.name("model"), words.name("coverage"), width, words.name("relative_width")]
+        rows = [
+            [
+                words.name(row.model),
+                between(row.coverage, row.coverage_low, row.coverage_high),
+                shown(row.mean_width),
+                shown(row.median_relative_width),
+            ]
+            for row in part.itertuples()
+        ]
+        found.append(Table(words.fill(text, task=words.name(task)), head, rows))
+    return found
+
+
+def loss_tables(
+    words: Words, losses: Mapping, tasks: Mapping[str, Task], text: Mapping
+) -> list[Table]:
+    """Headline of every loss, from metrics/losses.json."""
+    found = []
+    for name in filter(losses.__contains__, tasks):
+        scores = losses[name]
+        metric = words.name(HEADLINES[tasks[name].kind])
+        known = sorted((n for n, v in scores.items() if v is not None), key=scores.get)
+        order = [*reversed(known), *(n for n, v in scores.items() if v is None)]
+        rows = [[loss, shown(scores[loss])] for loss in order]
+        caption = words.fill(text, task=words.name(name), metric=metric)
+        found.append(Table(caption, [words.name("loss"), metric], rows))
+    return found

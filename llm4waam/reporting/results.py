@@ -1,0 +1,316 @@
+"""The rows behind the figures, as tables for `dvc plots` and for anyone's own figure.
+
+Where a table holds predictions it holds those of the first repeat, so that each bead stands once.
+
+plots/results.md: every model of every task, and what the numbers say in words.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from llm4waam.card.card import Card
+from llm4waam.core.errors import StudyError
+from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.decisions.metrics import HEADLINES, class_names, file_key
+from llm4waam.evaluation.assessment import (
+    ENCODERS,
+    FORMULAS,
+    Assessment,
+    best,
+    difference,
+    named,
+    ranked,
+)
+from llm4waam.evaluation.reliability import reliability_bins
+from llm4waam.plotting.style import title
+from llm4waam.splits.tasks import Task
+
+Study = Mapping[str, Sequence[Assessment]]
+
+
+def champions(assessments: Sequence[Assessment]) -> list[Assessment]:
+    """The best encoder, the best baseline and the closed formulas, each once."""
+    chosen = [best(assessments, encoder=True), best(assessments, encoder=False)]
+    chosen += [named(assessments, formula) for formula in FORMULAS.values()]
+    return list({one.model: one for one in chosen if one}.values())
+
+
+def compared(assessments: Sequence[Assessment]) -> list[Assessment]:
+    """Both encoders and the best baseline."""
+    encoders = [one for one in assessments if one.is_encoder]
+    return [*encoders, *filter(None, [best(assessments, encoder=False)])]
+
+
+def tables(study: Study) -> dict[str, pd.DataFrame]:
+    """All the tables of this module, by the name of their file."""
+    return {
+        "results": results(study),
+        "predicted": predicted(study),
+        "per_label_f1": per_label(study),
+        "confusion": confusion(study),
+        "reliability": reliability(study),
+    }
+
+
+def predicted(study: Study) -> pd.DataFrame:
+    """Regression: task, model, role, bead, target, score, both in the unit of the task."""
+    tables = [
+        pd.DataFrame(
+            {
+                "task": task,
+                "model": one.model,
+                "role": role,
+                "bead": part.beads,
+                "target": part.target[:, 0],
+                "score": part.score[0, :, 0],
+            }
+        )
+        for task, assessments in study.items()
+        for one in champions(assessments)
+        for role, part in (("oof", one.oof), ("hold_out", one.hold_out))
+        if one.task.kind == "regression" and len(part.score)
+    ]
+    columns = ["task", "model", "role", "bead", "target", "score"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def confusion(study: Study) -> pd.DataFrame:
+    """Binary: task, model, bead, actual and predicted class, out of fold."""
+    tables = []
+    for task, assessments in study.items():
+        for one in champions(assessments):
+            if one.task.kind != "binary":
+                continue
+            scores, classes = one.oof.score[0], np.array(one.task.classes)
+            decided = decide(scores, one.oof.thresholds[0], exclusive_index(one.task))
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "task": task,
+                        "model": one.model,
+                        "bead": one.oof.beads,
+                        "actual": classes[one.oof.target[:, 0].astype(int)],
+                        "predicted": classes[decided[:, 0].astype(int)],
+                    }
+                )
+            )
+    columns = ["task", "model", "bead", "actual", "predicted"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def reliability(study: Study) -> pd.DataFrame:
+    """Classification: task, model, bin, mean_score, share, beads, low, high, out of fold.
+
+    Of the encoders and the best baseline; over the repeats, every statement of each counts.
+    """
+    tables = [
+        reliability_bins(one.oof.score, np.broadcast_to(one.oof.target, one.oof.score.shape))
+        .assign(model=one.model)
+        .assign(task=task)
+        for task, assessments in study.items()
+        for one in compared(assessments)
+        if one.task.kind != "regression"
+    ]
+    columns = ["task", "model", "bin", "mean_score", "share", "beads", "low", "high"]
+    return (
+        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    )
+
+
+def per_label(study: Study) -> pd.DataFrame:
+    """Classification: task, label, model, f1, precision, recall, support, out of fold."""
+    rows = [
+        {
+            "task": task,
+            "label": label,
+            "model": one.model,
+            **one.metrics["per_label"][file_key(label)],
+        }
+        for task, assessments in study.items()
+        for one in assessments
+        for label in class_names(one.task)
+    ]
+    columns = ["task", "label", "model", "f1", "precision", "recall", "support"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def results(study: Study) -> pd.DataFrame:
+    """The headline of every model: task, model, metric, score, low, high, hold_out, knows_more."""
+    rows = []
+    for task, assessments in study.items():
+        for one in assessments:
+            metric = HEADLINES[one.task.kind]
+            rows.append(
+                {
+                    "task": task,
+                    "model": one.model,
+                    "metric": metric,
+                    "score": one.score,
+                    **one.metrics["oof"]["interval"],
+                    "hold_out": one.metrics["hold_out"][metric],
+                    "knows_more": int(one.knows_more),
+                }
+            )
+    columns = ["task", "model", "metric", "score", "low", "high", "hold_out", "knows_more"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def read_history(folder: Path, tasks: Sequence[str]) -> pd.DataFrame:
+    """Learning curves of all encoders: task, model, repeat, fold, epoch, train_loss, val_loss.
+
+    Raises StudyError for a file or a column that is missing.
+    """
+    tables = []
+    for encoder in ENCODERS:
+        for task in tasks:
+            file = folder / encoder / f"{task}.csv"
+            if not file.is_file():
+                raise StudyError(file, "there is no such file", expected="learning curves")
+            table = pd.read_csv(file)
+            for column in ("repeat", "fold", "epoch", "train_loss", "val_loss"):
+                if column not in table:
+                    raise StudyError(file, "the column is missing", column=column)
+            table.insert(0, "model", encoder)
+            table.insert(0, "task", task)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+METRICS = {
+    "binary": ("macro_f1", "partial_score", "exact_match", "label_accuracy"),
+    "multi_label": ("macro_f1", "partial_score", "exact_match", "label_accuracy"),
+    "regression": ("rmse", "mae"),
+}
+KNOWS_MORE = (
+    "† is given measured values that the encoders do not see, so it is never the best baseline."
+)
+FOOTNOTE = (
+    "Out of fold: pooled over the folds of a repeat, then the mean over repeats; in brackets the "
+    "95 % percentile bootstrap over cells. The best encoder and the best baseline are chosen on "
+    "the rows they are reported for, so a difference of two bests is a selection and a little "
+    "flattered on both sides. The intervals hold the models fixed: they leave out how far "
+    "another training would fall, and each is of one comparison: adjusted for how many are made "
+    "(Holm, in the report), fewer differences are real. A dash is a score that is not defined. "
+    "Tier is what a model knows beforehand: 0, nothing of physics; 1, formulas of the arc and the "
+    "bead; 2, indices of printability, by whose law simulated labels are made."
+)
+
+OPTIMISTIC = (
+    "*optimistic*: the epochs of these models were chosen on the very beads that their scores are "
+    "reported for, the published way, so that the scores are too good and no estimate."
+)
+
+
+def results_page(study: Study, card: Card, information: str) -> str:
+    """The Markdown page of all tasks; `information` is the set that the models saw."""
+    kind = "simulated data" if card.simulated else "measured data"
+    known = information.replace("_", "-")
+    parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
+    for assessments in study.values():
+        parts += _section(list(assessments), card, information)
+    if any(one.is_optimistic for assessments in study.values() for one in assessments):
+        parts.append(OPTIMISTIC)
+    return "\n\n".join([*parts, FOOTNOTE]) + "\n"
+
+
+def _section(assessments: list[Assessment], card: Card, information: str) -> list[str]:
+    task, first = assessments[0].task, assessments[0]
+    parts = [f"## {title(task.name).capitalize()}", f"{task.question} ({_size(first)}.)"]
+    parts.append(_table(task, ranked(assessments)))
+    if task.kind == "regression":
+        parts.append(_formula_sentences(assessments, information))
+    parts.append(_baseline_sentence(assessments))
+    parts += _ceiling(task, card)
+    return parts
+
+
+def _size(one: Assessment) -> str:
+    sizes = [(len(part.beads), len(np.unique(part.cells))) for part in (one.oof, one.hold_out)]
+    return "{} beads in {} cells out of fold, {} in {} hold-out".format(*sizes[0], *sizes[1])
+
+
+def _table(task: Task, assessments: Sequence[Assessment]) -> str:
+    metrics = [HEADLINES[task.kind], *METRICS[task.kind]]
+    if task.kind == "binary":
+        metrics += [f"recall_{file_key(name)}" for name in task.classes]
+        # The rest equal the accuracy where every bead has one of two classes.
+        metrics = [name for name in metrics if name not in METRICS["binary"][1:]]
+    unit = {"rmse": task.unit, "mae": task.unit}
+    names = [title(m) + (f", {unit[m]}" if unit.get(m) else "") for m in metrics]
+    heads = [
+        "model",
+        "tier",
+        *(f"{n}, {side}" for n in names for side in ("out of fold", "hold-out")),
+    ]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    for one in assessments:
+        name = title(one.model) + (" †" if one.knows_more else "")
+        name = f"**{name}**" if one.is_encoder else name
+        cells = [f"{name} *optimistic*" if one.is_optimistic else name, str(one.tier)]
+        for place, metric in enumerate(metrics):
+            inner = number(one.metrics["oof"][metric])
+            if place == 0:
+                low, high = one.metrics["oof"]["interval"].values()
+                inner += f" ({number(low)} to {number(high)})"
+            cells += [inner, number(one.metrics["hold_out"][metric])]
+        lines.append(cells)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _formula_sentences(assessments: Sequence[Assessment], information: str) -> str:
+    encoder, parts = best(assessments, encoder=True), []
+    if named(assessments, FORMULAS[information]) is None:
+        known = information.replace("_", "-")
+        parts.append(f"The card gives no closed formula for this task with {known} information.")
+    for formula in filter(None, (named(assessments, name) for name in FORMULAS.values())):
+        parts.append(_against(encoder, formula, f"the {title(formula.model)} information,"))
+        if formula.knows_more:
+            parts.append(KNOWS_MORE)
+    return " ".join(parts)
+
+
+def _baseline_sentence(assessments: Sequence[Assessment]) -> str:
+    encoder, baseline = best(assessments, encoder=True), best(assessments, encoder=False)
+    if baseline is None:
+        return "No baseline was run."
+    if baseline.model in FORMULAS.values():
+        return "No baseline with the same information does better than the closed formula."
+    return _against(encoder, baseline, f"the best baseline ({title(baseline.model)})")
+
+
+def _against(encoder: Assessment | None, other: Assessment, name: str) -> str:
+    """What the comparison says, in words that follow the numbers."""
+    metric = title(HEADLINES[other.task.kind])
+    start = f"{name[:1].upper()}{name[1:]} scores {metric} {number(other.score)}"
+    if encoder is None or encoder.score is None or other.score is None:
+        return f"{start}; there is no encoder's score beside it."
+    start += f", the best encoder ({title(encoder.model)}) {number(encoder.score)}"
+    gap, low, high = difference(encoder, other).values()
+    if gap == 0:
+        return f"{start}: a tie."
+    verdict = "wins" if gap > 0 else "loses"
+    ends = [low, high] if gap > 0 or low is None else [-high, -low]
+    paired = f"95 % interval {number(ends[0])} to {number(ends[1])}"
+    doubt = ", which holds zero" if low is not None and low <= 0 <= high else ""
+    return f"{start}: the encoder {verdict} by {number(abs(gap))} ({paired}{doubt})."
+
+
+def _ceiling(task: Task, card: Card) -> list[str]:
+    prefix = f"{task.name}_"
+    found = {k: v for k, v in card.ceiling.items() if k.startswith(prefix)}
+    if not found:
+        return []
+    listed = ", ".join(f"{number(v)} {title(k.removeprefix(prefix))}" for k, v in found.items())
+    metric = title(HEADLINES[task.kind])
+    return [f"Ceiling of the {metric}, which the card gives for this table: {listed}."]
+
+
+def number(value: float | None) -> str:
+    """A score as the pages show it."""
+    if value is None:
+        return "–"
+    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0

@@ -1,0 +1,1 @@
+"""From a bead to its prompts."""

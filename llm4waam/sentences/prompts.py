@@ -1,0 +1,113 @@
+"""A bead as sentences: one prompt per template and field order, every number readable back."""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from llm4waam.card.card import Card
+from llm4waam.card.columns import Information
+from llm4waam.core.settings import Section
+from llm4waam.sentences.fields import (
+    Said,
+    field_of,
+    find_values,
+    is_number,
+    question,
+    say,
+    statement,
+)
+
+Template = Literal["statement", "question"]
+
+
+class TextStyle(Section):
+    """What a sentence tells and how. `names: shuffled` and `names: none` are the controls.
+
+    `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
+    the card's order of the fields, every other is drawn for each bead.
+    """
+
+    information: Information
+    templates: list[Template] = Field(min_length=1)
+    orders: int = Field(default=1, ge=1)
+    names: Literal["phrases", "shuffled", "none"]
+    units: bool
+    derived: Literal[0, 1, 2]
+    note: bool
+    seed: int
+
+
+def make_prompts(
+    beads: pd.DataFrame, card: Card, style: TextStyle, tasks: list[str]
+) -> Iterator[dict]:
+    """Prompts as rows {bead, task, template, order, text, values}.
+
+    `task` is None where the prompt suits every task. `values` lists [field, start, end, number]:
+    where the value of a field stands in `text`, and its number (None for words). Prompts that came
+    templated with the table pass as they are, their numbers found by the card's phrases.
+    """
+    fields = card.fields(style.information, style.derived)
+    if card.named("prompt"):
+        [column] = card.named("prompt")
+        for bead, texts in zip(beads["bead"], beads[column], strict=True):
+            for number, text in enumerate(json.loads(texts), start=1):
+                values = find_values(text, card, fields)
+                yield _prompt(bead, None, f"given_{number}", 0, (text, values))
+        return
+    spoken = _spoken(card, fields, style)
+    notes = card.named("note") if style.note else []
+    for row in card.with_formulas(beads).to_dict("records"):
+        known = [name for name in fields if _has(row, name)]
+        said = [_say(card, name, row[name], spoken[name], style.units) for name in known]
+        noted = [row[name] for name in notes if _has(row, name)]
+        for order in range(style.orders):
+            told = [said[place] for place in _places(row["bead"], len(said), order, style.seed)]
+            for template in style.templates:
+                if template == "statement":
+                    yield _prompt(row["bead"], None, template, order, statement(told, noted))
+                    continue
+                for task in tasks:
+                    asked = question(told, noted, card.tasks[task].question)
+                    yield _prompt(row["bead"], task, template, order, asked)
+
+
+def _places(bead: str, count: int, order: int, seed: int) -> list[int]:
+    if order == 0:
+        return list(range(count))
+    return np.random.default_rng([seed, order, zlib.crc32(bead.encode())]).permutation(count)
+
+
+def _has(row: dict, name: str) -> bool:
+    return not pd.isna(row[name])
+
+
+def _prompt(
+    bead: str, task: str | None, template: str, order: int, said: tuple[str, list[list]]
+) -> dict:
+    names = ("bead", "task", "template", "order", "text", "values")
+    return dict(zip(names, (bead, task, template, order, *said), strict=True))
+
+
+def _spoken(card: Card, fields: list[str], style: TextStyle) -> dict[str, str | None]:
+    """The field each is said to be: itself, none, or another number or word if names are shuffled.
+
+    Whoever reads the numbers by their fields is told no more than the sentence tells.
+    """
+    if style.names != "shuffled":
+        return {name: name if style.names == "phrases" else None for name in fields}
+    names, rng = {}, np.random.default_rng(style.seed)
+    for kind in (True, False):
+        ring = rng.permutation([name for name in fields if is_number(card, name) == kind]).tolist()
+        names |= dict(zip(ring, np.roll(ring, 1).tolist(), strict=True))
+    return names
+
+
+def _say(card: Card, name: str, value: object, spoken: str | None, units: bool) -> Said:
+    phrase = field_of(card, spoken).phrase or "" if spoken else ""
+    return replace(say(card, name, value, phrase, units), name=spoken)

@@ -1,0 +1,1 @@
+"""Simulated single beads: materials, physics, defects, designs, notes and the raw table."""

@@ -1,0 +1,1 @@
+"""Tasks, and the folds that no bead and no cell crosses."""

@@ -1,0 +1,1 @@
+"""The third engine: folds of a task trained together as one model."""

@@ -1,0 +1,1 @@
+"""One fine-tuning: recipe, losses, data, loop, Trainer, fitting of folds, saving."""

@@ -1,0 +1,96 @@
+"""A classical model on the frozen encoder's state and the numbers of the bead."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from llm4waam.baselines.models import LEAF, one_by_one
+from llm4waam.encoders.model import Reader
+from llm4waam.encoders.tokens import NO_FIELD
+from llm4waam.training.batches import pad
+from llm4waam.training.data import Judge
+
+CERTAIN = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity
+
+
+@dataclass(frozen=True)
+class Classical:
+    """The training beads as the model saw them: it is fitted again wherever it is needed.
+
+    `states` is (beads, features), `values` (beads, outputs) on the learning scale. That takes
+    milliseconds, and spares a stored estimator.
+    """
+
+    judge: Judge
+    states: np.ndarray
+    values: np.ndarray
+
+    def score(self, reader: Reader, beads: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and losses (beads, outputs)."""
+        judge = self.judge
+        if not beads:
+            return np.empty((2, 0, self.values.shape[1]))
+        wanted = judge.material.values(beads)
+        kind, states = judge.recipe.head, features_of(reader, judge, beads)
+        # Trees would take all cores, which other folds need.
+        with threadpool_limits(judge.material.threads):
+            return self._predict(kind, states, wanted)
+
+    def _predict(
+        self, kind: str, states: np.ndarray, wanted: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        judge = self.judge
+        if judge.scaler:
+            model = _regressor(kind, judge.recipe.seed).fit(self.states, self.values[:, 0])
+            found = model.predict(states)[:, None]
+            return judge.scaler.restore(found), (found - judge.scaler.scale(wanted)) ** 2
+        model = _classifier(kind, judge.recipe.seed)
+        found = np.clip(one_by_one(model, self.states, self.values, states), CERTAIN, 1 - CERTAIN)
+        return found, -(wanted * np.log(found) + (1 - wanted) * np.log(1 - found))
+
+
+def fit_classical(reader: Reader, judge: Judge, train: list[str]) -> Classical:
+    """A classical model for the beads of `train`."""
+    values = judge.material.values(train)
+    values = judge.scaler.scale(values) if judge.scaler else values
+    return Classical(judge, features_of(reader, judge, train), values)
+
+
+@torch.no_grad()
+def features_of(reader: Reader, judge: Judge, beads: list[str]) -> np.ndarray:
+    """(beads, width + 2 fields): mean state over a bead's prompts, z and z^2 - 1 of its numbers.
+
+    A number that a bead does not have counts as both do on average: 0.
+    """
+    reader.eval()
+    rows = []
+    for bead in beads:
+        prompts = judge.asked([bead])
+        batch = pad(prompts, reader.encoder.config.pad_token_id)
+        state = reader.embed(**{name: t.to(reader.device) for name, t in batch.items()})
+        z = np.full(len(judge.reading.names), np.nan)
+        for field, number in zip(prompts[0].fields, prompts[0].numbers, strict=True):
+            if field != NO_FIELD:
+                z[field - 1] = number
+        told = np.nan_to_num([z, z**2 - 1]).ravel()
+        rows.append(np.concatenate([state.mean(dim=0).cpu().numpy(), told]))
+    return np.array(rows, dtype=float)
+
+
+def _classifier(kind: str, seed: int) -> BaseEstimator:
+    if kind == "trees":
+        return HistGradientBoostingClassifier(min_samples_leaf=LEAF, random_state=seed)
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=2000))
+
+
+def _regressor(kind: str, seed: int) -> BaseEstimator:
+    if kind == "trees":
+        return HistGradientBoostingRegressor(min_samples_leaf=LEAF, random_state=seed)
+    return make_pipeline(StandardScaler(), Ridge(alpha=10.0))

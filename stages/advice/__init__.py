@@ -1,1 +1,0 @@
-"""What to do about a bead: explanations, advice, and sentences that say both."""

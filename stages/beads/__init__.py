@@ -1,1 +1,0 @@
-"""What a bead is: units, materials, physics, the simulator, the card, cleaning and text."""

@@ -1,1 +1,0 @@
-"""What the predictions show: metrics, tables and figures."""

@@ -1,0 +1,208 @@
+"""The report: both languages, no number of its own, nothing from elsewhere."""
+
+import json
+import random
+import re
+import shutil
+from html import unescape
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from llm4waam.ablations.trials import trials_of
+from llm4waam.card.card import read_card
+from llm4waam.reporting.report import verdicts
+from llm4waam.reporting.report_words import FILE, LANGUAGES, Words, probability, shown
+from llm4waam.reporting.sweeps import HEADINGS
+from llm4waam.splits.tasks import make_task
+from stages import report
+from stages.params import read_params
+
+TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+EN = Words.read("en")
+
+
+def leaves(node: object, path: str = "") -> list[tuple[str, dict]]:
+    """Every text of the words: a mapping of languages."""
+    if isinstance(node, list):
+        return [leaf for n, part in enumerate(node) for leaf in leaves(part, f"{path}[{n}]")]
+    if not isinstance(node, dict):
+        return []
+    if set(node) & set(LANGUAGES):
+        return [(path, node)]
+    return [leaf for key, part in node.items() for leaf in leaves(part, f"{path}.{key}")]
+
+
+@pytest.fixture
+def told(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the evaluated study, with what other stages wrote for the report."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "data/encoders/bert-mini-tier1", "data/encoders/bert-mini-tier1")
+    shutil.copytree(ROOT / "data/encoders/roberta-mini-tier1", "data/encoders/roberta-mini-tier1")
+    Path("plots/explore").mkdir()
+    for name in ("explore/label_sets", "explore/defect_map", "parity"):
+        shutil.copy(ROOT / f"plots/{name}.svg", f"plots/{name}.svg")
+    counts = {"rows": 91, "rows_rejected": 7, "beads": 84, "cells": 42, "missing": {"ctwd_mm": 3}}
+    Path("metrics/clean.json").write_text(json.dumps(counts), encoding="utf-8")
+    return tmp_path
+
+
+def read(name: str) -> str:
+    return Path("plots", name).read_text(encoding="utf-8")
+
+
+def test_every_text_is_there_in_both_languages_with_the_same_blanks() -> None:
+    found = leaves(TEXTS)
+    assert len(found) > 150
+    for path, text in found:
+        assert set(text) == set(LANGUAGES), path
+        blanks = [set(re.findall(r"{(\w+)}", text[language])) for language in LANGUAGES]
+        assert blanks[0] == blanks[1], path
+    assert leaves({"a": {"en": "x"}})[0][1].keys() != set(LANGUAGES)  # a lack would be seen
+
+
+def test_every_variant_of_every_sweep_has_words() -> None:
+    settings = read_params(ROOT / "params.yaml").trials
+    for sweep in HEADINGS:
+        for trial in trials_of(sweep, settings, 12):
+            for language in LANGUAGES:
+                assert "{" not in Words.read(language).variant(trial.key)
+    assert Words.read("ko").variant("beads_20") == "훈련 비드 20개"
+    assert EN.variant("noise_0.1") == "10% of outcomes wrong"
+
+
+@pytest.mark.usefixtures("told")
+def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
+    report.main()
+    for name, language, mark in (
+        ("report.html", "en", "simulated data"),
+        ("report.ko.html", "ko", "시뮬레이션 데이터"),
+    ):
+        page = read(name)
+        assert f'<html lang="{language}">' in page
+        assert "<script" not in page
+        assert not re.search(r"(src|href)=\"(https?:)?//", page)
+        assert "@import" not in page
+        captions = re.findall(r"<(?:caption|figcaption)>(.*?)</", page.replace("</b>", ""))
+        assert len(captions) > 12
+        assert all(mark in caption for caption in captions)
+        assert ("report.ko.html" if language == "en" else "report.html") in page
+        assert not re.search(r">(nan|None|inf)<", page)
+    english = re.sub(r"<svg.*?</svg>", "", read("report.html"), flags=re.DOTALL)
+    assert not re.search("[가-힣]", english.replace("한국어", ""))
+
+
+@pytest.mark.usefixtures("told")
+def test_a_sweep_that_was_not_run_is_named_with_its_command() -> None:
+    report.main()
+    page = unescape(read("report.html"))
+    assert page.count("The command make sweep makes this section.") == 8
+    assert page.count("The command make losses makes this section.") == 1
+    rows = pd.DataFrame(
+        {
+            "task": "quality",
+            "model": ["bert", "bert", "nearest_neighbour"],
+            "variant": ["grouped", "rows", "grouped"],
+            "title": "x",
+            "metric": "accuracy",
+            "score": [0.71234, 0.91234, 0.51234],
+            "low": [0.6, 0.8, None],
+            "high": [0.8, 1.0, None],
+            "beads": 76,
+        }
+    )
+    Path("plots/trials").mkdir()
+    rows.to_csv("plots/trials/protocols.csv", index=False)
+    report.main()
+    page = unescape(read("report.html"))
+    assert page.count("The command make sweep makes this section.") == 7
+    assert "<td>ungrouped rows of doubled templates *</td><td>0.912 (0.800 ~ 1.000)</td>" in page
+    assert "<td>0.512</td>" in page
+
+
+@pytest.mark.usefixtures("told")
+def test_numbers_are_those_of_the_metrics() -> None:
+    report.main()
+    pages = [unescape(read(name)) for name in ("report.html", "report.ko.html")]
+    chosen = random.Random(3)
+    for task in ("defects", "quality", "heat_input", "energy"):
+        for encoder in ("bert", "roberta"):
+            found = json.loads(Path(f"metrics/{encoder}/{task}.json").read_text())["oof"]
+            for key in chosen.sample(["val_loss", "mae" if "mae" in found else "exact_match"], 2):
+                assert all(f"<td>{shown(found[key])}</td>" in page for page in pages), (task, key)
+    compared = json.loads(Path("metrics/comparisons.json").read_text())["quality"]
+    assert f"<td>{probability(compared['bert_vs_baseline']['p_holm'])}</td>" in pages[0]
+    before = read("report.html")
+    file = Path("metrics/bert/quality.json")
+    file.write_text(file.read_text().replace('"val_loss": 0.', '"val_loss": 7.'))
+    report.main()
+    assert read("report.html") != before
+
+
+@pytest.mark.usefixtures("told")
+def test_two_runs_write_the_same_bytes() -> None:
+    report.main()
+    first = {file: file.read_bytes() for file in Path("plots").rglob("*") if file.is_file()}
+    report.main()
+    assert {f: f.read_bytes() for f in Path("plots").rglob("*") if f.is_file()} == first
+
+
+@pytest.mark.usefixtures("told")
+def test_a_measured_table_is_not_called_simulated_and_its_title_is_escaped() -> None:
+    file = Path("data/raw/waam_beads.yaml")
+    text = file.read_text(encoding="utf-8").replace("simulated: true", "simulated: false")
+    text = text.replace("title: Simulated single-bead WAAM trials", "title: <b>Beads</b> & more")
+    file.write_text(text, encoding="utf-8")
+    report.main()
+    page = re.sub(r"<svg.*?</svg>", "", read("report.html"), flags=re.DOTALL)
+    assert "&lt;b&gt;Beads&lt;/b&gt; &amp; more" in page
+    assert "<b>Beads" not in page
+    assert "(simulated data)" not in page
+    assert "No row of the table is an experiment" not in page
+    assert "simulated" not in read("cards/bert_quality.md")
+
+
+@pytest.mark.parametrize(
+    ("gap", "real", "said"),
+    [(0.1, 1, "better by 0.100"), (-0.1, 1, "worse by 0.100"), (-0.1, 0, "cannot be told")],
+)
+def test_only_a_real_difference_is_called_one(gap: float, real: int, said: str) -> None:
+    file = ROOT / "data/raw/waam_beads.yaml"
+    task = make_task(read_card(file), "quality", file)
+    ends = {"difference_low": gap - 0.02, "difference_high": gap + 0.03}
+    pair = {"one": "bert", "other": "catboost", "difference": gap, **ends}
+    pair |= {"p_holm": 0.01 if real else 0.6, "real": real}
+    metrics = {m: {"oof": {"accuracy": 0.8}} for m in ("bert", "catboost")}
+    summary = {"quality": {"best_encoder": "bert"}}
+    known = {"quality": task}, summary, {"quality": {"bert_vs_baseline": pair}}
+    [sentence] = verdicts(EN, *known, {"quality": metrics}, encoders=False)
+    assert said in sentence
+    assert ("is real" in sentence) is bool(real)
+    if gap < 0 and real:
+        assert "(95 % interval 0.070 to 0.120)" in sentence
+    undefined = {"quality": {"bert_vs_baseline": pair | {"real": None}}}
+    assert not verdicts(EN, *known[:2], undefined, {"quality": metrics}, encoders=False)
+
+
+@pytest.mark.usefixtures("told")
+def test_cards_hold_the_metrics_and_what_the_model_must_not_be_used_for() -> None:
+    report.main()
+    cards = {file.stem for file in Path("plots/cards").glob("*.md")}
+    assert cards == {"data"} | {
+        f"{e}_{t}"
+        for e in ("bert", "roberta")
+        for t in ("defects", "quality", "heat_input", "energy")
+    }
+    card, found = read("cards/bert_quality.md"), json.loads(read_metrics("bert/quality.json"))
+    assert f"| accuracy | {shown(found['oof']['accuracy'])} |" in card
+    assert "data/encoders/bert-mini-tier1" in card
+    assert "Not for releasing a part" in card
+    assert "| `ctwd_mm` |" in read("cards/data.md")
+
+
+def read_metrics(name: str) -> str:
+    return Path("metrics", name).read_text(encoding="utf-8")

@@ -1,0 +1,304 @@
+"""Training as a stage: what it writes, that it repeats, and what it refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import outputs
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+from llm4waam.card.card import read_card
+from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_jsonl, read_table, write_jsonl
+from llm4waam.decisions.predictions import members
+from llm4waam.decisions.target_scale import Scaler
+from llm4waam.encoders.model import Reader
+from llm4waam.encoders.number_embedding import FieldScale, NumberChannel
+from llm4waam.encoders.quantiles import WORDS, Quantiles
+from llm4waam.encoders.tokens import read_prompts
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.batches import predict
+from llm4waam.training.data import Material, Reading, make_material
+from llm4waam.training.fit import SEEDS_APART, Fitted, fit_fold
+from stages import split, train
+from stages.params import read_params
+
+
+@pytest.fixture
+def study(ready):
+    """Steps enough to learn something: in the first one the rate is 0."""
+    return lambda **changes: ready(**({"epochs": 2, "batch_size": 4} | changes))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "task", "labels"),
+    [("bert", "defects", 4), ("roberta", "quality", 1), ("bert", "heat_input", 1)],
+)
+def test_a_task_leaves_predictions_a_curve_and_a_model(
+    study, encoder: str, task: str, labels: int
+) -> None:
+    folder = study()
+    train.main(encoder, task)
+    folds = read_table(folder / "data/split/folds.csv")
+    rows = read_table(folder / f"data/predictions/{encoder}/{task}.csv")
+    assert not rows.duplicated(["bead", "label"]).any()
+    assert len(rows) == len(folds) * labels
+    assert np.isfinite(rows[["score", "loss"]]).all(axis=None)
+    curve = read_table(folder / f"plots/history/{encoder}/{task}.csv")
+    assert len(curve) == 4 * 2
+    assert curve.loc[curve["fold"] == -1, "val_loss"].isna().all()
+    assert curve.loc[curve["fold"] >= 0, "val_loss"].notna().all()
+    model = folder / f"data/models/{encoder}/{task}"
+    assert {file.suffix for file in model.rglob("*") if file.is_file()} <= {
+        *(".json", ".md", ".safetensors", ".txt")
+    }
+    loaded = AutoModel.from_pretrained(model / "seed-1")
+    assert loaded.config.model_type == encoder
+    head = load_file(model / "seed-1/head.safetensors")
+    channel = {"channel.linear.weight", "channel.square.weight"}
+    layers = {f"{layer}.{part}" for layer in ("dense", "output") for part in ("weight", "bias")}
+    assert set(head) == channel | layers
+    assert head["output.weight"].shape == (labels, 32)
+    assert AutoTokenizer.from_pretrained(model)("speed 4.5")["input_ids"]
+    assert (model / ("scaler.json" if task == "heat_input" else "decision.json")).is_file()
+    reading = json.loads((model / "reading.json").read_text(encoding="utf-8"))
+    assert reading["fields"] == list(reading["scales"]) == ["travel_speed_mm_s"]
+    recipe = json.loads((model / "recipe.json").read_text(encoding="utf-8"))
+    assert recipe == read_params().recipe(encoder, task).model_dump()
+
+
+def load_reader(folder: Path) -> Reader:
+    """A model from its folder alone, as a later consumer would."""
+    encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+    head = load_file(folder / "head.safetensors")
+    channel = NumberChannel(len(head["channel.linear.weight"]) - 1, 32, 0.02)
+    reader = Reader(encoder, channel, "mean", len(head["output.bias"]))
+    reader.load_state_dict({f"encoder.{n}": p for n, p in encoder.state_dict().items()} | head)
+    return reader
+
+
+def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
+    """Two seeds with low-rank additions and words of quantiles, loaded by stock classes."""
+    folder = study(seeds=2, lora_rank=2, quantiles=3)
+    train.main("bert", "quality")
+    rows = read_table(folder / "data/predictions/bert/quality.csv")
+    rows = rows[rows["fold"] == -1].set_index("bead")
+    model = folder / "data/models/bert/quality"
+    assert {path.name for path in model.iterdir() if path.is_dir()} == {"seed-1", "seed-2"}
+    shutil.rmtree(folder / "data/encoders")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    stored = json.loads((model / "reading.json").read_text(encoding="utf-8"))
+    names = stored["fields"]
+    words = [tokenizer(f" {w}", add_special_tokens=False)["input_ids"] for w in WORDS[3]]
+    edges = {names.index(n) + 1: np.array(e) for n, e in stored["quantiles"].items()}
+    scales = {name: FieldScale(**scale) for name, scale in stored["scales"].items()}
+    reading = Reading(names, scales, Quantiles(edges, words))
+    readers = [load_reader(model / f"seed-{number}") for number in (1, 2)]
+    assert not torch.equal(readers[0].output.weight, readers[1].output.weight)
+    recipe = read_params().recipe("bert", "quality")
+    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    asked = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
+    assert len(rows) > 2
+    for bead, row in rows.iterrows():
+        said = [prompt for prompt in asked if prompt["bead"] == bead]
+        told = [reading.of(p) for p in read_prompts(tokenizer, said, names, recipe.max_tokens)]
+        logits = torch.stack([predict(r, told, recipe).mean(dim=0) for r in readers])
+        assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)
+
+
+def test_two_runs_are_equal_byte_for_byte_and_another_seed_is_not(study) -> None:
+    first = study()
+    train.main("bert", "quality")
+    before = outputs(first, "bert", "quality")
+    train.main("bert", "quality")
+    assert outputs(first, "bert", "quality") == before
+    study(workers=2)
+    train.main("bert", "quality")
+    assert outputs(first, "bert", "quality") == before
+    study(seed=43)
+    train.main("bert", "quality")
+    after = outputs(first, "bert", "quality")
+    for name in ("predictions/bert/quality.csv", "models/bert/quality/seed-1/model.safetensors"):
+        assert after[f"data/{name}"] != before[f"data/{name}"]
+
+
+def test_nothing_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
+    """Law 2: other targets in one fold change that fold's losses, not its predictions."""
+    folder = study()
+    train.main("bert", "heat_input")
+    place = ["bead", "fold", "score"]
+    before = read_table(folder / "data/predictions/bert/heat_input.csv")[place]
+    beads = read_table(folder / "data/clean/beads.csv")
+    folds = read_table(folder / "data/split/folds.csv")
+    inside = folds.loc[(folds["role"] == "train") & (folds["fold"] == 0), "bead"]
+    beads.loc[beads["bead"].isin(inside), "heat_input_j_mm"] *= 7
+    beads.to_csv(folder / "data/clean/beads.csv", index=False)
+    train.main("bert", "heat_input")
+    after = read_table(folder / "data/predictions/bert/heat_input.csv")[place]
+    here = before["fold"] == 0
+    assert after[here].equals(before[here])
+    assert not np.isclose(after.loc[~here, "score"], before.loc[~here, "score"]).any()
+
+
+def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
+    """Law 2: a bead of one fold, told with another number, changes no neighbour's prediction."""
+    folder = study()
+    train.main("bert", "quality")
+    place = ["bead", "fold", "score"]
+    before = read_table(folder / "data/predictions/bert/quality.csv")[place]
+    planted = before.loc[before["fold"] == 0, "bead"].iloc[0]
+    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    for row in prompts:
+        for value in row["values"]:
+            if row["bead"] == planted and value[0] == "travel_speed_mm_s":
+                value[3] *= 1000
+    write_jsonl(folder / "data/text/prompts.jsonl", prompts)
+    train.main("bert", "quality")
+    after = read_table(folder / "data/predictions/bert/quality.csv")[place]
+    itself = before["bead"] == planted
+    here = (before["fold"] == 0) & ~itself
+    assert after[here].equals(before[here])
+    assert (after.loc[itself, "score"] != before.loc[itself, "score"]).all()
+    elsewhere = before["fold"] != 0
+    assert (after.loc[elsewhere, "score"] != before.loc[elsewhere, "score"]).all()
+
+
+def material_of(folder: Path, task: str, **changes: object) -> Material:
+    params = read_params()
+    card = read_card(params.card_file)
+    return make_material(
+        params.source("bert"),
+        make_task(card, task, params.card_file),
+        params.recipe("bert", task).model_copy(update=changes),
+        card,
+        read_table(folder / "data/clean/beads.csv"),
+        read_jsonl(folder / "data/text/prompts.jsonl"),
+    )[0]
+
+
+def fit(folder: Path, task: str = "quality", **changes: object) -> Fitted:
+    beads = members(read_table(folder / "data/split/folds.csv"), 0, 0)
+    return fit_fold(material_of(folder, task, **changes), (0, 0), *beads)
+
+
+@pytest.mark.parametrize("task", ["quality", "heat_input"])
+def test_the_scores_of_two_seeds_are_the_mean_of_both(study, task: str) -> None:
+    folder = study()
+    both, first = fit(folder, task, seeds=2), fit(folder, task)
+    second = fit(folder, task, seed=read_params().train.seed + SEEDS_APART)
+    alone = [one.predictions for one in (first, second)]
+    assert not np.isclose(alone[0]["score"], alone[1]["score"], rtol=1e-9).any()
+    for column in ("score", "loss"):
+        assert np.array_equal(both.predictions[column], (alone[0][column] + alone[1][column]) / 2)
+    assert [member.judge.recipe.seed for member in both.members] == [
+        one.members[0].judge.recipe.seed for one in (first, second)
+    ]
+    assert both.history == first.history
+
+
+def test_a_bead_is_judged_by_the_mean_of_its_prompts_or_by_the_first(study) -> None:
+    folder = study()
+    mean, first = fit(folder), fit(folder, average=False)
+    [ours], [theirs] = mean.members, first.members
+    for name, weight in ours.reader.state_dict().items():
+        assert torch.equal(weight, theirs.reader.state_dict()[name])
+    beads = first.predictions["bead"].tolist()
+    prompts = [ours.judge.prompts([bead])[0] for bead in beads]
+    assert {len(asked) for asked in prompts} == {2}
+    recipe = ours.judge.recipe
+    by_prompt = predict(ours.reader, [p for asked in prompts for p in asked], recipe)
+    by_prompt = by_prompt.double().reshape(len(beads), 2)
+    averaged = torch.sigmoid(by_prompt.mean(dim=1))
+    assert np.allclose(mean.predictions["score"], averaged, rtol=0, atol=1e-6)
+    alone = torch.sigmoid(by_prompt[:, 0])
+    assert np.allclose(first.predictions["score"], alone, rtol=0, atol=1e-6)
+    assert not np.allclose(averaged, alone, rtol=0, atol=1e-4)
+
+
+def test_an_epoch_takes_one_prompt_of_a_bead_or_every_one(study) -> None:
+    folder = study()
+    drawn, whole = fit(folder), fit(folder, prompts="all")
+    beads = sorted(drawn.members[0].judge.material.targets)[:10]
+    targets = np.arange(10.0)[:, None]
+    some, every = (f.members[0].judge.learned(beads, targets) for f in (drawn, whole))
+    assert (len(some), len(every)) == (10, 20)
+    assert {len(choices) for choices in some.choices} == {2}
+    every_ids = [choices[0].ids for choices in every.choices]
+    assert [prompt.ids for choices in some.choices for prompt in choices] == every_ids
+    assert every.targets[:, 0].tolist() == [n // 2 for n in range(20)]
+    assert not drawn.predictions["score"].equals(whole.predictions["score"])
+    epochs = [[some.prompt(row, epoch).ids for row in range(10)] for epoch in (1, 2, 3, 4, 5, 6)]
+    assert any(epoch != epochs[0] for epoch in epochs)
+
+
+def test_without_a_hold_out_there_is_a_model_but_no_score_for_it(study, params) -> None:
+    params["split"]["hold_out"] = 0.0
+    folder = study(epochs=1)
+    split.main()
+    train.main("bert", "quality")
+    rows = read_table(folder / "data/predictions/bert/quality.csv")
+    assert set(rows["role"]) == {"oof"}
+    assert (folder / "data/models/bert/quality/seed-1").is_dir()
+
+
+def test_a_leak_in_the_folds_stops_the_training(study) -> None:
+    folder = study()
+    file = folder / "data/split/folds.csv"
+    folds = read_table(file)
+    folds.loc[folds.index[folds["role"] == "train"][0], ["role", "fold"]] = "test", -1
+    folds.to_csv(file, index=False)
+    with pytest.raises(StudyError, match="leak"):
+        train.main("bert", "quality")
+
+
+def test_a_loss_of_another_kind_is_refused(study, params) -> None:
+    params["task"]["quality"]["loss"] = "mse"
+    study()
+    with pytest.raises(StudyError, match="'mse': no loss of a binary task"):
+        train.main("bert", "quality")
+
+
+def test_the_scaler_is_stored_and_restores(study) -> None:
+    folder = study()
+    train.main("roberta", "heat_input")
+    stored = json.loads((folder / "data/models/roberta/heat_input/scaler.json").read_text())
+    folds = read_table(folder / "data/split/folds.csv")
+    beads = read_table(folder / "data/clean/beads.csv").set_index("bead")
+    training = beads.loc[folds.loc[folds["role"] == "train", "bead"], "heat_input_j_mm"]
+    scaler = Scaler(**stored)
+    assert scaler == Scaler.fit(training.to_numpy(), "log")
+    assert scaler.restore(scaler.scale(np.array([300.0]))) == pytest.approx([300.0])
+
+
+def test_every_task_of_params_yaml_has_a_recipe(params) -> None:
+    raw = yaml.safe_load(yaml.safe_dump(params))
+    assert set(raw["tasks"]) <= set(raw["task"])
+
+
+def test_the_logarithm_of_a_negative_target_is_refused() -> None:
+    with pytest.raises(ValueError, match="logarithm of -1"):
+        Scaler.fit(np.array([-1.0, 2.0]), "log")
+
+
+def test_folds_together_leave_the_same_however_many_processes_share_them(study) -> None:
+    """Stacked, with two seeds and inner folds: the bytes repeat, and rounding alone differs."""
+    changes = {"engine": "stacked", "seeds": 2, "inner_folds": 2}
+    folder = study(**changes)
+    train.main("roberta", "quality")
+    before = outputs(folder, "roberta", "quality")
+    rows = read_table(folder / "data/predictions/roberta/quality.csv")
+    assert set(rows["fold"]) == {-1, 0, 1, 2}
+    assert rows["threshold"].notna().all()
+    train.main("roberta", "quality")
+    assert outputs(folder, "roberta", "quality") == before
+    study(**changes, workers=2)
+    train.main("roberta", "quality")
+    shared = read_table(folder / "data/predictions/roberta/quality.csv")
+    assert shared["score"].to_numpy() == pytest.approx(rows["score"].to_numpy(), abs=1e-4)
+    one, other = (outputs(folder, "roberta", "quality"), before)
+    assert one.keys() == other.keys()
