@@ -7,20 +7,20 @@ from transformers import AutoModel, BertConfig, RobertaConfig, set_seed
 
 from benchmarks.apart import apart
 from llm4waam.encoders.load import FAMILIES, load_tokenizer
-from llm4waam.training.recipe import Source
-from stages.params import Params
+from llm4waam.encoders.settings import Source
+from stages.check_params import AllParams
 
 VOCABULARIES = {"bert": 30_522, "roberta": 50_265}  # of bert-base-uncased and roberta-base
 BASE_POSITIONS = 512
 
 
-def sources(params: Params, checkpoint: str | None, folder: Path) -> list[Source]:
+def sources(params: AllParams, checkpoint: str | None, folder: Path) -> list[Source]:
     """The encoders of params.yaml, the one in the folder `checkpoint`, or both in base size.
 
     `base` writes 12 layers x 768 with random weights into `folder`, with the tokenizers of
     params.yaml, so that the sentences have as many tokens as in the study.
     """
-    own = [params.source(encoder) for encoder in FAMILIES]
+    own = [params.encoder.source(encoder) for encoder in FAMILIES]
     if checkpoint is None:
         return own
     if checkpoint == "base":

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import pandas as pd
 
 from benchmarks.runtimes import WAYS
-from llm4waam.decisions.metrics import HEADLINES, task_metrics
+from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.inference.predictor import beads_of, load_predictor
 from llm4waam.splits.tasks import known_targets
-from stages.params import Params
+from stages.check_params import AllParams
 
 
-def costs(params: Params, ways: Iterable[str]) -> pd.DataFrame:
+def costs(params: AllParams, ways: Iterable[str]) -> pd.DataFrame:
     """Headlines on the hold-out beads (encoders and tasks, ways)."""
     beads, rows = beads_of("test"), {}
     for encoder in ("bert", "roberta"):

@@ -24,12 +24,13 @@ from benchmarks.page import number, table
 from benchmarks.runtimes import COMPILED, WAYS, has_compiler
 from llm4waam.commands.output import body
 from llm4waam.core.files import read_table, write_table, write_text
+from llm4waam.core.settings import read_params
 from llm4waam.inference.predictor import BEADS, Predictor, load_predictor
 from llm4waam.inference.user_table import chunks, read_rows
 from llm4waam.sentences.prompts import make_prompts
 from llm4waam.simulator.population import simulate_population
 from llm4waam.simulator.raw_table import dirty
-from stages.params import Params, read_params
+from stages.check_params import AllParams
 
 PAGE = Path(__file__).parent / "inference.md"
 COLUMNS = ["beads per minute", "seconds", "CPU ms per bead", "seconds to start", "peak MiB"]
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--grown", type=int, default=10_000, help="beads of a table that is long")
     parser.add_argument("--out", type=Path, default=PAGE)
-    request, params = parser.parse_args(), read_params()
+    request, params = parser.parse_args(), read_params(AllParams)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     found: dict[str, list[dict]] = {way: [] for way in request.ways}
     if COMPILED in found and not has_compiler():
@@ -84,11 +85,11 @@ def main() -> None:
     write_text(request.out, "\n".join(page) + "\n")
 
 
-def _predictor(params: Params, encoder: str) -> Predictor:
+def _predictor(params: AllParams, encoder: str) -> Predictor:
     return load_predictor(encoder, params.tasks, params.text, params.card_file)
 
 
-def _run(params: Params, way: str, file: Path) -> dict[str, float]:
+def _run(params: AllParams, way: str, file: Path) -> dict[str, float]:
     start = time.perf_counter()
     predictor = WAYS[way](_predictor(params, params.advice.encoder))
     some, _ = next(chunks(read_rows(file), predictor.card, "pre_weld"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.table import Table
-from llm4waam.training.recipe import Source
+from llm4waam.encoders.settings import Source
 
 
 @dataclass(frozen=True)

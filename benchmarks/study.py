@@ -18,7 +18,8 @@ from benchmarks.setting import Setting
 from benchmarks.table import study_table
 from benchmarks.ways import measure_ways
 from llm4waam.core.files import write_json
-from stages.params import read_params
+from llm4waam.core.settings import read_params
+from stages.check_params import AllParams
 
 HERE = Path(__file__).parent
 PARTS = ("ways", "growth", "stages")
@@ -55,7 +56,7 @@ def _measure(part: str, setting: Setting) -> dict[str, Any]:
 
 
 def _setting(asked: argparse.Namespace, folder: Path) -> Setting:
-    params = read_params()
+    params = read_params(AllParams)
     quick = asked.quick
     table = study_table(params, 2 if quick else None)
     if asked.steps:

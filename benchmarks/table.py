@@ -13,14 +13,14 @@ from llm4waam.simulator.population import simulate_population
 from llm4waam.simulator.raw_table import dirty
 from llm4waam.splits.folds import make_folds, strata_of
 from llm4waam.splits.tasks import make_task
-from stages.params import Params
+from stages.check_params import AllParams
 
 
 @dataclass(frozen=True)
 class Table:
     """Clean beads, their prompts and folds; `took` is the CPU seconds that each took to make."""
 
-    params: Params
+    params: AllParams
     card: Card
     beads: pd.DataFrame
     prompts: list[dict]
@@ -34,13 +34,13 @@ class Table:
         return replace(self, folds=self.folds.groupby(keys).head(share))
 
 
-def study_table(params: Params, folds: int | None = None) -> Table:
+def study_table(params: AllParams, folds: int | None = None) -> Table:
     """The table that params.yaml names, in its own folds or in so many."""
     raw, broken = read_strings(params.raw_file)
     return _table(params, params.tasks, raw, broken, folds or params.split.folds, {})
 
 
-def population_table(params: Params, beads: int, tasks: list[str]) -> Table:
+def population_table(params: AllParams, beads: int, tasks: list[str]) -> Table:
     """So many simulated beads of random laboratories, written as dirty as the study's."""
     with clock() as took:
         # As it comes back from a CSV file: strings, numbered from 1.
@@ -50,7 +50,7 @@ def population_table(params: Params, beads: int, tasks: list[str]) -> Table:
 
 
 def _table(
-    params: Params,
+    params: AllParams,
     names: list[str],
     raw: pd.DataFrame,
     broken: dict[int, int],

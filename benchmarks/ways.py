@@ -11,7 +11,7 @@ from benchmarks.machine import cores
 from benchmarks.setting import Setting
 from benchmarks.table import Table
 from benchmarks.work import Way, fit, jobs_of, material_of, size
-from llm4waam.training.recipe import Source
+from llm4waam.encoders.settings import Source
 
 ORIGINAL_TOKENS = 512
 SHORT, LONG = 1, 2  # epochs: their difference is what an epoch takes without what a fit takes

@@ -13,14 +13,15 @@ from benchmarks.apart import clock
 from benchmarks.floor import moved_bytes, operations
 from benchmarks.machine import cores
 from benchmarks.table import Table
+from llm4waam.core.processes import in_processes
 from llm4waam.decisions.predictions import Job, fold_jobs, members
 from llm4waam.encoders.model import build_reader
+from llm4waam.encoders.settings import Source
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.data import Material, make_material
 from llm4waam.training.fit import Fitted, fit_fold
-from llm4waam.training.recipe import Source
 from llm4waam.training.resume import Progress
-from llm4waam.training.workers import Work, in_processes, shares
+from llm4waam.training.workers import Work, shares
 
 
 @dataclass(frozen=True)

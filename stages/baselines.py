@@ -8,28 +8,37 @@ from threadpoolctl import threadpool_limits
 
 from llm4waam.baselines.features import make_features
 from llm4waam.baselines.folds import predict_folds
-from llm4waam.baselines.models import all_baselines
+from llm4waam.baselines.models import Baselines, all_baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_table
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import known_targets, make_task
-from stages.params import read_params
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS = Path("data/split/folds.csv")
 
 
+class Params(StudyParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+    baselines: Baselines
+
+
 def main(task_name: str) -> None:
     """Fit every baseline of one task on every fold, then on all training beads."""
-    params = read_params()
+    params = read_params(Params)
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
-    settings, models = params.baselines, all_baselines(task, params.tables)
+    settings, models = params.baselines, all_baselines(task, params.baselines.pretrained)
     rows = predict_folds(task, features, targets, folds, settings.trees, settings.seed, models)
     # A hundred beads are too few to share out, and the sums of one thread are always the same.
     with threadpool_limits(1):

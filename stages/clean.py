@@ -8,8 +8,8 @@ from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.log import WHOLE_ROW
 from llm4waam.cleaning.prompt_file import read_prompt_file
 from llm4waam.core.files import read_strings, write_json, write_table
+from llm4waam.core.settings import Params, read_params
 from llm4waam.core.stage import run_stage
-from stages.params import read_params
 
 BEADS = Path("data/clean/beads.csv")
 REJECTED = Path("data/clean/rejected.csv")
@@ -18,7 +18,7 @@ METRICS = Path("metrics/clean.json")
 
 def main() -> None:
     """Clean the table that params.yaml names."""
-    params = read_params()
+    params = read_params(Params)
     card = read_card(params.card_file)
     raw_file = params.raw_file
     if params.dataset_format == "json":

@@ -8,6 +8,7 @@ import pandas as pd
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table, write_json, write_table, write_text
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS, Assessment, assess, summarise
 from llm4waam.evaluation.read_predictions import read_predictions
@@ -16,17 +17,24 @@ from llm4waam.plotting.style import save
 from llm4waam.reporting import results
 from llm4waam.reporting.figures import draw
 from llm4waam.reporting.results import results_page
+from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.tasks import Task, known_targets, make_task
-from stages.params import Params, read_params
+from llm4waam.training.recipe import TrainingParams
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PREDICTIONS = Path("data/predictions")
 METRICS, PLOTS = Path("metrics"), Path("plots")
 
 
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+
+
 def main() -> None:
     """Assess every model of params.yaml; nothing is looked for that it does not name."""
-    params = read_params()
+    params = read_params(Params)
     card = read_card(params.card_file)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     study = {}
@@ -62,7 +70,7 @@ def _assess(
             raise StudyError(file, "other models", value=", ".join(scores), expected=source)
         for model, each in scores.items():
             optimistic = published and source in ENCODERS
-            known = {"optimistic": optimistic, "tier": params.tier(model)}
+            known = {"optimistic": optimistic, "tier": params.tier(model, params.text.derived)}
             found.append(assess(task, model, each, params.text.information, **known))
     return found
 

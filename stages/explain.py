@@ -10,20 +10,30 @@ from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import make_examiner, unsuited
 from llm4waam.advice.page import FILES, empty, fallbacks, make_cards, render, spread_over
 from llm4waam.advice.rewriters import rewriter_from_environment
+from llm4waam.advice.settings import Advice
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_json, write_text
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.inference.predictor import beads_of, load_predictor
 from llm4waam.plotting.style import save, title
-from stages.params import read_params
+from llm4waam.sentences.prompts import TextStyle
+from llm4waam.training.recipe import TrainingParams
 
 METRICS, PLOTS = Path("metrics/advice.json"), Path("plots")
 DRAWINGS = PLOTS / "advice"
 
 
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+    advice: Advice
+
+
 def main() -> None:
     """Write plots/advice.html, its Korean twin, plots/advice and metrics/advice.json."""
-    params = read_params()
+    params = read_params(Params)
     settings, threads = params.advice, params.train.workers * params.train.threads
     torch.set_num_threads(threads)  # the sums of another number of threads end in other digits
     card = read_card(params.card_file)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_table
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
 from llm4waam.reporting import exploration, exploration_figures
 from llm4waam.reporting.exploration import sentence_lengths, token_counter
 from llm4waam.reporting.exploration_figures import sentence_lengths_figure
-from stages.params import read_params
+from llm4waam.training.recipe import TrainingParams
 
 BEADS = Path("data/clean/beads.csv")
 PROMPTS = Path("data/text/prompts.jsonl")
@@ -19,7 +20,7 @@ PLOTS = Path("plots/explore")
 
 def main() -> None:
     """Write every figure that the card has the columns for, and its numbers beside it."""
-    params = read_params()
+    params = read_params(TrainingParams)
     card = read_card(params.card_file)
     beads = read_table(BEADS)
     counters = {}

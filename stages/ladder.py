@@ -13,24 +13,36 @@ from llm4waam.ablations.ladder_figure import ladder_figure
 from llm4waam.ablations.ladder_page import ladder_page
 from llm4waam.ablations.ladder_scores import against_trees, score_rungs, summarise_ladder
 from llm4waam.ablations.rungs import RUNGS
+from llm4waam.ablations.settings import Ladder
+from llm4waam.baselines.models import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_json, write_table, write_text
+from llm4waam.core.processes import in_processes
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
+from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import make_task
-from llm4waam.training.workers import in_processes
-from stages.params import read_params
+from llm4waam.training.recipe import TrainingParams
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 METRICS, PLOTS = Path("metrics/ladder.json"), Path("plots")
 UNFINISHED = Path("data/unfinished/ladder")
 
 
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+    baselines: Baselines
+    ladder: Ladder
+
+
 def main() -> None:
     """Run every rung on every fold of the training beads; the hold-out is not looked at."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
-    params = read_params()
+    params = read_params(Params)
     settings, card = params.ladder, read_card(params.card_file)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
@@ -43,7 +55,7 @@ def main() -> None:
     }
     threads, workers = params.train.threads, params.train.workers
     climb = Climb(
-        card, beads, folds, params.text, recipes, list(tasks.values()), params.task, threads
+        card, beads, folds, params.text, recipes, list(tasks.values()), params.target, threads
     )
     jobs = [
         fit

@@ -8,8 +8,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from llm4waam.ablations.loss_page import loss_page, scores_of, summarise
+from llm4waam.ablations.settings import Losses
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_json, write_table, write_text
+from llm4waam.core.processes import in_processes
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import fold_jobs, members
 from llm4waam.decisions.target_scale import SCALES
@@ -18,8 +21,7 @@ from llm4waam.splits.tasks import make_task
 from llm4waam.training.data import Material, make_material
 from llm4waam.training.fit import fit_fold
 from llm4waam.training.losses import names_for
-from llm4waam.training.workers import in_processes
-from stages.params import read_params
+from llm4waam.training.recipe import TrainingParams
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS, METRICS, PLOTS = Path("data/split/folds.csv"), Path("metrics/losses.json"), Path("plots")
@@ -27,14 +29,20 @@ FOLDS, METRICS, PLOTS = Path("data/split/folds.csv"), Path("metrics/losses.json"
 Job = tuple[Material, tuple[int, int], list[str], list[str]]
 
 
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    losses: Losses
+
+
 def main() -> None:
     """Fine-tune every task with every loss (and target scale) on every fold; no hold-out."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
-    params = read_params()
+    params = read_params(Params)
     settings, card = params.losses, read_card(params.card_file)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
-    prompts, source = read_jsonl(PROMPTS), params.source(settings.encoder)
+    prompts, source = read_jsonl(PROMPTS), params.encoder.source(settings.encoder)
     jobs: list[Job] = []
     tasks = {name: make_task(card, name, params.card_file) for name in settings.tasks}
     for name, task in tasks.items():

@@ -7,14 +7,16 @@ import pandas as pd
 
 from llm4waam.ablations.nested import calibration_table, interval_table
 from llm4waam.ablations.nested_page import calibration_page, interval_page
+from llm4waam.ablations.settings import Trials
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_table, write_text
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
 from llm4waam.plotting.style import empty_figure, save
 from llm4waam.reporting.figures import interval_figure, temperature_figure
 from llm4waam.splits.tasks import make_task
-from stages.params import read_params
 
 FOLDS, PLOTS = Path("data/split/folds.csv"), Path("plots/trials")
 PREDICTIONS, NESTED = Path("data/predictions"), Path("data/trials/nested")
@@ -22,9 +24,15 @@ SOURCES = (*ENCODERS, "baselines")
 SHOWN = (*ENCODERS, "gradient_boosting", FORMULAS["pre_weld"])
 
 
+class Params(StudyParams):
+    """The sections of params.yaml that this stage reads."""
+
+    trials: Trials
+
+
 def main() -> None:
     """Temper the study's own probabilities, and put an interval around every prediction."""
-    params = read_params()
+    params = read_params(Params)
     card, folds = read_card(params.card_file), read_table(FOLDS)
     names = [name for name in params.tasks if name in params.trials.tasks]
     tasks = {name: make_task(card, name, params.card_file) for name in names}

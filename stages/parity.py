@@ -8,20 +8,28 @@ import pandas as pd
 from tqdm import tqdm
 
 from llm4waam.ablations.agreement import agreement_figure, agreement_page, compare, summarise
+from llm4waam.ablations.settings import Parity
 from llm4waam.ablations.waterfall import waterfall
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_json, write_table, write_text
+from llm4waam.core.processes import in_processes
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import members
 from llm4waam.plotting.style import save
 from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.data import make_material
-from llm4waam.training.workers import in_processes
-from stages.params import read_params
+from llm4waam.training.recipe import TrainingParams
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS, METRICS, PLOTS = Path("data/split/folds.csv"), Path("metrics/parity.json"), Path("plots")
+
+
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    parity: Parity
 
 
 def main() -> None:
@@ -29,11 +37,11 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
     # Without it, deterministic matrix products are refused on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    params = read_params()
+    params = read_params(Params)
     settings, card = params.parity, read_card(params.card_file)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
-    prompts, source = read_jsonl(PROMPTS), params.source(settings.encoder)
+    prompts, source = read_jsonl(PROMPTS), params.encoder.source(settings.encoder)
     change = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
     jobs, truth = [], {}
     tasks = [make_task(card, name, params.card_file) for name in params.tasks]

@@ -12,12 +12,19 @@ def main(*arguments: str) -> None:
     """Answer for every bead that is asked about, and explain it where that is asked for."""
     request = read_request(list(arguments))
     # Here, as they take seconds: a slip in the options is told at once.
+    from llm4waam.advice.settings import Advice
     from llm4waam.commands.answering import answer
     from llm4waam.commands.request import is_long, style_of
+    from llm4waam.core.settings import Params as StudyParams
+    from llm4waam.core.settings import read_params
     from llm4waam.inference.predictor import load_predictor
-    from stages.params import read_params
+    from llm4waam.sentences.prompts import TextStyle
 
-    params = read_params()
+    class Params(StudyParams):
+        text: TextStyle
+        advice: Advice
+
+    params = read_params(Params)
     encoder = request.encoder or params.advice.encoder
     style = style_of(request, params.text)
     predictor = load_predictor(encoder, params.tasks, style, params.card_file)

@@ -8,15 +8,17 @@ import shutil
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_table
+from llm4waam.core.processes import in_processes
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
 from llm4waam.pretraining.figure import pretraining_figure
+from llm4waam.pretraining.settings import Pretrain
 from llm4waam.pretraining.tiers import Schooling
-from llm4waam.training.workers import in_processes
-from stages.params import read_params
 
 FOLDER, PLOTS = Path("data/encoders"), Path("plots/pretraining")
 UNFINISHED = Path("data/unfinished/pretrain")
@@ -24,9 +26,15 @@ CARD = Path("data/raw/waam_beads.yaml")
 ENCODERS = ["bert", "roberta"]
 
 
+class Params(BaseModel):
+    """The sections of params.yaml that this stage reads."""
+
+    pretrain: Pretrain
+
+
 def main() -> None:
     """Pretrain both encoders, side by side on a processor."""
-    settings = read_params().pretrain
+    settings = read_params(Params).pretrain
     schooling = Schooling(read_card(CARD), settings, FOLDER, UNFINISHED)
     workers = 1 if torch.cuda.is_available() else settings.workers
     found = in_processes(schooling.school, ENCODERS, workers)

@@ -4,29 +4,39 @@ import json
 import logging
 from pathlib import Path
 
+from llm4waam.ablations.settings import Trials
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_text
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS
 from llm4waam.reporting.model_cards import data_card, model_card
 from llm4waam.reporting.report import FILES, Sources, render
 from llm4waam.reporting.sweeps import HEADINGS
+from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.tasks import make_task
-from stages.params import Params, read_params
+from llm4waam.training.recipe import TrainingParams
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 
 
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+    trials: Trials
+
+
 def main() -> None:
     """Write plots/report.html, plots/report.ko.html and plots/cards."""
-    params = read_params()
+    params = read_params(Params)
     sources = _sources(params)
     for language, name in FILES.items():
         write_text(PLOTS / name, render(sources, language))
     for encoder in ENCODERS:
         for name, task in sources.tasks.items():
             metrics = sources.metrics[name][encoder]
-            recipe, source = params.recipe(encoder, name), params.source(encoder)
+            recipe, source = params.recipe(encoder, name), params.encoder.source(encoder)
             tier = sources.tiers[encoder]
             card = model_card(task, source, recipe, metrics, sources.card, tier)
             write_text(PLOTS / "cards" / f"{encoder}_{name}.md", card)
@@ -53,7 +63,7 @@ def _sources(params: Params) -> Sources:
         card=card,
         tasks=tasks,
         metrics=metrics,
-        tiers={model: params.tier(model) for model in models},
+        tiers={model: params.tier(model, params.text.derived) for model in models},
         summary=_read("summary.json"),
         comparisons=_read("comparisons.json"),
         cleaning=_read("clean.json"),

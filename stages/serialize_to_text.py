@@ -5,17 +5,24 @@ from pathlib import Path
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_jsonl
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.sentences.prompts import make_prompts
-from stages.params import read_params
+from llm4waam.sentences.prompts import TextStyle, make_prompts
 
 BEADS = Path("data/clean/beads.csv")
 PROMPTS = Path("data/text/prompts.jsonl")
 
 
+class Params(StudyParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+
+
 def main() -> None:
     """Write the prompts of all beads."""
-    params = read_params()
+    params = read_params(Params)
     card = read_card(params.card_file)
     for task in params.tasks:
         card.task(task, params.card_file)

@@ -7,23 +7,30 @@ import logging
 from pathlib import Path
 
 import pandas as pd
+from pydantic import BaseModel
 
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_json, write_table
+from llm4waam.core.settings import PARAMS_FILE, read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.simulator.population import LIMITS, simulate_population
+from llm4waam.simulator.population import LIMITS, Simulate, simulate_population
 from llm4waam.simulator.raw_table import dirty
 from llm4waam.simulator.reference import ceiling, compared, profile
 from llm4waam.simulator.study_table import BEADS, study_table
-from stages.params import PARAMS_FILE, Simulate, read_params
 
 RAW_FILE = Path("data/raw/waam_beads.csv")
 METRICS_FILE = Path("metrics/simulator.json")
 
 
+class Params(BaseModel):
+    """The sections of params.yaml that this stage reads."""
+
+    simulate: Simulate
+
+
 def main() -> None:
     """Simulate, write the raw table and the metrics; raises StudyError for a wrong parameter."""
-    wanted = read_params().simulate
+    wanted = read_params(Params).simulate
     table = simulate(wanted)
     raw = dirty(table, wanted.seed)
     metrics = {"design": wanted.design, "seed": wanted.seed, **profile(table, raw)}

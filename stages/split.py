@@ -5,18 +5,25 @@ from pathlib import Path
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_table
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.splits.folds import check_folds, make_folds, strata_of
+from llm4waam.splits.folds import Split, check_folds, make_folds, strata_of
 from llm4waam.splits.tasks import check_learnable, make_task, targets
-from stages.params import read_params
 
 BEADS = Path("data/clean/beads.csv")
 FOLDS = Path("data/split/folds.csv")
 
 
+class Params(StudyParams):
+    """The sections of params.yaml that this stage reads."""
+
+    split: Split
+
+
 def main() -> None:
     """Make the folds and refuse to write them if anything crosses them."""
-    params = read_params()
+    params = read_params(Params)
     card = read_card(params.card_file)
     beads = read_table(BEADS)
     tasks = [make_task(card, name, params.card_file) for name in params.tasks]

@@ -10,6 +10,8 @@ from tqdm import tqdm
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table
+from llm4waam.core.processes import in_processes
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import fold_jobs
 from llm4waam.splits.folds import check_folds
@@ -17,10 +19,10 @@ from llm4waam.splits.tasks import make_task
 from llm4waam.training.data import make_material, make_sides
 from llm4waam.training.early_stopping import check_selection
 from llm4waam.training.engine import engine_of
+from llm4waam.training.recipe import TrainingParams
 from llm4waam.training.resume import Progress
 from llm4waam.training.save import ModelFolder
-from llm4waam.training.workers import Work, in_processes, shares
-from stages.params import read_params
+from llm4waam.training.workers import Work, shares
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS = Path("data/split/folds.csv")
@@ -32,7 +34,7 @@ def main(encoder: str, task_name: str) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
     # Without it, deterministic matrix products are refused on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    params = read_params()
+    params = read_params(TrainingParams)
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
     recipe = params.recipe(encoder, task_name)
@@ -42,9 +44,9 @@ def main(encoder: str, task_name: str) -> None:
         check_selection(task, recipe.select_by)
     engine_of(recipe)
     prompts, threads = read_jsonl(PROMPTS), params.train.threads
-    source = params.source(encoder)
+    source = params.encoder.source(encoder)
     tasks = [make_task(card, name, params.card_file) for name in params.tasks]
-    sides = make_sides(tasks, task, card, beads, params.task) if recipe.joint else []
+    sides = make_sides(tasks, task, card, beads, params.target) if recipe.joint else []
     material, tokenizer = make_material(source, task, recipe, card, beads, prompts, sides, threads)
     jobs = fold_jobs(folds)
     progress = Progress(Path("data/unfinished") / encoder / task_name, material, folds)

@@ -6,25 +6,35 @@ from pathlib import Path
 import pandas as pd
 
 from llm4waam.ablations import trial_figures, trial_scores
+from llm4waam.ablations.settings import Trials
 from llm4waam.ablations.trial_page import trial_page
 from llm4waam.ablations.trials import tasks_of, trials_of
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_table, write_text
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS
 from llm4waam.plotting.style import save
 from llm4waam.reporting.sweeps import AXES, HEADINGS, REFERENCES
+from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.tasks import Task, make_task
-from stages.params import read_params
+from llm4waam.training.recipe import TrainingParams
 
 BEADS, PLOTS = Path("data/clean/beads.csv"), Path("plots/trials")
 PREDICTIONS, TRIALS = Path("data/predictions"), Path("data/trials")
 SOURCES = (*ENCODERS, "baselines")
 
 
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+    trials: Trials
+
+
 def main() -> None:
     """Score every sweep, beside the study itself where the study is one of its variants."""
-    params = read_params()
+    params = read_params(Params)
     card, settings = read_card(params.card_file), params.trials
     cells = read_table(BEADS).set_index("bead")["cell"]
     for sweep in HEADINGS:

@@ -5,15 +5,16 @@ import yaml
 from conftest import ROOT
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import read_params
 from llm4waam.training.recipe import Craft
-from stages.params import read_params
+from stages.check_params import AllParams
 
 
 def test_the_study_s_parameters_are_read() -> None:
-    params = read_params(ROOT / "params.yaml")
+    params = read_params(AllParams, ROOT / "params.yaml")
     recipe = params.recipe("bert", "defects")
     assert recipe.learning_rate == params.encoder.bert.learning_rate
-    assert recipe.loss == params.task["defects"].loss
+    assert recipe.loss == params.target["defects"].loss
 
 
 def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
     text = text.replace("learning_rate: 0.001  # 2e-5", "learning_rate: 1e-05  # 2e-5")
     assert isinstance(yaml.safe_load(text)["encoder"]["bert"]["learning_rate"], str)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
-    assert read_params(tmp_path / "params.yaml").encoder.bert.learning_rate == 1e-5
+    assert read_params(AllParams, tmp_path / "params.yaml").encoder.bert.learning_rate == 1e-5
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_mistake_is_one_line_with_its_place(
     assert old in text
     (tmp_path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(StudyError, match=message) as caught:
-        read_params(tmp_path / "params.yaml")
+        read_params(AllParams, tmp_path / "params.yaml")
     assert "\n" not in str(caught.value)
 
 
@@ -73,7 +74,7 @@ def test_the_crafts_that_dvc_sets_are_read(tmp_path: Path) -> None:
     said |= {"lora_rank": 8, "joint": True, "seeds": 3, "head": "trees"}
     raw["train"] |= said | {"layer_decay": "7e-1"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-    recipe = read_params(tmp_path / "params.yaml").recipe("roberta", "quality")
+    recipe = read_params(AllParams, tmp_path / "params.yaml").recipe("roberta", "quality")
     assert recipe.model_dump(include=set(said)) == said
     assert recipe.layer_decay == 0.7
     assert set(Craft.model_fields) == {*said, "layer_decay"}
@@ -85,16 +86,16 @@ def test_every_craft_stands_in_params_yaml() -> None:
 
 
 def test_a_task_without_parameters_says_how_to_give_them() -> None:
-    with pytest.raises(StudyError, match=r"-S \+task\.power\.loss"):
-        read_params(ROOT / "params.yaml").recipe("bert", "power")
+    with pytest.raises(StudyError, match=r"-S \+target\.power\.loss"):
+        read_params(AllParams, ROOT / "params.yaml").recipe("bert", "power")
 
 
 def test_only_stacked_folds_are_compiled(tmp_path: Path) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     compiled = text.replace("compiler: null", "compiler: inductor")
     (tmp_path / "params.yaml").write_text(compiled, encoding="utf-8")
-    assert read_params(tmp_path / "params.yaml").train.compiler == "inductor"
+    assert read_params(AllParams, tmp_path / "params.yaml").train.compiler == "inductor"
     other = compiled.replace("  engine: stacked  # all", "  engine: loop  # all")
     (tmp_path / "params.yaml").write_text(other, encoding="utf-8")
     with pytest.raises(StudyError, match=r"train.compiler: .*only the engine stacked compiles"):
-        read_params(tmp_path / "params.yaml")
+        read_params(AllParams, tmp_path / "params.yaml")

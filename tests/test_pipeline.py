@@ -11,9 +11,10 @@ from conftest import ROOT
 from imports import imports_of, places
 
 from llm4waam.ablations.rungs import RUNGS
+from llm4waam.core.settings import read_params
 from llm4waam.reporting.readme import PAGES, embed
 from llm4waam.training.recipe import Craft
-from stages.params import read_params
+from stages.check_params import AllParams
 
 STAGES = {
     name: stage
@@ -95,10 +96,10 @@ def test_every_file_that_a_readme_names_is_there(name: str) -> None:
 def test_the_default_is_the_rung_that_the_ladder_chose() -> None:
     chosen = json.loads((ROOT / "metrics/ladder.json").read_text(encoding="utf-8"))["default"]
     [rung] = [rung for rung in RUNGS if rung.key == chosen]
-    params = read_params(ROOT / "params.yaml")
+    params = read_params(AllParams, ROOT / "params.yaml")
     assert rung.tier < 2
     for encoder in ("bert", "roberta"):
-        assert params.source(encoder).checkpoint == rung.folder(encoder)
+        assert params.encoder.source(encoder).checkpoint == rung.folder(encoder)
     plain = {name: field.default for name, field in Craft.model_fields.items()}
     train = params.train.model_dump()
     assert {name: train[name] for name in plain} == plain | rung.train

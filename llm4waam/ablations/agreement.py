@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from llm4waam.ablations.waterfall import STACKED, TRAINER, Outcome
 from llm4waam.decisions.decisions import decide, default_thresholds, exclusive_index
-from llm4waam.decisions.metrics import task_metrics
+from llm4waam.evaluation.metrics import task_metrics
 from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
 from llm4waam.splits.tasks import Task
 

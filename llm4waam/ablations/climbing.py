@@ -14,14 +14,15 @@ from llm4waam.ablations.rungs import CANDIDATES, Rung
 from llm4waam.baselines.features import make_features
 from llm4waam.baselines.folds import predict_folds
 from llm4waam.card.card import Card
-from llm4waam.decisions.metrics import HEADLINES, task_metrics
 from llm4waam.decisions.predictions import fold_jobs, members
+from llm4waam.encoders.settings import Source
+from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.sentences.prompts import TextStyle, make_prompts
 from llm4waam.splits.folds import HOLD_OUT_FOLD, inner_hold_out, inner_strata
 from llm4waam.splits.tasks import Task, known_targets
 from llm4waam.training.data import Material, make_material, make_sides
 from llm4waam.training.fit import fit_fold
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 from llm4waam.training.resume import Progress
 
 

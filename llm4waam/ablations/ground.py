@@ -17,12 +17,12 @@ from llm4waam.ablations.plans import (
     some,
     with_noise,
 )
+from llm4waam.ablations.settings import Trials
 from llm4waam.ablations.trials import Trial
 from llm4waam.card.card import Card
 from llm4waam.sentences.prompts import TextStyle, make_prompts
 from llm4waam.splits.folds import make_folds, strata_of
 from llm4waam.splits.tasks import Task
-from llm4waam.training.settings import Trials
 
 SEEDS_APART = 100  # between the folds, when beads are drawn or spoiled
 

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from llm4waam.ablations.ladder_page import GROUPS
 from llm4waam.ablations.ladder_scores import TIERS, best_baseline
 from llm4waam.ablations.rungs import Rung
-from llm4waam.decisions.metrics import HEADLINES
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.style import COLOURS, GREY, MARKERS, model_colour, new_figure, title
 
 FLOOR = -0.2  # an R2 below it says "worse than the mean"; the mark stands at the edge

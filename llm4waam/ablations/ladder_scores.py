@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.ablations.rungs import Rung
-from llm4waam.decisions.metrics import HEADLINES
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS, Assessment, assess_rows, difference
+from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.splits.tasks import Task
 
 KEYS = ["rung", "task", "model"]

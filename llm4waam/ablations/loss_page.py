@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from llm4waam.decisions.metrics import HEADLINES, mean_metrics, task_metrics
+from llm4waam.evaluation.metrics import HEADLINES, mean_metrics, task_metrics
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
 

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from llm4waam.decisions.metrics import HEADLINES
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.style import COLOURS, MARKERS, model_colour, new_figure, title
 
 PROBE = "nearest_neighbour"  # it looks beads up, and so shows a leak

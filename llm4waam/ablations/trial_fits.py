@@ -8,9 +8,10 @@ from llm4waam.ablations.climbing import Fit
 from llm4waam.ablations.ground import Ground
 from llm4waam.ablations.plans import row_name
 from llm4waam.ablations.trials import PUBLISHED, Trial
+from llm4waam.encoders.settings import Source
 from llm4waam.splits.tasks import Task
 from llm4waam.training.data import Material, make_material
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 from llm4waam.training.resume import Progress
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 from sklearn.metrics import f1_score, r2_score
 
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
-from llm4waam.decisions.metrics import HEADLINES, rounded
 from llm4waam.evaluation.assessment import Assessment, assess_rows, difference
+from llm4waam.evaluation.metrics import HEADLINES, rounded
 from llm4waam.splits.tasks import Task
 
 COLUMNS = ["task", "model", "variant", "title", "metric", "score", "low", "high", "beads"]

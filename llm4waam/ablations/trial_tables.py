@@ -10,13 +10,12 @@ from llm4waam.ablations.plans import row_name
 from llm4waam.ablations.trials import Trial
 from llm4waam.baselines.features import Features, make_features
 from llm4waam.baselines.folds import predict_jobs
-from llm4waam.baselines.models import all_baselines
+from llm4waam.baselines.models import Baselines, all_baselines
 from llm4waam.splits.tasks import Task, known_targets
-from llm4waam.training.settings import Baselines, TableModels
 
 
 def baseline_rows(
-    ground: Ground, trial: Trial, task: Task, settings: Baselines, tables: TableModels
+    ground: Ground, trial: Trial, task: Task, settings: Baselines
 ) -> Iterator[pd.DataFrame]:
     """Prediction rows of every baseline in every job of a trial."""
     prompts, style = ground.prompts(trial), ground.style.model_copy(update=trial.text)
@@ -29,7 +28,7 @@ def baseline_rows(
     jobs = ground.jobs(trial, targets, texts)
     if trial.plan == "rows":
         features, targets = as_rows(features, targets, texts)
-    models = all_baselines(task, tables)
+    models = all_baselines(task, settings.pretrained)
     for job in jobs:
         learned = ground.targets(trial, targets, job)
         yield from predict_jobs(

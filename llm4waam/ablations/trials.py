@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from llm4waam.training.settings import Trials
+from llm4waam.ablations.settings import Trials
 
 Plan = Literal["folds", "pairs", "groups", "rows", "everyone"]
 

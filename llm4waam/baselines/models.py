@@ -43,9 +43,25 @@ from sklearn.svm import SVC, SVR
 
 from llm4waam.baselines.features import Features, encoder_of
 from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import Positive, Section
+from llm4waam.decisions.decisions import one_by_one
 from llm4waam.decisions.target_scale import Scaler
 from llm4waam.splits.tasks import Task
-from llm4waam.training.settings import TableModels
+
+
+class Pretrained(Section):
+    """Pretrained models for tables: the path of a checkpoint, None: left out."""
+
+    tabpfn: str | None = None
+    tabicl: str | None = None
+
+
+class Baselines(Section):
+    """`trees` of ExtraTrees; `pretrained` models for tables are left out where no path is given."""
+
+    seed: int
+    trees: int = Positive
+    pretrained: Pretrained = Pretrained()
 
 
 @dataclass(frozen=True)
@@ -163,17 +179,6 @@ def _classify(fold: Fold, model: BaseEstimator) -> np.ndarray | None:
     return one_by_one(make_pipeline(encoder_of(table), model), table, fold.y, fold.test.table)
 
 
-def one_by_one(model: BaseEstimator, train: object, y: np.ndarray, test: object) -> np.ndarray:
-    """P(label) of shape (test beads, labels); the constant where a fold has one class only."""
-    columns = []
-    for label in y.T:
-        if label.min() == label.max():
-            columns.append(np.full(len(test), label[0]))
-        else:
-            columns.append(model.fit(train, label).predict_proba(test)[:, 1])
-    return np.column_stack(columns)
-
-
 def _regress(fold: Fold, model: BaseEstimator, log: bool) -> np.ndarray | None:
     table = fold.train.table
     if table.empty:
@@ -186,13 +191,13 @@ def _regress(fold: Fold, model: BaseEstimator, log: bool) -> np.ndarray | None:
         return scaler.restore(model.predict(fold.test.table))[:, None]
 
 
-def table_baselines(task: Task, tables: TableModels) -> dict[str, Baseline]:
+def table_baselines(task: Task, tables: Pretrained) -> dict[str, Baseline]:
     """The baselines whose checkpoint is given; raises StudyError where it cannot be used."""
     found: dict[str, Baseline] = {}
     for name, path in tables:
         if path is None:
             continue
-        place = {"column": f"tables.{name}", "value": path}
+        place = {"column": f"baselines.pretrained.{name}", "value": path}
         if not Path(path).is_file():
             raise StudyError("params.yaml", "no such file", expected="a checkpoint", **place)
         if find_spec(name) is None:
@@ -299,7 +304,7 @@ FURTHER_REGRESSORS: dict[str, Baseline] = {
 }
 
 
-def all_baselines(task: Task, tables: TableModels) -> dict[str, Baseline]:
+def all_baselines(task: Task, tables: Pretrained) -> dict[str, Baseline]:
     """Every baseline of a task, by name; of the pretrained ones those whose path is given.
 
     Raises StudyError for a path that leads nowhere and for a package that is not installed.

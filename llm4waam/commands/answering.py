@@ -11,12 +11,12 @@ from llm4waam.advice.findings import make_examiner
 from llm4waam.advice.narration import write_draft
 from llm4waam.advice.narrator import narrate
 from llm4waam.advice.rewriters import rewriter_from_environment
+from llm4waam.advice.settings import Advice
 from llm4waam.cleaning.log import Ledger
 from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.commands.request import rows_of
 from llm4waam.inference.predictor import Predictor
 from llm4waam.inference.user_table import chunks
-from llm4waam.training.settings import Advice
 
 
 def answer(request: Namespace, predictor: Predictor, settings: Advice, out: TextIO) -> int:

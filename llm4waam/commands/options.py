@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from llm4waam.inference.user_table import require
+from llm4waam.core.errors import require_file
 
 FORMATS, PRECISIONS = ("table", "csv", "json"), ("fp32", "int8")
 EPILOG = (
@@ -42,5 +42,5 @@ def read_request(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--language", choices=("en", "ko"), default="en")
     request = parser.parse_args(arguments)
     if request.file:
-        require(request.file)
+        require_file(request.file, "a CSV table or JSON lines")
     return request

@@ -28,3 +28,9 @@ class StudyError(ValueError):
         found = "" if value is None else f"{value!r}: "
         wanted = "" if expected is None else f"; expected {expected}"
         super().__init__(" ".join(f"{place}: {found}{reason}{wanted}".split()))
+
+
+def require_file(file: Path, expected: str) -> None:
+    """Raise StudyError for a file that is missing."""
+    if not file.is_file():
+        raise StudyError(file, "there is no such file", expected=expected)

@@ -1,12 +1,19 @@
-"""Typed YAML: models that refuse names they do not know, and one line for the first mistake."""
+"""Typed YAML: models that refuse names they do not know, and one line for the first mistake.
+
+The sections of params.yaml stand in the rooms that use them; a stage reads the sections that it
+needs, as fields of a subclass of `Params`. `stages/check_params.py` reads all of them.
+"""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm4waam.core.errors import StudyError
+
+PARAMS_FILE = Path("params.yaml")
+Positive = Field(gt=0)
 
 
 class Section(BaseModel):
@@ -15,7 +22,36 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-AnySection = TypeVar("AnySection", bound=Section)
+class Params(BaseModel):
+    """Which table and which tasks; a stage adds the sections that it reads, others are passed over.
+
+    DVC writes `-S train.lr=1e-5` as `1e-05`, which PyYAML reads as a string: the typed fields turn
+    it back into a number.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    dataset: str = Field(pattern=r"^\w[\w.-]*$")
+    dataset_format: Literal["csv", "json"]
+    tasks: list[str] = Field(min_length=1)
+
+    @property
+    def raw_file(self) -> Path:
+        """The raw table."""
+        return Path("data/raw") / f"{self.dataset}.{self.dataset_format}"
+
+    @property
+    def card_file(self) -> Path:
+        """The card beside the raw table."""
+        return Path("data/raw") / f"{self.dataset}.yaml"
+
+
+AnySection = TypeVar("AnySection", bound=BaseModel)
+
+
+def read_params(model: type[AnySection], file: Path = PARAMS_FILE) -> AnySection:
+    """Read the sections of `model` from params.yaml; raises StudyError as `read_yaml`."""
+    return read_yaml(model, file)
 
 
 def read_yaml(model: type[AnySection], file: Path) -> AnySection:

@@ -7,6 +7,7 @@ place of their softmax.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -182,3 +183,17 @@ def indicators(task: Task, values: np.ndarray) -> np.ndarray:
     """
     chosen = np.asarray(values) > 0.5
     return np.hstack([~chosen, chosen]) if task.kind == "binary" else chosen
+
+
+def one_by_one(model: Any, train: Any, y: np.ndarray, test: Any) -> np.ndarray:
+    """P(label) (test beads, labels) by a classifier of scikit-learn, fitted label by label.
+
+    The constant where `y`, (training beads, labels), has one class only.
+    """
+    columns = []
+    for label in y.T:
+        if label.min() == label.max():
+            columns.append(np.full(len(test), label[0]))
+        else:
+            columns.append(model.fit(train, label).predict_proba(test)[:, 1])
+    return np.column_stack(columns)

@@ -12,7 +12,8 @@ from llm4waam.core.errors import StudyError
 from llm4waam.decisions.prior_knowledge import read_facts
 from llm4waam.encoders.load import load_trunk
 from llm4waam.encoders.number_embedding import NumberChannel, Scales, read_channel
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.encoders.settings import Source
+from llm4waam.training.recipe import Recipe
 
 
 class Reader(nn.Module):

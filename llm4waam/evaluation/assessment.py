@@ -15,8 +15,8 @@ import pandas as pd
 from sklearn import metrics as sk
 
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
-from llm4waam.decisions.metrics import HEADLINES, Metrics, mean_metrics, rounded, task_metrics
 from llm4waam.evaluation import bootstrap
+from llm4waam.evaluation.metrics import HEADLINES, Metrics, mean_metrics, rounded, task_metrics
 from llm4waam.evaluation.read_predictions import Scores, pooled
 from llm4waam.evaluation.reliability import brier, ece, log_loss
 from llm4waam.splits.tasks import Task

@@ -8,9 +8,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from llm4waam.decisions.decisions import decide, exclusive_index
-from llm4waam.decisions.metrics import rounded
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import ENCODERS, Assessment, best, difference, named
+from llm4waam.evaluation.metrics import rounded
 
 LEVEL = 0.05
 

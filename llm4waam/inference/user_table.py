@@ -16,16 +16,10 @@ from llm4waam.card.columns import ROLES, Information
 from llm4waam.card.quantities import is_missing, split_unit
 from llm4waam.cleaning.log import WHOLE_ROW, Ledger
 from llm4waam.cleaning.parsing import parse_column
-from llm4waam.core.errors import StudyError
+from llm4waam.core.errors import StudyError, require_file
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 Row = tuple[int, dict[str, str] | str]  # its number, and its cells by column or why it has none
-
-
-def require(file: Path) -> None:
-    """Raise StudyError for a file that is missing; this module is imported in no time."""
-    if not file.is_file():
-        raise StudyError(file, "there is no such file", expected="a CSV table or JSON lines")
 
 
 def read_rows(file: Path) -> Iterator[Row]:
@@ -34,7 +28,7 @@ def read_rows(file: Path) -> Iterator[Row]:
     A row that cannot be read is (row, reason). Raises StudyError for a file that is missing, not
     UTF-8, or a CSV without a header or with a column that stands twice.
     """
-    require(file)
+    require_file(file, "a CSV table or JSON lines")
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             yield from (_objects if file.suffix.lower() in JSON_LINES else _records)(lines, file)

@@ -21,9 +21,9 @@ from llm4waam.encoders.number_embedding import CHANNEL
 from llm4waam.pretraining.batches import HIGHEST_TIER, School
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 from llm4waam.pretraining.pretrain import Learner, pretrain
+from llm4waam.pretraining.settings import Pretrain
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
 from llm4waam.training.bookmark import Bookmark
-from llm4waam.training.settings import Pretrain
 
 TIERS = {
     0: "masked words and values",

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from llm4waam.card.card import Card
-from llm4waam.decisions.metrics import HEADLINES
+from llm4waam.encoders.settings import Source
+from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.style import title
 from llm4waam.reporting.report_words import between, shown
 from llm4waam.splits.tasks import Task
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 
 ARCHITECTURES = {"bert": "BertModel", "roberta": "RobertaModel"}
 RECIPE = ("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss")

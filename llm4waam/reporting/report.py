@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from llm4waam.ablations.trial_figures import shown_models
 from llm4waam.card.card import Card
-from llm4waam.decisions.metrics import HEADLINES
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.drawing import drawing
 from llm4waam.reporting.report_tables import (
     Table,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from llm4waam.decisions.metrics import HEADLINES, class_names, file_key
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
 from llm4waam.reporting.report_words import Words, between, probability, shown
 from llm4waam.splits.tasks import Task
 

@@ -14,7 +14,6 @@ import pandas as pd
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.decisions import decide, exclusive_index
-from llm4waam.decisions.metrics import HEADLINES, class_names, file_key
 from llm4waam.evaluation.assessment import (
     ENCODERS,
     FORMULAS,
@@ -24,6 +23,7 @@ from llm4waam.evaluation.assessment import (
     named,
     ranked,
 )
+from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
 from llm4waam.evaluation.reliability import reliability_bins
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task

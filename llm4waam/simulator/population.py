@@ -5,9 +5,12 @@ Columns without prefix are the true record; `lab_` ones are habits of writing, `
 hidden from every reader of the raw table.
 """
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
+from llm4waam.core.settings import Positive, Section
 from llm4waam.simulator import physics
 from llm4waam.simulator.defects import Thresholds, draw_kinds, draw_states, name_labels
 from llm4waam.simulator.designs import draw_campaign, draw_cells
@@ -26,6 +29,17 @@ COLUMNS = (
     "bead_length_mm", "voltage_v", "current_a", "efficiency", "heat_input_j_mm", "energy_j",
     "note", "labels",
 )  # fmt: skip
+
+
+class Simulate(Section):
+    """The section `simulate`: `design: study` with 140 beads is the embedded table.
+
+    `design: population` takes any number of beads, from random laboratories.
+    """
+
+    seed: int
+    design: Literal["study", "population"]
+    beads: int = Positive
 
 
 def simulate_population(beads: int, seed: int) -> pd.DataFrame:

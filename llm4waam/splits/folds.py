@@ -11,15 +11,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from llm4waam.card.card import Card
 from llm4waam.card.cells import find_cells
 from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import Section
 from llm4waam.splits.tasks import Task, targets
 
 COLUMNS = ["bead", "cell", "role", "repeat", "fold"]
 HOLD_OUT_FOLD = -1
 CANDIDATES = 50
+
+
+class Split(Section):
+    """Folds over the training beads, and the fixed hold-out."""
+
+    seed: int
+    folds: int = Field(ge=2)
+    repeats: int = Field(ge=1)
+    hold_out: float = Field(ge=0, lt=0.5)
 
 
 def make_folds(

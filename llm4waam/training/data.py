@@ -17,12 +17,13 @@ from llm4waam.encoders.load import check_checkpoint, load_tokenizer
 from llm4waam.encoders.model import field_names, known_scales
 from llm4waam.encoders.number_embedding import Scales, fit_scales, standardise
 from llm4waam.encoders.quantiles import WORDS, Quantiles
+from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import Prompt, read_prompts
 from llm4waam.splits.tasks import Task, known_targets
 from llm4waam.training.batches import Examples
 from llm4waam.training.joint import Side
 from llm4waam.training.losses import Objective
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

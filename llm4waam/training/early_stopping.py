@@ -91,14 +91,32 @@ def selection_value(
     check_selection(task, metric)
     if not (np.isfinite(scores).all() and np.isfinite(losses).all()):
         return None
-    if metric == "partial_score":
-        decided = decide(scores, thresholds, exclusive_index(task))
-        return guarded_partial_score(indicators(task, targets), indicators(task, decided))
-    # Only where an epoch is chosen: with it comes scikit-learn, whose import takes a while.
-    from llm4waam.decisions.metrics import task_metrics
+    # Only where an epoch is chosen: scikit-learn's import takes a while.
+    from sklearn import metrics as sk
 
-    found, _ = task_metrics(task, targets, scores, losses, thresholds)
-    return found["mse" if metric == "val_mse" else metric]
+    if metric == "val_loss":
+        return float(losses.mean())
+    if task.kind == "regression":
+        if metric == "r2" and (len(targets) < 2 or (targets == targets[0]).all(axis=0).any()):
+            return None
+        errors = {
+            "val_mse": sk.mean_squared_error,
+            "rmse": sk.root_mean_squared_error,
+            "mae": sk.mean_absolute_error,
+            "r2": sk.r2_score,
+        }
+        return float(errors[metric](targets, scores))
+    decided = decide(scores, thresholds, exclusive_index(task))
+    actual, predicted = indicators(task, targets), indicators(task, decided)
+    if metric == "partial_score":
+        return guarded_partial_score(actual, predicted)
+    if metric in ("exact_match", "accuracy"):
+        return float((actual == predicted).all(axis=1).mean())
+    columns = (actual, predicted) if metric == "macro_f1" else (actual.ravel(), predicted.ravel())
+    average = None if metric == "macro_f1" else "binary"
+    # A label that is neither there nor predicted has no F1 and takes no part in the mean.
+    f1 = np.atleast_1d(sk.f1_score(*columns, average=average, zero_division=np.nan))
+    return None if np.isnan(f1).all() else float(np.nanmean(f1))
 
 
 def guarded_partial_score(actual: np.ndarray, predicted: np.ndarray) -> float | None:

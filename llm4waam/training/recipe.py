@@ -6,7 +6,9 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import Section
+from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section
+from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
+from llm4waam.encoders.settings import Encoders
 
 Engine = Literal["loop", "trainer", "stacked"]
 
@@ -111,14 +113,6 @@ class Recipe(Training):
     scale: Literal["raw", "standardised", "log"] | None = None
 
 
-class Source(Section):
-    """Where an encoder comes from: a local folder or a hub name, and its revision."""
-
-    encoder: str
-    checkpoint: str
-    revision: str | None
-
-
 def refuse_others(recipe: Recipe, habits: Mapping[str, object], engine: str) -> None:
     """Raise StudyError where the recipe asks for another habit than those an engine has."""
     for name, value in habits.items():
@@ -126,3 +120,46 @@ def refuse_others(recipe: Recipe, habits: Mapping[str, object], engine: str) -> 
             reason = f"train.{name}: {engine} does not do this"
             expected = f"{value} or train.engine: loop"
             raise StudyError("params.yaml", reason, value=getattr(recipe, name), expected=expected)
+
+
+class Train(Training):
+    """The section `train`: what every fine-tuning shares, and how the folds share the cores."""
+
+    workers: int = Positive
+    threads: int = Positive
+
+
+class Target(Section):
+    """The section `target`: the loss of one task, and the scale of a regression's target."""
+
+    loss: str
+    scale: Literal["raw", "standardised", "log"] | None = None
+
+
+class TrainingParams(Params):
+    """The sections of params.yaml that fix a fine-tuning."""
+
+    encoder: Encoders
+    train: Train
+    target: dict[str, Target]
+
+    def recipe(self, encoder: str, task: str) -> Recipe:
+        """The recipe of one encoder and task; raises StudyError for a task without parameters."""
+        if task not in self.target:
+            expected = f"target.{task}.loss (with dvc exp run: -S +target.{task}.loss=...)"
+            raise StudyError(
+                PARAMS_FILE, "the task has no parameters", value=task, expected=expected
+            )
+        shared = self.train.model_dump(include=set(Training.model_fields))
+        rate = getattr(self.encoder, encoder).learning_rate
+        return Recipe(**shared, **self.target[task].model_dump(), learning_rate=rate)
+
+    def tier(self, model: str, derived: int) -> int:
+        """What a model knows beforehand, see `llm4waam.decisions.prior_knowledge`.
+
+        `derived` is the highest tier of physics fields in the sentences and tables.
+        """
+        if model not in Encoders.model_fields:
+            return baseline_tier(model, derived)
+        forgets, checkpoint = self.train.random_weights, self.encoder.source(model).checkpoint
+        return encoder_tier(checkpoint, random_weights=forgets, derived=derived)

@@ -1,11 +1,6 @@
-"""Work over the cores: each job in its own process, with its own few threads."""
+"""The folds of a task, shared out over the cores."""
 
-import multiprocessing
-import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,10 +13,9 @@ from llm4waam.training.fit import Fitted, fit_folds
 from llm4waam.training.recipe import Recipe
 from llm4waam.training.resume import Progress
 
-LOOK_S = 2.0
 STACKED_ON_A_CPU = 6  # folds
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
 
 
 @dataclass(frozen=True)
@@ -62,33 +56,3 @@ def shares(jobs: Sequence[Job], recipe: Recipe, workers: int) -> list[list[Job]]
     size = -(-len(jobs) // workers) if recipe.engine == "stacked" else 1
     size = size if recipe.device == "cuda" else min(size, STACKED_ON_A_CPU)
     return [list(jobs[n : n + size]) for n in range(0, len(jobs), size)]
-
-
-def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:
-    """`work` of every job, in their order, by that many processes (1: in this one).
-
-    Results must not depend on `workers`: every job seeds itself and keeps to its threads.
-    """
-    if workers == 1:
-        yield from map(work, jobs)
-        return
-    # fork spares every worker the import of torch; nothing has been computed with it yet.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    with ProcessPoolExecutor(
-        max_workers=workers,
-        mp_context=multiprocessing.get_context(method),
-        initializer=_leave_with,
-        initargs=(os.getpid(),),
-    ) as pool:
-        yield from pool.map(work, jobs)
-
-
-def _leave_with(parent: int) -> None:
-    """End this worker when the parent is gone: a killed parent cannot tell it to."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

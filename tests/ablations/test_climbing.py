@@ -6,9 +6,10 @@ from conftest import ROOT
 from llm4waam.ablations.climbing import Climb
 from llm4waam.ablations.rungs import RUNGS
 from llm4waam.card.card import read_card
+from llm4waam.core.settings import read_params
 from llm4waam.pretraining.corpus import other_laboratories
 from llm4waam.splits.tasks import make_task
-from stages.params import read_params
+from stages.check_params import AllParams
 
 FILE = ROOT / "data/raw/waam_beads.yaml"
 CARD = read_card(FILE)
@@ -17,7 +18,9 @@ CARD = read_card(FILE)
 @pytest.mark.parametrize("derived", [0, 1, 2])
 @pytest.mark.parametrize("rung", RUNGS, ids=lambda rung: rung.key)
 def test_a_rung_tells_no_field_above_its_tier(rung, derived: int) -> None:
-    style = read_params(ROOT / "params.yaml").text.model_copy(update={"derived": derived})
+    style = read_params(AllParams, ROOT / "params.yaml").text.model_copy(
+        update={"derived": derived}
+    )
     tasks = [make_task(CARD, "quality", FILE)]
     climb = Climb(CARD, other_laboratories(4, 5), None, style, {}, tasks, {}, 1)
     asked = rung.text.get("derived", 0)

@@ -14,9 +14,10 @@ from llm4waam.ablations.trial_page import trial_page
 from llm4waam.ablations.trial_scores import GAPS
 from llm4waam.ablations.trials import tasks_of, trials_of
 from llm4waam.core.files import read_table, write_table
+from llm4waam.core.settings import read_params
 from llm4waam.reporting.sweeps import AXES, HEADINGS, REFERENCES
 from stages import nested_pages, trial_pages
-from stages.params import read_params
+from stages.check_params import AllParams
 
 SOURCES = ("bert", "roberta", "baselines")
 
@@ -29,7 +30,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     raw["trials"] |= {"rates": [0.0003, 0.001], "sizes": [40, 112], "noise": [0.1, 0.3]}
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-    params = read_params()
+    params = read_params(AllParams)
     for sweep in (*HEADINGS, "nested"):
         for source in SOURCES:
             own = {
@@ -65,7 +66,7 @@ def test_every_sweep_has_a_table_a_page_and_a_figure() -> None:
     models = {"bert", "roberta", *CLASSIFIERS, *REGRESSORS}
     for sweep in HEADINGS:
         table = pd.read_csv(f"plots/trials/{sweep}.csv")
-        assert set(table["task"]) == set(tasks_of(sweep, read_params().trials))
+        assert set(table["task"]) == set(tasks_of(sweep, read_params(AllParams).trials))
         assert set(table["model"]) <= models
         assert (table["beads"] == 68).all()
         page = Path(f"plots/trials/{sweep}.md").read_text(encoding="utf-8")

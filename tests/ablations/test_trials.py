@@ -15,12 +15,13 @@ from llm4waam.ablations.trials import tasks_of, trials_of
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
+from llm4waam.core.settings import read_params
 from llm4waam.splits.tasks import make_task
-from stages.params import read_params
+from stages.check_params import AllParams
 
 FILE = ROOT / "data/raw/waam_beads.yaml"
 CARD = read_card(FILE)
-SETTINGS = read_params(ROOT / "params.yaml").trials
+SETTINGS = read_params(AllParams, ROOT / "params.yaml").trials
 SWEEPS = ("protocols", "nested", "groups", "information", "rates", "samples", "noise")
 
 

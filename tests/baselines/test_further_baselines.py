@@ -12,13 +12,13 @@ from llm4waam.baselines.models import (
     FURTHER_CLASSIFIERS,
     FURTHER_REGRESSORS,
     Fold,
+    Pretrained,
     all_baselines,
     baselines_of,
 )
 from llm4waam.core.errors import StudyError
-from llm4waam.training.settings import TableModels
 
-NONE = TableModels()
+NONE = Pretrained()
 SETS = task("multi_label", ("A", "B", "C"))
 VALUE = task("regression", ("x",))
 
@@ -88,12 +88,12 @@ def test_without_a_path_nothing_is_asked_for() -> None:
 
 
 def test_a_path_without_file_or_package_is_one_line(tmp_path) -> None:
-    with pytest.raises(StudyError, match=r"tables.tabpfn: 'nowhere': no such file"):
-        all_baselines(VALUE, TableModels(tabpfn="nowhere"))
+    with pytest.raises(StudyError, match=r"pretrained.tabpfn: 'nowhere': no such file"):
+        all_baselines(VALUE, Pretrained(tabpfn="nowhere"))
     file = tmp_path / "weights.ckpt"
     file.write_bytes(b"x")
     with pytest.raises(StudyError, match=r"not installed; expected pip install tabicl"):
-        all_baselines(VALUE, TableModels(tabicl=str(file)))
+        all_baselines(VALUE, Pretrained(tabicl=str(file)))
 
 
 def test_a_given_checkpoint_reaches_its_package_one_label_at_a_time(tmp_path, monkeypatch) -> None:
@@ -118,7 +118,7 @@ def test_a_given_checkpoint_reaches_its_package_one_label_at_a_time(tmp_path, mo
     monkeypatch.setitem(sys.modules, "tabpfn", package)
     file = tmp_path / "weights.ckpt"
     file.write_bytes(b"x")
-    found = all_baselines(SETS, TableModels(tabpfn=str(file)))
+    found = all_baselines(SETS, Pretrained(tabpfn=str(file)))
     y = np.stack([np.arange(20) > 5, np.zeros(20), np.arange(20) > 9], axis=1).astype(float)
     everything = features(np.arange(1.0, 21))
     scores = found["tabpfn"](Fold(SETS, everything, y, everything, 5, 0))

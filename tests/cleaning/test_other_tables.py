@@ -29,7 +29,7 @@ def study(request, workspace, params, encoders):
     params |= {"dataset": name, "tasks": tasks}
     params["text"]["information"] = "post_weld"
     losses = {"power": "mse", "bead_height": "mse"}
-    params["task"] = {task: {"loss": losses.get(task, "bce")} for task in tasks}
+    params["target"] = {task: {"loss": losses.get(task, "bce")} for task in tasks}
     card = (ROOT / f"tests/cards/{name}.yaml").read_text(encoding="utf-8")
     place = workspace(params=params, card=card, raw=table.read_bytes())
     shutil.copytree(encoders, place / "data/encoders")

@@ -41,10 +41,10 @@ def test_a_broken_table_ends_the_stage_with_one_line(workspace, rows, message: s
     assert not (folder / "data/clean").exists()
 
 
-def test_a_misspelt_parameter_ends_the_stage_with_one_line(workspace, params) -> None:
+def test_a_misspelt_parameter_of_any_stage_is_told_with_one_line(workspace, params) -> None:
     params["train"]["epoch"] = 3
     folder = workspace(params=params)
-    result = run(folder, "stages.clean")
+    result = run(folder, "stages.check_params")
     assert result.returncode == 1
     assert result.stderr.startswith("error: params.yaml: 3: train.epoch: Extra inputs")
     assert "Traceback" not in result.stderr

@@ -19,6 +19,7 @@ from llm4waam.encoders.model import (
     without_additions,
 )
 from llm4waam.encoders.number_embedding import FieldScale, NumberChannel
+from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import Prompt, read_prompts
 from llm4waam.pretraining.pretrain import Learner
 from llm4waam.pretraining.tiers import write_checkpoint
@@ -26,7 +27,7 @@ from llm4waam.training.batches import Examples, parameter_groups, predict
 from llm4waam.training.course import Tuning
 from llm4waam.training.engine import carry_out
 from llm4waam.training.losses import make_objective
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 
 RECIPE = Recipe(
     engine="loop",

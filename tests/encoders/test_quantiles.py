@@ -10,13 +10,14 @@ from conftest import outputs
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.settings import read_params
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.quantiles import WORDS, Quantiles
 from llm4waam.encoders.tokens import NO_FIELD, Prompt
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.data import Material, Reading, make_material
 from stages import train
-from stages.params import read_params
+from stages.check_params import AllParams
 
 NAN = math.nan
 LOW, MEDIUM, HIGH = [100, 101], [102], [103]
@@ -81,11 +82,11 @@ def test_a_field_that_no_training_bead_tells_has_no_edges() -> None:
 
 
 def material_of(folder: Path, encoder: str, quantiles: int) -> Material:
-    params = read_params(folder / "params.yaml")
+    params = read_params(AllParams, folder / "params.yaml")
     card = read_card(folder / params.card_file)
     recipe = params.recipe(encoder, "quality").model_copy(update={"quantiles": quantiles})
     return make_material(
-        params.source(encoder),
+        params.encoder.source(encoder),
         make_task(card, "quality", params.card_file),
         recipe,
         card,

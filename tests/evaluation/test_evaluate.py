@@ -322,7 +322,7 @@ REGRESSION = Task("r", "regression", ("a",), None, ("no", "yes"), "none", "J", "
 
 @pytest.mark.parametrize("task", [BINARY, MULTI, REGRESSION], ids=lambda task: task.kind)
 def test_headline_of_all_cells_is_the_metric(task: Task) -> None:
-    from llm4waam.decisions.metrics import HEADLINES, task_metrics
+    from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 
     rng = np.random.default_rng(1)
     shape = (40, len(task.outputs))

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from llm4waam.encoders.model import Reader, build_reader
+from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import Prompt
 from llm4waam.training import passes
 from llm4waam.training.batches import predict
 from llm4waam.training.graphs import Graph
 from llm4waam.training.passes import Passes
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 
 RECIPE = Recipe(
     engine="loop", seed=0, epochs=1, batch_size=8, max_tokens=64, weight_decay=0.01,

@@ -25,13 +25,14 @@ from llm4waam.commands.options import read_request
 from llm4waam.commands.request import LONG, is_long
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
+from llm4waam.core.settings import read_params
 from llm4waam.inference.model import FinalModel
 from llm4waam.inference.predictor import BEADS, FOLDS, Predictor, load_predictor
 from llm4waam.inference.user_table import chunks, read_rows
 from llm4waam.sentences.prompts import make_prompts
 from llm4waam.training.graphs import Graph
 from stages import clean, explain, predict, serialize_to_text, split, train
-from stages.params import Params, read_params
+from stages.check_params import AllParams
 
 TASKS = ["defects", "quality", "heat_input", "energy"]
 RAW = "data/raw/waam_beads.csv"
@@ -66,13 +67,13 @@ def place(tmp_path_factory, encoders: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def study(place: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+def study(place: Path, monkeypatch: pytest.MonkeyPatch) -> AllParams:
     monkeypatch.chdir(place)
-    return read_params()
+    return read_params(AllParams)
 
 
 @pytest.fixture
-def predictor(study: Params) -> Predictor:
+def predictor(study: AllParams) -> Predictor:
     return load_predictor("bert", study.tasks, study.text, study.card_file)
 
 

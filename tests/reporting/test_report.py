@@ -14,12 +14,13 @@ from conftest import ROOT
 
 from llm4waam.ablations.trials import trials_of
 from llm4waam.card.card import read_card
+from llm4waam.core.settings import read_params
 from llm4waam.reporting.report import verdicts
 from llm4waam.reporting.report_words import FILE, LANGUAGES, Words, probability, shown
 from llm4waam.reporting.sweeps import HEADINGS
 from llm4waam.splits.tasks import make_task
 from stages import report
-from stages.params import read_params
+from stages.check_params import AllParams
 
 TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 EN = Words.read("en")
@@ -66,7 +67,7 @@ def test_every_text_is_there_in_both_languages_with_the_same_blanks() -> None:
 
 
 def test_every_variant_of_every_sweep_has_words() -> None:
-    settings = read_params(ROOT / "params.yaml").trials
+    settings = read_params(AllParams, ROOT / "params.yaml").trials
     for sweep in HEADINGS:
         for trial in trials_of(sweep, settings, 12):
             for language in LANGUAGES:

@@ -10,6 +10,7 @@ from torch import nn
 
 from llm4waam.core.errors import StudyError
 from llm4waam.encoders.model import build_reader
+from llm4waam.encoders.settings import Source
 from llm4waam.stacked import engine
 from llm4waam.stacked.layers import KINDS
 from llm4waam.stacked.stack import Stack
@@ -19,7 +20,7 @@ from llm4waam.training.bookmark import Bookmark
 from llm4waam.training.course import Tuning, Validation
 from llm4waam.training.engine import carry_out
 from llm4waam.training.losses import make_objective
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 from llm4waam.training.workers import STACKED_ON_A_CPU, shares
 
 ROWS = (19, 9, 14)  # of each fold: other steps, other last batches

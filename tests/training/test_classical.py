@@ -13,6 +13,7 @@ from transformers import AutoModel
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.encoders.model import build_reader
 from llm4waam.encoders.number_embedding import FieldScale
@@ -24,17 +25,17 @@ from llm4waam.training.data import Judge, Material, Reading, make_material
 from llm4waam.training.fit import fit_fold
 from llm4waam.training.losses import make_objective
 from stages import train as stage
-from stages.params import read_params
+from stages.check_params import AllParams
 
 NAN = math.nan
 WIDTH = 32
 
 
 def material_of(folder: Path, task: str, head: str, encoder: str = "bert", **changes) -> Material:
-    params = read_params(folder / "params.yaml")
+    params = read_params(AllParams, folder / "params.yaml")
     card = read_card(folder / params.card_file)
     return make_material(
-        params.source(encoder),
+        params.encoder.source(encoder),
         make_task(card, task, params.card_file),
         params.recipe(encoder, task).model_copy(update={"head": head, **changes}),
         card,

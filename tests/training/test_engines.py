@@ -13,6 +13,7 @@ from llm4waam.core.errors import StudyError
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import Reader, build_reader
 from llm4waam.encoders.number_embedding import fit_scales, standardise
+from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import Prompt, read_prompts
 from llm4waam.splits.tasks import Task
 from llm4waam.training import trainer
@@ -21,7 +22,7 @@ from llm4waam.training.course import Tuning, Validation
 from llm4waam.training.engine import carry_out, engine_of
 from llm4waam.training.joint import Side, join
 from llm4waam.training.losses import make_objective
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 
 ROWS, HELD = 19, 7
 TASKS = {

@@ -9,13 +9,14 @@ import torch
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.splits.tasks import Task, make_task
 from llm4waam.training.data import Material, make_material, make_sides
 from llm4waam.training.fit import fit_fold
 from llm4waam.training.joint import Side, join
 from llm4waam.training.losses import make_objective
-from stages.params import read_params
+from stages.check_params import AllParams
 
 NAN = math.nan
 BINARY = Task("q", "binary", ("Normal",), None, ("no", "yes"), "none", None, "?")
@@ -109,17 +110,17 @@ def test_a_side_is_scaled_by_the_beads_it_is_asked_for() -> None:
 
 
 def material_of(folder: Path, joint: bool, engine: str) -> Material:
-    params = read_params(folder / "params.yaml")
+    params = read_params(AllParams, folder / "params.yaml")
     card = read_card(folder / params.card_file)
     beads = read_table(folder / "data/clean/beads.csv")
     tasks = [make_task(card, name, params.card_file) for name in params.tasks]
     own = tasks[1]
     change = {"joint": joint, "engine": engine, "learning_rate": 0.003}
-    sides = make_sides(tasks, own, card, beads, params.task) if joint else []
+    sides = make_sides(tasks, own, card, beads, params.target) if joint else []
     assert [side.task.name for side in sides] == ["defects", "heat_input"] * joint
     prompts = read_jsonl(folder / "data/text/prompts.jsonl")
     recipe = params.recipe("bert", own.name).model_copy(update=change)
-    return make_material(params.source("bert"), own, recipe, card, beads, prompts, sides)[0]
+    return make_material(params.encoder.source("bert"), own, recipe, card, beads, prompts, sides)[0]
 
 
 def test_both_engines_learn_all_tasks_and_predict_their_own(ready) -> None:

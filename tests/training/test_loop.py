@@ -9,12 +9,13 @@ import torch
 
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import Reader, build_reader
+from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import Prompt, read_prompts
 from llm4waam.training.batches import Examples, forward, parameter_groups, predict
 from llm4waam.training.course import Tuning
 from llm4waam.training.loop import fine_tune
 from llm4waam.training.losses import make_objective
-from llm4waam.training.recipe import Recipe, Source
+from llm4waam.training.recipe import Recipe
 
 TEXTS = ["The travel speed is 4.5 mm/s.", "The material is ER70S-6. What is the result?"] * 8
 RECIPE = Recipe(

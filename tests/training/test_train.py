@@ -15,6 +15,7 @@ from transformers import AutoModel, AutoTokenizer
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_jsonl, read_table, write_jsonl
+from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.decisions.target_scale import Scaler
 from llm4waam.encoders.model import Reader
@@ -26,7 +27,7 @@ from llm4waam.training.batches import predict
 from llm4waam.training.data import Material, Reading, make_material
 from llm4waam.training.fit import SEEDS_APART, Fitted, fit_fold
 from stages import split, train
-from stages.params import read_params
+from stages.check_params import AllParams
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
     reading = json.loads((model / "reading.json").read_text(encoding="utf-8"))
     assert reading["fields"] == list(reading["scales"]) == ["travel_speed_mm_s"]
     recipe = json.loads((model / "recipe.json").read_text(encoding="utf-8"))
-    assert recipe == read_params().recipe(encoder, task).model_dump()
+    assert recipe == read_params(AllParams).recipe(encoder, task).model_dump()
 
 
 def load_reader(folder: Path) -> Reader:
@@ -100,7 +101,7 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     reading = Reading(names, scales, Quantiles(edges, words))
     readers = [load_reader(model / f"seed-{number}") for number in (1, 2)]
     assert not torch.equal(readers[0].output.weight, readers[1].output.weight)
-    recipe = read_params().recipe("bert", "quality")
+    recipe = read_params(AllParams).recipe("bert", "quality")
     prompts = read_jsonl(folder / "data/text/prompts.jsonl")
     asked = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
     assert len(rows) > 2
@@ -169,10 +170,10 @@ def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None
 
 
 def material_of(folder: Path, task: str, **changes: object) -> Material:
-    params = read_params()
+    params = read_params(AllParams)
     card = read_card(params.card_file)
     return make_material(
-        params.source("bert"),
+        params.encoder.source("bert"),
         make_task(card, task, params.card_file),
         params.recipe("bert", task).model_copy(update=changes),
         card,
@@ -190,7 +191,7 @@ def fit(folder: Path, task: str = "quality", **changes: object) -> Fitted:
 def test_the_scores_of_two_seeds_are_the_mean_of_both(study, task: str) -> None:
     folder = study()
     both, first = fit(folder, task, seeds=2), fit(folder, task)
-    second = fit(folder, task, seed=read_params().train.seed + SEEDS_APART)
+    second = fit(folder, task, seed=read_params(AllParams).train.seed + SEEDS_APART)
     alone = [one.predictions for one in (first, second)]
     assert not np.isclose(alone[0]["score"], alone[1]["score"], rtol=1e-9).any()
     for column in ("score", "loss"):
@@ -257,7 +258,7 @@ def test_a_leak_in_the_folds_stops_the_training(study) -> None:
 
 
 def test_a_loss_of_another_kind_is_refused(study, params) -> None:
-    params["task"]["quality"]["loss"] = "mse"
+    params["target"]["quality"]["loss"] = "mse"
     study()
     with pytest.raises(StudyError, match="'mse': no loss of a binary task"):
         train.main("bert", "quality")
@@ -277,7 +278,7 @@ def test_the_scaler_is_stored_and_restores(study) -> None:
 
 def test_every_task_of_params_yaml_has_a_recipe(params) -> None:
     raw = yaml.safe_load(yaml.safe_dump(params))
-    assert set(raw["tasks"]) <= set(raw["task"])
+    assert set(raw["tasks"]) <= set(raw["target"])
 
 
 def test_the_logarithm_of_a_negative_target_is_refused() -> None:

@@ -1,29 +1,11 @@
-"""Parameters of the stages that learn, beside the recipe."""
+"""The parameter sections of the ablations."""
 
 from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from llm4waam.core.settings import Section
+from llm4waam.core.settings import Positive, Section
 from llm4waam.training.recipe import Engine
-
-Positive = Field(gt=0)
-
-
-class Pretrain(Section):
-    """The small encoders; `epochs` of tiers 0, 1 and 2, every one with as many new `beads`."""
-
-    seed: int
-    vocabulary: int = Field(ge=300)
-    layers: int = Positive
-    width: int = Positive
-    heads: int = Positive
-    beads: int = Positive
-    epochs: tuple[PositiveInt, PositiveInt, PositiveInt]
-    batch_size: int = Field(ge=4)
-    learning_rate: float = Positive
-    workers: int = Positive
-    threads: int = Positive
 
 
 class Parity(Section):
@@ -55,11 +37,6 @@ class Ladder(Section):
     epochs: int = Positive
 
 
-class Baselines(Section):
-    seed: int
-    trees: int = Positive
-
-
 class Trials(Section):
     """The sweeps of `make sweep`, see `llm4waam.ablations.trials`.
 
@@ -78,27 +55,3 @@ class Trials(Section):
     rates: list[float] = Field(min_length=1)
     sizes: list[PositiveInt] = Field(min_length=1)
     noise: list[float] = Field(min_length=1)
-
-
-class TableModels(Section):
-    """Pretrained models for tables: the path of a checkpoint, None: left out."""
-
-    tabpfn: str | None = None
-    tabicl: str | None = None
-
-
-class Advice(Section):
-    """Explanations and advice from the final models of one encoder, the stage `explain`.
-
-    `background` training beads stand in for absent fields, `bar` is the probability of a normal
-    bead that a change must reach, `margin` what it must have beyond. `cards` hold-out beads are
-    shown on the page; each advised bead is run `trials` times in the simulator.
-    """
-
-    encoder: Literal["bert", "roberta"]
-    seed: int
-    background: int = Positive
-    bar: float = Field(gt=0, lt=1)
-    margin: float = Field(ge=0, lt=1)
-    cards: int = Positive
-    trials: int = Positive

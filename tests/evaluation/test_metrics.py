@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from llm4waam.decisions.metrics import (
+from llm4waam.evaluation.metrics import (
     classification_metrics,
     file_key,
     label_metrics,

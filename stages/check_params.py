@@ -1,0 +1,43 @@
+"""Stage `check-params`: every section of params.yaml, so that a misspelt name is always told."""
+
+import logging
+
+from pydantic import ConfigDict
+
+from llm4waam.ablations.settings import Ladder, Losses, Parity, Trials
+from llm4waam.advice.settings import Advice
+from llm4waam.baselines.models import Baselines
+from llm4waam.core.settings import read_params
+from llm4waam.core.stage import run_stage
+from llm4waam.pretraining.settings import Pretrain
+from llm4waam.sentences.prompts import TextStyle
+from llm4waam.simulator.population import Simulate
+from llm4waam.splits.folds import Split
+from llm4waam.training.recipe import TrainingParams
+
+
+class AllParams(TrainingParams):
+    """All of params.yaml; a section that is not named here is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    simulate: Simulate
+    text: TextStyle
+    split: Split
+    pretrain: Pretrain
+    baselines: Baselines
+    parity: Parity
+    losses: Losses
+    ladder: Ladder
+    trials: Trials
+    advice: Advice
+
+
+def main() -> None:
+    """Read all sections; the stages read only those that they need."""
+    read_params(AllParams)
+    logging.info("params.yaml: every section is as expected")
+
+
+if __name__ == "__main__":
+    run_stage(main)
