@@ -12,7 +12,7 @@ from llm4waam.advice.narration import write_draft
 from llm4waam.advice.narrator import narrate
 from llm4waam.advice.rewriters import rewriter_from_environment
 from llm4waam.advice.settings import Advice
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.commands.request import rows_of
 from llm4waam.inference.predictor import Predictor
@@ -37,11 +37,11 @@ def answer(request: Namespace, predictor: Predictor, settings: Advice, out: Text
 
 
 def _clean(
-    parts: Iterable[tuple[pd.DataFrame, Ledger]], skipped: list[int | str]
+    parts: Iterable[tuple[pd.DataFrame, CleaningLog]], skipped: list[int | str]
 ) -> Iterator[pd.DataFrame]:
     """The tables that hold a bead; rows that are left out are logged and added to `skipped`."""
-    for beads, ledger in parts:
-        for row, column, value, _, reason in ledger.entries:
+    for beads, log in parts:
+        for row, column, value, _, reason in log.entries:
             logging.warning("skipped: row %s, column %s: %r: %s", row, column, value, reason)
             skipped.append(row)
         if not beads.empty:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import unit
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.cleaning.parsing import parse_column
 from llm4waam.core.errors import StudyError
 from llm4waam.logbook.lexicon import Lexicon
@@ -30,13 +30,13 @@ def cleaned(text: str, card: Card, name: str) -> tuple[object, str]:
     units = (column.unit_header for column in card.columns.values())
     raw = pd.DataFrame({h: [""] for h in (*headers, *units) if h}, dtype=str)
     raw[card.columns[name].header] = text
-    ledger = Ledger()
+    cleaning = CleaningLog()
     try:
-        value = parse_column(raw, card, name, ledger, "log").iloc[0]
+        value = parse_column(raw, card, name, cleaning, "log").iloc[0]
     except StudyError as error:
         return None, str(error)
-    reasons = [entry[-1] for entry in ledger.entries if entry[3] == "rejected"]
-    return (None, reasons[0]) if reasons else (value, "")
+    rejected = cleaning.rejected()
+    return (None, rejected[0].reason) if rejected else (value, "")
 
 
 @lru_cache(maxsize=1024)

@@ -79,7 +79,10 @@ def test_the_raw_file_is_never_touched(workspace) -> None:
     [
         ({"raw": b""}, "small.csv: the file is empty"),
         ({"rows": []}, "there is a header and no row"),
-        ({"raw": "travel_speed\n4,5 \xb0".encode("latin-1")}, "byte 17 is not UTF-8"),
+        ({"raw": "travel_speed\n4,5 \xb0".encode("latin-1")}, "line 2 is not UTF-8"),
+        ({"raw": b"voltage;current\n4,5;6"}, "parted by semicolons; expected commas"),
+        ({"raw": "voltage\n1".encode("utf-16-le")}, "line 1 holds a NUL"),
+        ({"raw": b'voltage\n"4.5'}, "not a CSV table"),
         ({"header": HEADER.replace("voltage", "volts")}, "column voltage: the column is missing"),
         ({"header": HEADER.replace("note", "result")}, "a column stands twice"),
         ({"rows": ["x,lab,ER70S-6,5,furlong/min,15,150,1,,Normal"]}, "row 1.*'furlong/min'"),

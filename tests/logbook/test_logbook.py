@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from llm4waam.card.card import Card, read_card
 from llm4waam.card.quantities import convert
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.cleaning.parsing import parse_column
 from llm4waam.logbook.logbook import Log, read_log
 from llm4waam.simulator.notes import LANGUAGES, wordings
@@ -33,9 +33,9 @@ def clean(values: dict[str, str], card: Card = CARD) -> dict[str, object]:
     for name, text in values.items():
         raw = pd.DataFrame({header: [""] for header in headers if header}, dtype=str)
         raw[card.columns[name].header] = text
-        ledger = Ledger()
-        found[name] = parse_column(raw, card, name, ledger, "log").iloc[0]
-        assert not ledger.entries
+        cleaning = CleaningLog()
+        found[name] = parse_column(raw, card, name, cleaning, "log").iloc[0]
+        assert not cleaning.entries
     return found
 
 
