@@ -228,32 +228,10 @@ def test_a_file_of_broken_rows_only_gives_an_empty_table(bring: Callable[..., Ta
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_byte_order_mark_is_passed_over(bring: Callable[..., Taken], suffix: str) -> None:
-    text = {".csv": "ctwd_mm\n15", ".jsonl": '{"ctwd_mm": 15}'}[suffix]
-    assert bring(b"\xef\xbb\xbf" + text.encode(), suffix)[0]["ctwd_mm"].tolist() == [15]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"ctwd_mm\n" + b"15\n" * 5000 + b"15 \xb0\n", "line 5002 is not UTF-8"),
-        (b"ctwd_mm,material,ctwd_mm\n1,2,3", "column ctwd_mm: a column stands twice"),
-        (b"", "the file is empty"),
-        (b"material;ctwd_mm\n316L;15,5\n", "parted by semicolons; expected commas"),
-        (b'ctwd_mm\n"15', "not a CSV table"),
-    ],
-)
-def test_a_broken_file_is_one_line(
-    bring: Callable[..., Taken], content: bytes, message: str
-) -> None:
-    with pytest.raises(StudyError, match=message) as caught:
-        bring(content)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"beads\.csv: there is no such file"):
-        list(read_rows(tmp_path / "beads.csv"))
+def test_a_file_that_is_no_text_is_named(bring: Callable[..., Taken], suffix: str) -> None:
+    content = {".csv": b"ctwd_mm\n15\n15 \xb0\n", ".jsonl": b'{"ctwd_mm": 15}\n\n"\xb0"'}[suffix]
+    with pytest.raises(StudyError, match=rf"beads\{suffix}: line 3 is not UTF-8"):
+        bring(content, suffix)
 
 
 def test_missing_cells_stay_missing_and_a_row_of_nothing_is_rejected(
@@ -344,12 +322,3 @@ def test_rows_are_read_when_they_are_asked_for(
     assert read[-1] == 7
     next(parts)
     assert read[-1] == 14
-
-
-def test_a_file_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
-    file = tmp_path / "beads.csv"
-    file.write_bytes(b"ctwd_mm\n" + b"15\n" * 20_000 + b"\xb0\n")
-    rows = read_rows(file)
-    assert [next(rows)[0] for _ in range(3)] == [1, 2, 3]
-    with pytest.raises(StudyError, match="line 20002 is not UTF-8"):
-        list(rows)
