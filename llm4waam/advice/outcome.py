@@ -13,7 +13,7 @@ from llm4waam.advice.counterfactual import Adviser, Move, carried_out
 from llm4waam.advice.findings import Examiner
 from llm4waam.simulator.defects import draw_states, name_labels
 from llm4waam.simulator.population import LIMITS
-from llm4waam.simulator.weld import run_trials, scores_of
+from llm4waam.simulator.weld import run_welds, scores_of
 
 TRIES = 200  # draws of a random move, until one lies inside the training data
 
@@ -35,7 +35,7 @@ def normal_shares(
         table[name] = table[name].fillna(typical) if typical is not None else table[name]
     runs = table.loc[table.index.repeat(trials)].reset_index(drop=True)
     runs["campaign"] = np.tile(np.arange(trials), len(table)).astype(str)
-    found = run_trials(rng, runs, draw_states(rng, len(runs)))
+    found = run_welds(rng, runs, draw_states(rng, len(runs)))
     normal = np.array(name_labels(scores_of(found), LIMITS)) == "Normal"
     return normal.reshape(len(table), trials).mean(axis=1)
 
