@@ -1,9 +1,8 @@
 """The smallest change of at most two set-points that makes a normal bead likely.
 
 Only what an operator turns at the machine is moved, in its steps and inside what training has seen;
-everything that follows (current, heat input, energy) is computed from the new set-points.
-
-P(Normal) over wire feed speed and travel speed, at a bead's other settings.
+everything that follows (current, heat input, energy) is computed from the new set-points. The map
+of one bead shows P(Normal) over wire feed speed and travel speed at its other settings.
 """
 
 from collections.abc import Callable
