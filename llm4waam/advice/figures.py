@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from llm4waam.advice.counterfactual import AXES, Regime
-from llm4waam.advice.findings import Evidence
+from llm4waam.advice.counterfactual import AXES, ProcessMap
+from llm4waam.advice.findings import Findings
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
@@ -27,24 +27,26 @@ def contribution_figure(attribution: Attribution, bead: pd.Series, card: Card) -
     axis.hlines(places, np.exp(values - errors), np.exp(values + errors), color="black", lw=0.9)
     axis.axvline(1, color="black", lw=0.8)
     log_scale(axis.xaxis)
-    axis.set_yticks(places, [_told(card, name, bead[name]) for name in order])
+    axis.set_yticks(places, [_field_text(card, name, bead[name]) for name in order])
     axis.set_xlabel("odds ratio of a normal bead (bar: two standard errors)")
     return figure
 
 
-def regime_figure(regime: Regime, evidence: Evidence, training: pd.DataFrame, card: Card) -> Figure:
+def process_map_figure(
+    chances: ProcessMap, findings: Findings, training: pd.DataFrame, card: Card
+) -> Figure:
     """The map of a bead, the training beads of its wire, the bead and the advised move."""
     figure, [axis] = new_figure(1, 1, width=6.2, height=4.4)
     levels = np.linspace(0, 1, 11)
-    filled = axis.contourf(regime.x, regime.y, regime.chance, levels, cmap="cividis")
+    filled = axis.contourf(chances.x, chances.y, chances.chance, levels, cmap="cividis")
     figure.colorbar(filled, ax=axis, label="probability of a normal bead")
-    if regime.chance.min() < evidence.bar < regime.chance.max():
-        lines = axis.contour(regime.x, regime.y, regime.chance, [evidence.bar], colors="white")
-        axis.clabel(lines, fmt=lambda _: f"bar {evidence.bar:.0%}", fontsize=8)
-    outside = (~regime.inside).astype(float)
-    axis.contourf(regime.x, regime.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
-    same = training[training["material"] == evidence.bead["material"]]
-    good = same["labels"] == evidence.normal
+    if chances.chance.min() < findings.bar < chances.chance.max():
+        lines = axis.contour(chances.x, chances.y, chances.chance, [findings.bar], colors="white")
+        axis.clabel(lines, fmt=lambda _: f"bar {findings.bar:.0%}", fontsize=8)
+    outside = (~chances.inside).astype(float)
+    axis.contourf(chances.x, chances.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
+    same = training[training["material"] == findings.bead["material"]]
+    good = same["labels"] == findings.normal
     marks = {"normal": (same[good], "o", "white"), "defect": (same[~good], "X", COLOURS[1])}
     for name, (beads, marker, colour) in marks.items():
         if len(beads):
@@ -52,10 +54,10 @@ def regime_figure(regime: Regime, evidence: Evidence, training: pd.DataFrame, ca
                 beads[AXES[0]], beads[AXES[1]], marker=marker, c=colour, edgecolors="black",
                 linewidths=0.7, s=34, label=f"training bead, {name}", zorder=3,
             )  # fmt: skip
-    start = [float(evidence.bead[name]) for name in AXES]
+    start = [float(findings.bead[name]) for name in AXES]
     axis.plot(*start, marker="*", ms=15, mfc=COLOURS[4], mec="black", ls="", label="this bead")
     end = list(start)
-    for move in evidence.advice.moves:
+    for move in findings.advice.moves:
         if move.field in AXES:
             end[AXES.index(move.field)] = move.after
     if end != start:
@@ -111,7 +113,7 @@ def success_figure(success: dict[str, dict]) -> Figure:
     return figure
 
 
-def _told(card: Card, name: str, value: object) -> str:
+def _field_text(card: Card, name: str, value: object) -> str:
     phrase = field_of(card, name).phrase or name
     if name in card.named("note"):
         return "operator's note" if not pd.isna(value) else "no operator's note"

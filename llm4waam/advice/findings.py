@@ -1,14 +1,11 @@
-"""Everything that is known of one bead before a sentence is written about it.
-
-Whether a table can be advised on: what a card must have for it.
-"""
+"""Everything that is known of one bead before a sentence is written about it."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from llm4waam.advice.counterfactual import Advice, Adviser, carried_out
+from llm4waam.advice.counterfactual import Adviser, Counterfactual, carried_out
 from llm4waam.advice.rules import Finding, Rules
 from llm4waam.advice.shapley import Answer, Attribution, answer_of, explain, fields_of
 from llm4waam.card import labels
@@ -20,12 +17,13 @@ EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Findings:
     """What models, formulas and rules say of one bead.
 
-    `answer` is its row of `Predictor.answers`; `chance` P(Normal), which should reach `bar`;
+    `answer` is its row of `Predictor.answers`; `chance` P(Normal), which should reach `bar`,
+    and `thinks_normal` what was decided by it;
     `named` its labels, of which `normal` is the one that says that nothing is wrong;
-    `after` the closed formulas' values after the advised change, by target; `findings_after` the
+    `after` the closed formulas' values after the advised change, by target; `rules_after` the
     rules that speak then, `named_after` its labels; `missing` the fields that were not told,
     `outside` why it is strange.
     """
@@ -33,14 +31,15 @@ class Evidence:
     bead: pd.Series
     answer: pd.Series
     chance: float
+    thinks_normal: bool
     bar: float
     named: list[str]
     normal: str
-    advice: Advice
-    findings: list[Finding]
+    advice: Counterfactual
+    rules: list[Finding]
     attribution: Attribution | None = None
     after: dict[str, float] = field(default_factory=dict)
-    findings_after: list[Finding] = field(default_factory=list)
+    rules_after: list[Finding] = field(default_factory=list)
     named_after: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     outside: list[Reason] = field(default_factory=list)
@@ -53,7 +52,7 @@ class Evidence:
     @property
     def torn(self) -> bool:
         """Whether one model thinks the bead normal and the other names a defect, or neither."""
-        return disagree(self.chance, self.named, self.normal)
+        return disagree(self.thinks_normal, self.named, self.normal)
 
     @property
     def reason(self) -> str:
@@ -69,7 +68,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Examiner:
-    """Gathers evidence: the predictor, the adviser, the rules, and the beads to compare with."""
+    """Gathers findings: the predictor, the adviser, the rules, and the beads to compare with."""
 
     predictor: Predictor
     adviser: Adviser
@@ -77,8 +76,8 @@ class Examiner:
     background: pd.DataFrame
     seed: int
 
-    def examine(self, bead: pd.Series) -> Evidence:
-        """All evidence on one bead, a row of the clean table (outcomes are not looked at)."""
+    def examine(self, bead: pd.Series) -> Findings:
+        """All findings on one bead, a row of the clean table (outcomes are not looked at)."""
         predictor, rows = self.predictor, bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
         quality = predictor.task_of("binary")
@@ -90,30 +89,31 @@ class Examiner:
             after, then = self._by_formula(moved), self.rules.findings(moved.iloc[0])
             if defects := predictor.task_of("multi_label"):
                 named_after = self._named(predictor.answers_to(moved, defects).iloc[0])
-        return Evidence(
+        return Findings(
             bead=bead,
             answer=answer,
             chance=chance,
+            thinks_normal=predictor.thinks_normal(answer),
             bar=self.adviser.bar,
             named=self._named(answer),
             normal=predictor.normal,
             advice=advice,
-            findings=self.rules.findings(bead),
+            rules=self.rules.findings(bead),
             attribution=self.explain(answer_of(predictor, quality), bead),
             after=after,
-            findings_after=then,
+            rules_after=then,
             named_after=named_after,
             missing=[
                 n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in self._notes()
             ],
-            outside=predictor.novelty.reasons(bead),
+            outside=predictor.domain.reasons(bead),
         )
 
     def explain(self, answer: Answer, bead: pd.Series, again: int = 0) -> Attribution:
         """The fields' contributions to an answer; `again` draws other orders and other beads."""
         background, seed = self.background, self.seed + again
         if again:
-            training = self.predictor.novelty.training
+            training = self.predictor.domain.training
             background = training.sample(len(background), random_state=seed)
         fields = fields_of(self.predictor)
         return explain(answer, bead, background, fields, seed, EXACT)
@@ -134,13 +134,13 @@ def make_examiner(
     predictor: Predictor, *, background: int, bar: float, margin: float, seed: int
 ) -> Examiner:
     """An examiner of one encoder's models; `background` training beads are drawn by `seed`."""
-    training = predictor.novelty.training
+    training = predictor.domain.training
     quality = predictor.task_of("binary")
 
     def chance(beads: pd.DataFrame) -> np.ndarray:
         return predictor.probabilities(beads, quality)[:, 0]
 
-    adviser = Adviser(predictor.card, predictor.novelty, chance, bar, margin)
+    adviser = Adviser(predictor.card, predictor.domain, chance, bar, margin)
     drawn = training.sample(min(background, len(training)), random_state=seed)
     return Examiner(
         predictor, adviser, Rules.fit(predictor.card, training), drawn.reset_index(drop=True), seed

@@ -47,7 +47,7 @@ def random_moves(
 
     Inside the training data, as advice is; None where none of TRIES draws lies there.
     """
-    ranges, controls = adviser.novelty.ranges(), adviser.controls(bead)
+    ranges, controls = adviser.domain.ranges(), adviser.controls(bead)
     for _ in range(TRIES):
         names = rng.choice(controls, size=min(count, len(controls)), replace=False)
         shares = rng.dirichlet(np.ones(len(names))) * size * rng.choice((-1, 1), len(names))
@@ -60,7 +60,7 @@ def random_moves(
                 moves.append(Move(name, float(bead[name]), after))
         if len(moves) == len(names):
             found = tuple(moves)
-            if adviser.novelty.inside(carried_out(bead, [found], adviser.card))[0]:
+            if adviser.domain.inside(carried_out(bead, [found], adviser.card))[0]:
                 return found
     return None
 
@@ -76,7 +76,7 @@ def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) 
     probability that the model gave the last. The difference to random has a 95 % percentile
     bootstrap over beads.
     """
-    rng, training = np.random.default_rng(examiner.seed), examiner.predictor.novelty.training
+    rng, training = np.random.default_rng(examiner.seed), examiner.predictor.domain.training
     adviser, card = examiner.adviser, examiner.predictor.card
     counts = {"normal": 0, "outside": 0, "unknown": 0, "none": 0, "": 0}
     runs: dict[str, list[pd.DataFrame]] = {"as_run": [], "random": [], "advised": []}

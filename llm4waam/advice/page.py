@@ -1,7 +1,4 @@
-"""The page of advice in one language: what it is worth, and a card for each bead.
-
-A card of the page for each of some beads: evidence, narration in both languages, drawings.
-"""
+"""The page of advice in one language: what it is worth, and an entry for each bead."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,47 +9,45 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from llm4waam.advice.counterfactual import regime_map
-from llm4waam.advice.figures import contribution_figure, regime_figure
+from llm4waam.advice.counterfactual import process_map
+from llm4waam.advice.figures import contribution_figure, process_map_figure
 from llm4waam.advice.findings import Examiner
-from llm4waam.advice.narration import words, write_draft
-from llm4waam.advice.narrator import Narrated, narrate
-from llm4waam.advice.rewriters import Rewriter
+from llm4waam.advice.narration import narrate, words
 from llm4waam.card.card import Card
-from llm4waam.plotting.drawing import drawing
+from llm4waam.plotting.pages import DASH, drawing
 from llm4waam.plotting.style import save
 
 LANGUAGES = ("en", "ko")
 
 
 @dataclass(frozen=True)
-class BeadCard:
+class BeadEntry:
     """One bead: its name, what the inspection found, the narration by language, its drawings."""
 
     bead: str
     labels: str
-    texts: dict[str, Narrated]
+    texts: dict[str, str]
     reasons: Path
-    regime: Path | None
+    process_map: Path | None
 
 
-def make_cards(
-    examiner: Examiner, beads: Iterable[pd.Series], folder: Path, rewriter: Rewriter | None
-) -> Iterator[BeadCard]:
-    """The cards of `beads`, whose drawings are written into `folder`."""
-    card, training = examiner.predictor.card, examiner.predictor.novelty.training
+def make_entries(
+    examiner: Examiner, beads: Iterable[pd.Series], folder: Path
+) -> Iterator[BeadEntry]:
+    """The entries of `beads`, whose drawings are written into `folder`."""
+    card, training = examiner.predictor.card, examiner.predictor.domain.training
     for number, bead in enumerate(beads, start=1):
-        evidence = examiner.examine(bead)
+        findings = examiner.examine(bead)
         reasons, drawn = folder / f"bead_{number}_reasons.svg", None
-        figure = contribution_figure(evidence.attribution, bead, card)
+        figure = contribution_figure(findings.attribution, bead, card)
         save(reasons, figure, simulated=card.simulated)
-        regime = regime_map(examiner.adviser, bead)
-        if regime is not None:
-            drawn = folder / f"bead_{number}_regime.svg"
-            figure = regime_figure(regime, evidence, training, card)
+        chances = process_map(examiner.adviser, bead)
+        if chances is not None:
+            drawn = folder / f"bead_{number}_process_map.svg"
+            figure = process_map_figure(chances, findings, training, card)
             save(drawn, figure, simulated=card.simulated)
-        texts = {name: narrate(write_draft(evidence, card, name), rewriter) for name in LANGUAGES}
-        yield BeadCard(str(bead["bead"]), str(bead["labels"]), texts, reasons, drawn)
+        texts = {name: narrate(findings, card, name) for name in LANGUAGES}
+        yield BeadEntry(str(bead["bead"]), str(bead["labels"]), texts, reasons, drawn)
 
 
 def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -62,16 +57,10 @@ def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataF
     return beads.iloc[order[np.unique(places)]]
 
 
-def fallbacks(cards: list[BeadCard], rewriter: Rewriter | None) -> dict:
-    """Texts a model was asked to rewrite, and the share that it got wrong; null without a model."""
-    texts = [text for card in cards for text in card.texts.values()] if rewriter else []
-    back = sum(text.origin == "template" for text in texts)
-    return {"asked": len(texts), "fallback_rate": back / len(texts) if texts else None}
-
-
 TEMPLATE = "advice.html.j2"
 FILES = {"en": "advice.html", "ko": "advice.ko.html"}
-REPORTS = {"en": "report.html", "ko": "report.ko.html"}
+# As seen from the folder of this page.
+REPORTS = {"en": "../report/report.html", "ko": "../report/report.ko.html"}
 SUCCESS = (
     "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
     "as_run", "random", "advised", "difference", "difference_low", "difference_high",
@@ -81,14 +70,14 @@ CERTAIN = (
     "coverage_high", "median_relative_width",
 )  # fmt: skip
 FAITHFUL = (
-    "completeness_gap", "gradients_completeness_gap", "deletion", "deletion_random", "insertion",
-    "insertion_random", "agreement_seeds", "agreement_templates", "agreement_gradients",
+    "completeness_gap", "deletion", "deletion_random", "insertion",
+    "insertion_random", "agreement_seeds", "agreement_templates",
     "agreement_gradient_boosting", "agreement_random_weights",
 )  # fmt: skip
 
 
 def render(
-    cards: list[BeadCard], metrics: dict, language: str, card: Card, plots: Path, **told: str
+    entries: list[BeadEntry], metrics: dict, language: str, card: Card, plots: Path, **told: str
 ) -> str:
     """The page, self-contained and the same bytes from the same sources.
 
@@ -137,7 +126,7 @@ def render(
         banner=say("simulated") if card.simulated else say("measured", title=card.title),
         told=told | {"beads": metrics["faithfulness"]["beads"]},
         tables=tables,
-        cards=cards,
+        entries=entries,
         drawn=drawn,
         plots=plots,
     )
@@ -161,5 +150,5 @@ def drawn(file: Path) -> Markup:
 def shown(value: float | int | None) -> str:
     """A count as it is, a share with three decimals, an undefined one as a dash."""
     if value is None:
-        return "–"
+        return DASH
     return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -176,7 +176,7 @@ def answer_of(predictor: Predictor, task: str, templates: list[Template] | None 
 def baseline_answer(predictor: Predictor, task: str, baseline: Baseline, seed: int) -> Answer:
     """The same of a baseline that learns from the table, fitted on all training beads."""
     card, style, kind = predictor.card, predictor.style, predictor.tasks[task]
-    training = predictor.novelty.training
+    training = predictor.domain.training
     known = known_targets(card, kind, training)
     y = np.array([known[bead] for bead in training["bead"] if bead in known])
     learned = _features(training[training["bead"].isin(known)], card, style)

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 from llm4waam.card.card import read_card
-from llm4waam.inference.applicability import Novelty
+from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.simulator.population import simulate_population
 
 CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
@@ -31,7 +31,7 @@ def training() -> pd.DataFrame:
 
 
 TRAINING = training()
-NOVELTY = Novelty.fit(CARD, TRAINING, "pre_weld")
+NOVELTY = ApplicabilityDomain.fit(CARD, TRAINING, "pre_weld")
 
 
 def bead(**changes: object) -> pd.Series:
@@ -136,14 +136,14 @@ def test_columns_that_training_never_had_are_not_asked() -> None:
 
 
 def test_beads_of_one_cell_only_tell_ranges_and_no_distance() -> None:
-    one = Novelty.fit(CARD, TRAINING.assign(cell="c"), "pre_weld")
+    one = ApplicabilityDomain.fit(CARD, TRAINING.assign(cell="c"), "pre_weld")
     assert one.inside(TRAINING).all()
     assert one.reasons(bead(travel_speed_mm_s=99.0))[0][0] == "travel_speed_mm_s"
 
 
 def test_about_one_training_bead_in_twenty_is_far_from_other_cells() -> None:
     beads = simulate_population(300, 2).assign(cell=[f"c{n // 3}" for n in range(300)])
-    cloud = Novelty.fit(CARD, beads, "pre_weld")
+    cloud = ApplicabilityDomain.fit(CARD, beads, "pre_weld")
     apart = cloud.distances(beads)
     same = beads["cell"].to_numpy()[:, None] == beads["cell"].to_numpy()
     nearest = np.where(same, np.inf, apart).min(axis=1)
@@ -152,7 +152,7 @@ def test_about_one_training_bead_in_twenty_is_far_from_other_cells() -> None:
 
 def test_outside_and_its_reasons_agree() -> None:
     beads = simulate_population(120, 3).assign(cell=[f"c{n}" for n in range(120)])
-    cloud = Novelty.fit(CARD, beads.iloc[:60], "pre_weld")
+    cloud = ApplicabilityDomain.fit(CARD, beads.iloc[:60], "pre_weld")
     others = beads.iloc[60:]
     told = [not cloud.reasons(others.iloc[n]) for n in range(60)]
     assert cloud.inside(others).tolist() == told

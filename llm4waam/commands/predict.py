@@ -1,0 +1,177 @@
+"""`llm4waam predict`: beads from a file, from options or from a log; answers, or explanations."""
+
+import itertools
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+
+from llm4waam.advice.findings import make_examiner
+from llm4waam.advice.narration import narrate
+from llm4waam.advice.settings import Advice
+from llm4waam.card.card import Card
+from llm4waam.cleaning.log import CleaningLog
+from llm4waam.commands.output import EXPLAINED, body, explained, header
+from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
+from llm4waam.inference.predictor import Predictor, load_predictor
+from llm4waam.inference.user_table import Row, chunks, known_columns, read_rows
+from llm4waam.logbook.logbook import read_log
+from llm4waam.sentences.prompts import TextStyle
+
+SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
+LONG = 1000  # lines of a table, well above where the start of ONNX Runtime is made good
+
+
+class Params(StudyParams):
+    """The sections of params.yaml that a prediction reads."""
+
+    text: TextStyle
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted: one of `file`, `pairs` (COLUMN=VALUE) and `log`, and how it is answered."""
+
+    file: Path | None
+    pairs: list[str]
+    log: str | None
+    format: str = "table"
+    encoder: str | None = None
+    explain: bool = False
+    template: str | None = None
+    precision: str = "fp32"
+    language: str = "en"
+
+
+def predict_beads(request: Request, out: TextIO) -> int:
+    """Answer for every bead; the exit status. Raises StudyError for a mistake in the request."""
+    params = read_params(Params)
+    encoder = request.encoder or params.advice.encoder
+    style = style_of(request, params.text)
+    predictor = load_predictor(encoder, params.tasks, style, params.card_file)
+    eight_bits = request.precision == "int8"
+    if eight_bits or is_long(request):
+        predictor = predictor.as_graphs(eight_bits=eight_bits)
+    return SKIPPED if answer(request, predictor, params.advice, out) else 0
+
+
+def style_of(request: Request, style: TextStyle) -> TextStyle:
+    """How the study's sentences are made, or only the one template that is wanted.
+
+    Raises StudyError for a template that the models did not learn from.
+    """
+    if request.template is None:
+        return style
+    if request.template not in style.templates:
+        expected = ", ".join(style.templates)
+        raise StudyError("--template", "not learned", value=request.template, expected=expected)
+    return style.model_copy(update={"templates": [request.template]})
+
+
+def is_long(request: Request) -> bool:
+    """Whether the seconds that ONNX Runtime takes to start are made good by its speed.
+
+    They are not where beads are explained: that time goes elsewhere.
+    """
+    if request.explain or not request.file:
+        return False
+    with request.file.open("rb") as lines:
+        return sum(1 for _ in itertools.islice(lines, LONG)) == LONG
+
+
+def answer(request: Request, predictor: Predictor, settings: Advice, out: TextIO) -> int:
+    """Write the answers to `out`; the number of rows that were skipped, each logged as a warning.
+
+    Raises StudyError as `rows_of` does.
+    """
+    rows, skipped = rows_of(request, predictor.card), []
+    tables = _clean(chunks(rows, predictor.card, predictor.style.information), skipped)
+    if request.explain:
+        out.write(header(EXPLAINED, request.format))
+        out.writelines(_explanations(predictor, settings, tables, request))
+    else:
+        for number, answers in enumerate(predictor.answers_of_each(tables)):
+            out.write("" if number else header(answers.columns.tolist(), request.format))
+            out.write(body(answers, request.format))
+    return len(skipped)
+
+
+def _clean(
+    parts: Iterable[tuple[pd.DataFrame, CleaningLog]], skipped: list[int | str]
+) -> Iterator[pd.DataFrame]:
+    """The tables that hold a bead; rows that are left out are logged and added to `skipped`."""
+    for beads, log in parts:
+        for row, column, value, _, reason in log.entries:
+            logging.warning("skipped: row %s, column %s: %r: %s", row, column, value, reason)
+            skipped.append(row)
+        if not beads.empty:
+            yield beads
+
+
+def _explanations(
+    predictor: Predictor, settings: Advice, tables: Iterable[pd.DataFrame], request: Request
+) -> Iterator[str]:
+    shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
+    examiner = make_examiner(predictor, **shared)
+    for beads in tables:
+        for place in range(len(beads)):
+            findings = examiner.examine(beads.iloc[place])
+            text = narrate(findings, predictor.card, request.language)
+            yield explained(findings, text, request.format)
+
+
+def rows_of(request: Request, card: Card) -> Iterator[Row]:
+    """Rows of cells by column, as `llm4waam.inference.user_table` takes them.
+
+    What a log did not say clearly is logged as a warning. Raises StudyError for a column that the
+    card does not have, for a log without a value, and as `read_rows` does.
+    """
+    known = known_columns(card)
+    if request.file:
+        for number, cells in read_rows(request.file):
+            if number == 1 and not isinstance(cells, str):
+                strange = [name for name in cells if name not in known]
+                for name in strange:
+                    _refuse_slip(request.file, name, known)
+                if strange:
+                    logging.warning("columns that the card does not know: %s", ", ".join(strange))
+            yield number, cells
+    elif request.pairs:
+        pairs = [pair.partition("=") for pair in request.pairs]
+        for name, sign, _ in pairs:
+            if name not in known or not sign:
+                expected = "COLUMN=VALUE with one of " + ", ".join(sorted(known))
+                raise StudyError("--set", "no such column", value=name, expected=expected)
+        yield 1, {name: value for name, _, value in pairs}
+    else:
+        yield 1, _from_log(request.log, card)
+
+
+def _refuse_slip(file: Path, name: str, known: set[str]) -> None:
+    """A column that is nearly one of the card's would leave its set-point silently unknown."""
+    plain = re.sub(r"\(.*?\)|\[.*?\]", "", name).strip().lower().replace(" ", "_")
+    near = get_close_matches(plain, sorted(known), n=1, cutoff=0.75)
+    if near:
+        raise StudyError(file, "the card has no such column", column=name, expected=near[0])
+
+
+def _from_log(text: str, card: Card) -> dict[str, str]:
+    log = read_log(text, card)
+    for doubt in log.doubts:
+        logging.warning("in doubt: %s", doubt)
+    for piece in log.not_understood:
+        logging.warning("not understood: %s", piece)
+    if not log.values:
+        raise StudyError("--log", "no set-point was found", value=text[:80], expected="values")
+    read = log.values | ({"note": log.note} if log.note else {})
+    logging.info("read: %s", ", ".join(f"{name} = {value}" for name, value in read.items()))
+    notes = {card.columns[name].header: log.note for name in card.named("note") if log.note}
+    return log.values | notes
