@@ -1,25 +1,44 @@
 """The smallest change of at most two set-points that makes a normal bead likely.
 
 Only what an operator turns at the machine is moved, in its steps and inside what training has seen;
-everything that follows (current, heat input, energy) is computed from the new set-points.
-
-P(Normal) over wire feed speed and travel speed, at a bead's other settings.
+everything that follows (current, heat input, energy) is computed from the new set-points. The map
+of one bead shows P(Normal) over wire feed speed and travel speed at its other settings.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations, product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from llm4waam.card.card import Card
+from llm4waam.core.settings import Positive, Section
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
 BATCH = 48  # candidates asked at a time, the smallest changes first
 MOST = 480  # candidates asked in all: seconds on two cores
 Chance = Callable[[pd.DataFrame], np.ndarray]
+
+
+class Advice(Section):
+    """Explanations and advice from the final models of one encoder, the stage `explain`.
+
+    `background` training beads stand in for absent fields, `bar` is the probability of a normal
+    bead that a change must reach, `margin` what it must have beyond. `shown` is the number of
+    hold-out beads on the page; each advised bead is run `simulated_runs` times in the simulator.
+    """
+
+    encoder: Literal["bert", "roberta"]
+    seed: int
+    background: int = Positive
+    bar: float = Field(gt=0, lt=1)
+    margin: float = Field(ge=0, lt=1)
+    shown: int = Positive
+    simulated_runs: int = Positive
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,9 @@ FAITHFUL = 8  # beads of the checks of explanations: minutes on two cores
 FEW = 4  # background beads of the deletion and insertion curves
 
 
-def measure(examiner: Examiner, held_out: pd.DataFrame, trials: int) -> tuple[dict, pd.DataFrame]:
+def measure(
+    examiner: Examiner, held_out: pd.DataFrame, simulated_runs: int
+) -> tuple[dict, pd.DataFrame]:
     """All of metrics/advice.json but the narration, and the shares of `faithfulness`.
 
     `held_out` are rows of the clean table that no model learned from, with their outcomes. Advice
@@ -130,7 +132,7 @@ def measure(examiner: Examiner, held_out: pd.DataFrame, trials: int) -> tuple[di
     success = {}
     for name, table in (("hold_out", held_out), ("training", training)):
         bad = table[table["labels"].notna() & (table["labels"] != predictor.normal)]
-        success[name] = advice_success(examiner, each(bad, f"advice, {name}"), trials)
+        success[name] = advice_success(examiner, each(bad, f"advice, {name}"), simulated_runs)
     sure = certainty(predictor, held_out, truths)
     return {"faithfulness": told, "advice": success, "certainty": sure}, shares
 

@@ -1,6 +1,6 @@
-"""What becomes of advice that is carried out: in the simulator, which no model has seen do it.
+"""What becomes of advice that is carried out, in numbers for metrics/advice.json.
 
-What became of advice that was carried out, as numbers for metrics/advice.json.
+It is carried out in the simulator; the models never saw one of these beads.
 """
 
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ TRIES = 200  # draws of a random move, until one lies inside the training data
 
 
 def normal_shares(
-    beads: pd.DataFrame, training: pd.DataFrame, trials: int, seed: int
+    beads: pd.DataFrame, training: pd.DataFrame, simulated_runs: int, seed: int
 ) -> np.ndarray:
-    """Share of `trials` simulated runs of each bead that come out Normal, shape (beads,).
+    """Share of `simulated_runs` runs of each bead that come out Normal, shape (beads,).
 
     Every run has a laboratory of its own, new hidden causes and new noise: what is welded next is
     not what was welded. A set-point that is not known takes the middle of the training beads'.
@@ -33,11 +33,11 @@ def normal_shares(
         if typical is None and training[name].notna().any():
             typical = training[name].mode().iloc[0]
         table[name] = table[name].fillna(typical) if typical is not None else table[name]
-    runs = table.loc[table.index.repeat(trials)].reset_index(drop=True)
-    runs["campaign"] = np.tile(np.arange(trials), len(table)).astype(str)
+    runs = table.loc[table.index.repeat(simulated_runs)].reset_index(drop=True)
+    runs["campaign"] = np.tile(np.arange(simulated_runs), len(table)).astype(str)
     found = run_welds(rng, runs, draw_states(rng, len(runs)))
     normal = np.array(name_labels(scores_of(found), LIMITS)) == "Normal"
-    return normal.reshape(len(table), trials).mean(axis=1)
+    return normal.reshape(len(table), simulated_runs).mean(axis=1)
 
 
 def random_moves(
@@ -68,10 +68,10 @@ def random_moves(
 DIGITS = 4
 
 
-def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) -> dict:
+def advice_success(examiner: Examiner, beads: Iterable[pd.Series], simulated_runs: int) -> dict:
     """What became of bad beads: how many were advised, and how often a run then came out Normal.
 
-    `as_run`, `random` and `advised` are shares of `trials` simulated runs of the advised beads:
+    `as_run`, `random` and `advised` are shares of `simulated_runs` runs of the advised beads:
     unchanged, after a random move of equal size, and after the advised one; `expected` is the mean
     probability that the model gave the last. The difference to random has a 95 % percentile
     bootstrap over beads.
@@ -104,7 +104,9 @@ def advice_success(examiner: Examiner, beads: Iterable[pd.Series], trials: int) 
             ["expected", *runs, "difference", "difference_low", "difference_high"]
         )
     shares = {
-        name: normal_shares(pd.concat(parts, ignore_index=True), training, trials, examiner.seed)
+        name: normal_shares(
+            pd.concat(parts, ignore_index=True), training, simulated_runs, examiner.seed
+        )
         for name, parts in runs.items()
     }
     gains = shares["advised"] - shares["random"]

@@ -1,10 +1,9 @@
 """What each field of a bead does to an answer: Shapley values over fields, not tokens.
 
-A field that is absent from a coalition takes the value of a training bead, so that the sentence
-stays one that could have been written; what follows from the fields is computed anew. (Shapley
-1953; for models Strumbelj and Kononenko 2014; in pairs of opposite orders Mitchell et al. 2022.)
-
-An answer as one number a bead, on the scale on which contributions add up.
+An answer is one number a bead, on the scale on which contributions add up. A field that is absent
+from a coalition takes the value of a training bead, so that the sentence stays one that could have
+been written; what follows from the fields is computed anew. (Shapley 1953; for models Strumbelj and
+Kononenko 2014; in pairs of opposite orders Mitchell et al. 2022.)
 """
 
 from collections.abc import Callable
@@ -158,7 +157,7 @@ def fields_of(predictor: Predictor) -> list[str]:
 def answer_of(predictor: Predictor, task: str, templates: list[Template] | None = None) -> Answer:
     """Logits of the first output's calibrated probability, or logarithms of a regression's value.
 
-    With `templates` the bead is judged by these alone.
+    With `templates` the bead is said by these alone.
     """
     style = predictor.style
     if templates:

@@ -11,9 +11,9 @@ from typing import TextIO
 
 import pandas as pd
 
+from llm4waam.advice.counterfactual import Advice
 from llm4waam.advice.findings import make_examiner
 from llm4waam.advice.narration import narrate
-from llm4waam.advice.settings import Advice
 from llm4waam.card.card import Card
 from llm4waam.cleaning.log import CleaningLog
 from llm4waam.commands.output import EXPLAINED, body, explained, header

@@ -60,7 +60,7 @@ def _rounded(value: object) -> object:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON: sorted keys, indent 2, no NaN, a final newline."""
+    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes."""
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     write_text(path, text + "\n")
 
