@@ -47,7 +47,7 @@ def all_compiled(predictor: Predictor) -> Predictor:
 
 
 def int8(predictor: Predictor) -> Predictor:
-    """As `stages.predict --precision int8` runs it."""
+    """As `llm4waam predict --precision int8` runs it."""
     return predictor.as_graphs(eight_bits=True)
 
 

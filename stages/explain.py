@@ -8,8 +8,7 @@ import torch
 from llm4waam.advice.faithfulness import each, measure
 from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import make_examiner, unsuited
-from llm4waam.advice.page import FILES, empty, fallbacks, make_cards, render, spread_over
-from llm4waam.advice.rewriters import rewriter_from_environment
+from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
 from llm4waam.advice.settings import Advice
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_json, write_text
@@ -43,20 +42,19 @@ def main() -> None:
         return
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
     shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
-    examiner, rewriter = make_examiner(predictor, **shared), rewriter_from_environment()
+    examiner = make_examiner(predictor, **shared)
     held_out = beads_of("test")
-    metrics, shares = measure(examiner, held_out, settings.trials)
-    chosen = each(spread_over(examiner, held_out, settings.cards), "cards")
-    cards = list(make_cards(examiner, chosen, DRAWINGS, rewriter))
-    metrics["narration"] = fallbacks(cards, rewriter)
+    metrics, shares = measure(examiner, held_out, settings.simulated_runs)
+    chosen = each(spread_over(examiner, held_out, settings.shown), "page")
+    entries = list(make_entries(examiner, chosen, DRAWINGS))
     names = shares.rename(columns=title)
     save(DRAWINGS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
     save(DRAWINGS / "success.svg", success_figure(metrics["advice"]), simulated=card.simulated)
     write_json(METRICS, metrics)
-    facts = {"encoder": title(settings.encoder), "trials": str(settings.trials)}
+    facts = {"encoder": title(settings.encoder), "simulated_runs": str(settings.simulated_runs)}
     facts |= {name: f"{getattr(settings, name):.0%}" for name in ("bar", "margin")}
     for language, name in FILES.items():
-        write_text(PLOTS / name, render(cards, metrics, language, card, DRAWINGS, **facts))
+        write_text(PLOTS / name, render(entries, metrics, language, card, DRAWINGS, **facts))
     logging.info("see %s", PLOTS / FILES["en"])
 
 

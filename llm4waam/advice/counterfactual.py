@@ -1,24 +1,28 @@
-"""The smallest change of at most two set-points that makes a normal bead likely.
+"""What to change at the machine: the smallest change that makes a normal bead likely, and a map.
 
-Only what an operator turns at the machine is moved, in its steps and inside what training has seen;
-everything that follows (current, heat input, energy) is computed from the new set-points.
-
-P(Normal) over wire feed speed and travel speed, at a bead's other settings.
+A change moves at most two set-points. Only what an operator turns at the machine is moved, in its
+steps and inside what training has seen; everything that follows (current, heat input, energy) is
+computed from the new set-points. The process map is P(Normal) over wire feed speed and travel
+speed, at a bead's other settings.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 
 from llm4waam.card.card import Card
-from llm4waam.inference.applicability import Novelty
+from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
-BATCH = 48  # candidates asked at a time, the smallest changes first
-MOST = 480  # candidates asked in all: seconds on two cores
+BATCH = 48  # candidates that go through the model at a time, the smallest changes first
+MOST = 480  # candidates in all: seconds on two cores
+AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")  # of the process map, x and y
+POINTS = 20  # of the process map along each axis
+
+# P(Normal) (beads,) of beads, rows of the clean table.
 Chance = Callable[[pd.DataFrame], np.ndarray]
 
 
@@ -37,7 +41,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Advice:
+class Counterfactual:
     """What to change and what it should bring, or why there is none.
 
     `chance` is P(Normal) as run, `expected` that after the moves. `reason` is "" where moves are
@@ -51,54 +55,51 @@ class Advice:
     expected: float | None = None
     size: float = 0.0
     reason: str = ""
-    asked: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class Adviser:
-    """`chance` gives P(Normal) (beads,); `bar` plus `margin` is what a change must reach."""
+    """Searches for changes; P(Normal) by `chance` must reach `bar` plus `margin` after one."""
 
     card: Card
-    novelty: Novelty
+    domain: ApplicabilityDomain
     chance: Chance
     bar: float
     margin: float
 
     def controls(self, bead: pd.Series) -> list[str]:
         """The set-points that can be turned and are known of this bead."""
-        columns, ranges = self.card.columns, self.novelty.ranges()
+        columns, ranges = self.card.columns, self.domain.ranges()
         return [n for n in ranges if columns[n].step and not pd.isna(bead[n])]
 
-    def advise(self, bead: pd.Series, chance: float | None = None) -> Advice:
+    def advise(self, bead: pd.Series, chance: float | None = None) -> Counterfactual:
         """The smallest change for a row of the clean table; `chance` is its own, where known."""
         as_run = bead.to_frame().T.infer_objects()
         if chance is None:
             chance = float(self.chance(as_run)[0])
-        if not self.novelty.inside(as_run)[0]:
-            return Advice(chance, reason="outside")
+        if not self.domain.inside(as_run)[0]:
+            return Counterfactual(chance, reason="outside")
         if chance >= self.bar:
-            return Advice(chance, reason="normal")
+            return Counterfactual(chance, reason="normal")
         if not self.controls(bead):
-            return Advice(chance, reason="unknown")
+            return Counterfactual(chance, reason="unknown")
         moves, sizes = self.candidates(bead)
-        asked = 0
         for start in range(0, min(len(moves), MOST), BATCH):
             part = moves[start : start + BATCH]
             tried = carried_out(bead, part, self.card)
-            fit = self.novelty.inside(tried)
+            fit = self.domain.inside(tried)
             chances = np.full(len(part), -1.0)
             if fit.any():
                 chances[fit] = self.chance(tried[fit])
-                asked += int(fit.sum())
             good = np.flatnonzero(chances >= self.bar + self.margin)
             if len(good):
                 found, size = part[good[0]], float(sizes[start + good[0]])
-                return Advice(chance, found, float(chances[good[0]]), size, asked=asked)
-        return Advice(chance, reason="none", asked=asked)
+                return Counterfactual(chance, found, float(chances[good[0]]), size)
+        return Counterfactual(chance, reason="none")
 
     def candidates(self, bead: pd.Series) -> tuple[list[tuple[Move, ...]], np.ndarray]:
         """All changes of one or two set-points and their sizes, the smallest first."""
-        ranges = self.novelty.ranges()
+        ranges = self.domain.ranges()
         widths = {n: max(ranges[n][1] - ranges[n][0], 1e-9) for n in self.controls(bead)}
         steps = {n: self._values(n, float(bead[n]), None) for n in widths}
         few = {n: self._values(n, float(bead[n]), PLACES) for n in widths}
@@ -115,7 +116,7 @@ class Adviser:
 
     def _values(self, name: str, own: float, places: int | None) -> list[float]:
         """Values of a field on the machine's steps from the bead's own, inside the range."""
-        step, (low, high) = self.card.columns[name].step, self.novelty.ranges()[name]
+        step, (low, high) = self.card.columns[name].step, self.domain.ranges()[name]
         below, above = int((own - low) / step + 1e-9), int((high - own) / step + 1e-9)
         offsets = [n for n in range(-below, above + 1) if n]
         if places and len(offsets) > places:
@@ -147,13 +148,12 @@ def measured(card: Card, rows: pd.DataFrame) -> list[str]:
     return [name for name in card.named("measurement") if name in rows]
 
 
-AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")
-POINTS = 20  # of the map along each axis
-
-
 @dataclass(frozen=True)
-class Regime:
-    """A map: `x` and `y` (points,), P(Normal) and whether it is inside training (y, x)."""
+class ProcessMap:
+    """P(Normal) over the two AXES: `x` and `y` (points,), `chance` and `inside` (y, x).
+
+    `inside` is where the point lies in the applicability domain.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -161,12 +161,12 @@ class Regime:
     inside: np.ndarray
 
 
-def regime_map(adviser: Adviser, bead: pd.Series) -> Regime | None:
+def process_map(adviser: Adviser, bead: pd.Series) -> ProcessMap | None:
     """The map of one bead over the training ranges; None where an axis or its value is unknown.
 
     Physics fields follow from each point's set-points; what was measured is not known there.
     """
-    ranges = adviser.novelty.ranges()
+    ranges = adviser.domain.ranges()
     if any(name not in ranges or pd.isna(bead[name]) for name in AXES):
         return None
     x, y = (np.linspace(*ranges[name], POINTS) for name in AXES)
@@ -176,6 +176,6 @@ def regime_map(adviser: Adviser, bead: pd.Series) -> Regime | None:
     rows["bead"] = [str(n) for n in range(len(rows))]
     rows[measured(adviser.card, rows)] = np.nan
     shape = (POINTS, POINTS)
-    return Regime(
-        x, y, adviser.chance(rows).reshape(shape), adviser.novelty.inside(rows).reshape(shape)
+    return ProcessMap(
+        x, y, adviser.chance(rows).reshape(shape), adviser.domain.inside(rows).reshape(shape)
     )

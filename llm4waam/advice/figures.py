@@ -1,12 +1,12 @@
-"""Drawings of an explanation and of a piece of advice."""
+"""Figures of explanations and advice: contributions, process map, importance, success."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from llm4waam.advice.counterfactual import AXES, Regime
-from llm4waam.advice.findings import Evidence
+from llm4waam.advice.counterfactual import AXES, ProcessMap
+from llm4waam.advice.findings import Findings
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
@@ -27,24 +27,42 @@ def contribution_figure(attribution: Attribution, bead: pd.Series, card: Card) -
     axis.hlines(places, np.exp(values - errors), np.exp(values + errors), color="black", lw=0.9)
     axis.axvline(1, color="black", lw=0.8)
     log_scale(axis.xaxis)
-    axis.set_yticks(places, [_told(card, name, bead[name]) for name in order])
+    axis.set_yticks(places, [_field_text(card, name, bead[name]) for name in order])
     axis.set_xlabel("odds ratio of a normal bead (bar: two standard errors)")
     return figure
 
 
-def regime_figure(regime: Regime, evidence: Evidence, training: pd.DataFrame, card: Card) -> Figure:
-    """The map of a bead, the training beads of its wire, the bead and the advised move."""
+def _field_text(card: Card, name: str, value: object) -> str:
+    phrase = field_of(card, name).phrase or name
+    if name in card.named("note"):
+        return "operator's note" if not pd.isna(value) else "no operator's note"
+    if pd.isna(value):
+        return f"{phrase} (not known)"
+    if isinstance(value, str):
+        return f"{phrase} {value}"
+    return f"{phrase} {format_number(value, 3)} {_unit(card, name)}"
+
+
+def _unit(card: Card, name: str) -> str:
+    unit = field_of(card, name).unit
+    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")
+
+
+def process_map_figure(
+    process: ProcessMap, findings: Findings, training: pd.DataFrame, card: Card
+) -> Figure:
+    """The process map of a bead, with the training beads of its wire and the advised move."""
     figure, [axis] = new_figure(1, 1, width=6.2, height=4.4)
     levels = np.linspace(0, 1, 11)
-    filled = axis.contourf(regime.x, regime.y, regime.chance, levels, cmap="cividis")
+    filled = axis.contourf(process.x, process.y, process.chance, levels, cmap="cividis")
     figure.colorbar(filled, ax=axis, label="probability of a normal bead")
-    if regime.chance.min() < evidence.bar < regime.chance.max():
-        lines = axis.contour(regime.x, regime.y, regime.chance, [evidence.bar], colors="white")
-        axis.clabel(lines, fmt=lambda _: f"bar {evidence.bar:.0%}", fontsize=8)
-    outside = (~regime.inside).astype(float)
-    axis.contourf(regime.x, regime.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
-    same = training[training["material"] == evidence.bead["material"]]
-    good = same["labels"] == evidence.normal
+    if process.chance.min() < findings.bar < process.chance.max():
+        lines = axis.contour(process.x, process.y, process.chance, [findings.bar], colors="white")
+        axis.clabel(lines, fmt=lambda _: f"bar {findings.bar:.0%}", fontsize=8)
+    outside = (~process.inside).astype(float)
+    axis.contourf(process.x, process.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
+    same = training[training["material"] == findings.bead["material"]]
+    good = same["labels"] == findings.normal
     marks = {"normal": (same[good], "o", "white"), "defect": (same[~good], "X", COLOURS[1])}
     for name, (beads, marker, colour) in marks.items():
         if len(beads):
@@ -52,10 +70,10 @@ def regime_figure(regime: Regime, evidence: Evidence, training: pd.DataFrame, ca
                 beads[AXES[0]], beads[AXES[1]], marker=marker, c=colour, edgecolors="black",
                 linewidths=0.7, s=34, label=f"training bead, {name}", zorder=3,
             )  # fmt: skip
-    start = [float(evidence.bead[name]) for name in AXES]
+    start = [float(findings.bead[name]) for name in AXES]
     axis.plot(*start, marker="*", ms=15, mfc=COLOURS[4], mec="black", ls="", label="this bead")
     end = list(start)
-    for move in evidence.advice.moves:
+    for move in findings.advice.moves:
         if move.field in AXES:
             end[AXES.index(move.field)] = move.after
     if end != start:
@@ -102,26 +120,10 @@ def success_figure(success: dict[str, dict]) -> Figure:
         colour = (GREY, COLOURS[4], COLOURS[2])[number]
         bars = axis.barh(places, values, height=0.25, color=colour, label=label)
         axis.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
-    told = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
-    axis.set_yticks(np.arange(len(groups)), told)
+    names = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
+    axis.set_yticks(np.arange(len(groups)), names)
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
     axis.set_xlabel("share of simulated runs that come out Normal")
     figure.legend(loc="outside upper center", ncols=3, fontsize=8)
     return figure
-
-
-def _told(card: Card, name: str, value: object) -> str:
-    phrase = field_of(card, name).phrase or name
-    if name in card.named("note"):
-        return "operator's note" if not pd.isna(value) else "no operator's note"
-    if pd.isna(value):
-        return f"{phrase} (not known)"
-    if isinstance(value, str):
-        return f"{phrase} {value}"
-    return f"{phrase} {format_number(value, 3)} {_unit(card, name)}"
-
-
-def _unit(card: Card, name: str) -> str:
-    unit = field_of(card, name).unit
-    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")

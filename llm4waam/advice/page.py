@@ -1,7 +1,4 @@
-"""The page of advice in one language: what it is worth, and a card for each bead.
-
-A card of the page for each of some beads: evidence, narration in both languages, drawings.
-"""
+"""The page of advice, one a language: an entry for each of some beads, and what advice is worth."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,66 +9,18 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from llm4waam.advice.counterfactual import regime_map
-from llm4waam.advice.figures import contribution_figure, regime_figure
+from llm4waam.advice.counterfactual import process_map
+from llm4waam.advice.figures import contribution_figure, process_map_figure
 from llm4waam.advice.findings import Examiner
-from llm4waam.advice.narration import words, write_draft
-from llm4waam.advice.narrator import Narrated, narrate
-from llm4waam.advice.rewriters import Rewriter
+from llm4waam.advice.narration import narrate, words
 from llm4waam.card.card import Card
 from llm4waam.plotting.drawing import drawing
 from llm4waam.plotting.style import save
 
-LANGUAGES = ("en", "ko")
-
-
-@dataclass(frozen=True)
-class BeadCard:
-    """One bead: its name, what the inspection found, the narration by language, its drawings."""
-
-    bead: str
-    labels: str
-    texts: dict[str, Narrated]
-    reasons: Path
-    regime: Path | None
-
-
-def make_cards(
-    examiner: Examiner, beads: Iterable[pd.Series], folder: Path, rewriter: Rewriter | None
-) -> Iterator[BeadCard]:
-    """The cards of `beads`, whose drawings are written into `folder`."""
-    card, training = examiner.predictor.card, examiner.predictor.novelty.training
-    for number, bead in enumerate(beads, start=1):
-        evidence = examiner.examine(bead)
-        reasons, drawn = folder / f"bead_{number}_reasons.svg", None
-        figure = contribution_figure(evidence.attribution, bead, card)
-        save(reasons, figure, simulated=card.simulated)
-        regime = regime_map(examiner.adviser, bead)
-        if regime is not None:
-            drawn = folder / f"bead_{number}_regime.svg"
-            figure = regime_figure(regime, evidence, training, card)
-            save(drawn, figure, simulated=card.simulated)
-        texts = {name: narrate(write_draft(evidence, card, name), rewriter) for name in LANGUAGES}
-        yield BeadCard(str(bead["bead"]), str(bead["labels"]), texts, reasons, drawn)
-
-
-def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
-    """`count` of the beads, evenly from the least to the greatest probability of a normal one."""
-    order = np.argsort(examiner.adviser.chance(beads), kind="stable")
-    places = np.linspace(0, len(beads) - 1, min(count, len(beads))).round().astype(int)
-    return beads.iloc[order[np.unique(places)]]
-
-
-def fallbacks(cards: list[BeadCard], rewriter: Rewriter | None) -> dict:
-    """Texts a model was asked to rewrite, and the share that it got wrong; null without a model."""
-    texts = [text for card in cards for text in card.texts.values()] if rewriter else []
-    back = sum(text.origin == "template" for text in texts)
-    return {"asked": len(texts), "fallback_rate": back / len(texts) if texts else None}
-
-
 TEMPLATE = "advice.html.j2"
-FILES = {"en": "advice.html", "ko": "advice.ko.html"}
-REPORTS = {"en": "report.html", "ko": "report.ko.html"}
+FILES = {"en": "advice.html", "ko": "advice.ko.html"}  # the pages by language, in one folder
+REPORTS = {"en": "report.html", "ko": "report.ko.html"}  # as seen from there
+# The rows of the tables: keys of metrics/advice.json, whose words stand in words.yaml.
 SUCCESS = (
     "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
     "as_run", "random", "advised", "difference", "difference_low", "difference_high",
@@ -81,47 +30,76 @@ CERTAIN = (
     "coverage_high", "median_relative_width",
 )  # fmt: skip
 FAITHFUL = (
-    "completeness_gap", "gradients_completeness_gap", "deletion", "deletion_random", "insertion",
-    "insertion_random", "agreement_seeds", "agreement_templates", "agreement_gradients",
-    "agreement_gradient_boosting", "agreement_random_weights",
+    "completeness_gap", "deletion", "deletion_random", "insertion", "insertion_random",
+    "agreement_seeds", "agreement_templates", "agreement_gradient_boosting",
+    "agreement_random_weights",
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class BeadEntry:
+    """One bead on the page: its name, the labels of the table, the narration by language, figures.
+
+    `process_map` is None for a bead without one.
+    """
+
+    bead: str
+    labels: str
+    texts: dict[str, str]
+    reasons: Path
+    process_map: Path | None
+
+
+def make_entries(
+    examiner: Examiner, beads: Iterable[pd.Series], folder: Path
+) -> Iterator[BeadEntry]:
+    """The entries of `beads`, whose drawings are written into `folder`."""
+    card, training = examiner.predictor.card, examiner.predictor.domain.training
+    for number, bead in enumerate(beads, start=1):
+        findings = examiner.examine(bead)
+        reasons, map_file = folder / f"bead_{number}_reasons.svg", None
+        figure = contribution_figure(findings.attribution, bead, card)
+        save(reasons, figure, simulated=card.simulated)
+        process = process_map(examiner.adviser, bead)
+        if process is not None:
+            map_file = folder / f"bead_{number}_process_map.svg"
+            figure = process_map_figure(process, findings, training, card)
+            save(map_file, figure, simulated=card.simulated)
+        texts = {name: narrate(findings, card, name) for name in FILES}
+        yield BeadEntry(str(bead["bead"]), str(bead["labels"]), texts, reasons, map_file)
+
+
+def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
+    """`count` of the beads, evenly from the least to the greatest probability of a normal one."""
+    order = np.argsort(examiner.adviser.chance(beads), kind="stable")
+    places = np.linspace(0, len(beads) - 1, min(count, len(beads))).round().astype(int)
+    return beads.iloc[order[np.unique(places)]]
+
+
 def render(
-    cards: list[BeadCard], metrics: dict, language: str, card: Card, plots: Path, **told: str
+    entries: list[BeadEntry], metrics: dict, language: str, card: Card, plots: Path, **facts: str
 ) -> str:
     """The page, self-contained and the same bytes from the same sources.
 
-    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `told` fills
-    the introduction in.
+    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `facts` fill
+    the texts of words.yaml in.
     """
     texts = words()["page"]
-    rows = texts["rows"]
 
     def say(key: str, **values: object) -> str:
         return texts[key][language].format(**values)
 
-    success = metrics["advice"]
+    def table(columns: list[str], keys: tuple[str, ...], values: list[dict]) -> tuple[list, list]:
+        head = [texts["groups"][name][language] for name in ("measure", *columns)]
+        known = [key for key in keys if any(key in one for one in values)]
+        rows = [[texts["rows"][k][language], *(shown(one.get(k)) for one in values)] for k in known]
+        return head, rows
+
+    success, certain, faithful = (metrics[n] for n in ("advice", "certainty", "faithfulness"))
     tables = {
-        "worth": (
-            [texts["groups"][g][language] for g in ("measure", *success)],
-            [[rows[k][language], *(shown(success[g][k]) for g in success)] for k in SUCCESS],
-        ),
-        "certainty": (
-            [texts["groups"][g][language] for g in ("measure", *metrics["certainty"])],
-            [
-                [rows[k][language], *(shown(one.get(k)) for one in metrics["certainty"].values())]
-                for k in CERTAIN
-            ],
-        ),
-        "faithful": (
-            [texts["groups"][g][language] for g in ("measure", "value")],
-            [
-                [rows[k][language], shown(metrics["faithfulness"][k])]
-                for k in FAITHFUL
-                if k in metrics["faithfulness"]
-            ],
-        ),
+        "worth": table(list(success), SUCCESS, list(success.values())),
+        "certainty": table(list(certain), CERTAIN, list(certain.values())),
+        "faithful": table(["value"], FAITHFUL, [faithful]),
     }
     here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
     environment = Environment(
@@ -135,9 +113,9 @@ def render(
         report=REPORTS[language],
         say=say,
         banner=say("simulated") if card.simulated else say("measured", title=card.title),
-        told=told | {"beads": metrics["faithfulness"]["beads"]},
+        facts=facts | {"beads": faithful["beads"]},
         tables=tables,
-        cards=cards,
+        entries=entries,
         drawn=drawn,
         plots=plots,
     )

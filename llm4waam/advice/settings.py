@@ -11,8 +11,8 @@ class Advice(Section):
     """Explanations and advice from the final models of one encoder, the stage `explain`.
 
     `background` training beads stand in for absent fields, `bar` is the probability of a normal
-    bead that a change must reach, `margin` what it must have beyond. `cards` hold-out beads are
-    shown on the page; each advised bead is run `trials` times in the simulator.
+    bead that a change must reach, `margin` what it must have beyond. `shown` is the number of
+    hold-out beads on the page; each advised bead is run `simulated_runs` times in the simulator.
     """
 
     encoder: Literal["bert", "roberta"]
@@ -20,5 +20,5 @@ class Advice(Section):
     background: int = Positive
     bar: float = Field(gt=0, lt=1)
     margin: float = Field(ge=0, lt=1)
-    cards: int = Positive
-    trials: int = Positive
+    shown: int = Positive
+    simulated_runs: int = Positive

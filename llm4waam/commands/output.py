@@ -1,4 +1,4 @@
-"""Answers as a person or a program wants them: a table, CSV or JSON lines."""
+"""Answers as a person or a program wants them, in a `form`: "table", "csv" or "json" (lines)."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from llm4waam.advice.findings import Evidence
+from llm4waam.advice.findings import Findings
 from llm4waam.card.quantities import format_number
 
 EXPLAINED = ["bead", "narration"]  # the columns of explanations as CSV
@@ -20,7 +20,7 @@ def header(columns: list[str], form: str) -> str:
 
 
 def body(answers: pd.DataFrame, form: str) -> str:
-    """The rows in a format of `options`, each ended by a line feed; of a CSV without header."""
+    """The rows of answers, each ended by a line feed; of a CSV without the header."""
     rows = answers.to_dict("records")
     if form == "json":
         return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
@@ -29,29 +29,29 @@ def body(answers: pd.DataFrame, form: str) -> str:
     return "".join(_paragraph(row) for row in rows)
 
 
-def explained(evidence: Evidence, text: str, form: str) -> str:
+def explained(findings: Findings, text: str, form: str) -> str:
     """One bead with its narration; as JSON with all that the narration is made of.
 
     CSV has one row a bead in any case: bead and narration.
     """
-    answer, advice = evidence.answer.to_dict(), evidence.advice
+    answer, advice = findings.answer.to_dict(), findings.advice
     if form == "table":
         return _paragraph(answer) + text + "\n\n"
     if form == "csv":
         return _line([str(answer["bead"]), text])
-    told = {
+    facts = {
         "narration": text,
-        "odds_ratios": {n: math.exp(v) for n, v in evidence.attribution.values.items()},
+        "odds_ratios": {n: math.exp(v) for n, v in findings.attribution.values.items()},
         "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
-        "reason_for_none": evidence.reason or None,
-        "models_disagree": evidence.torn,
+        "reason_for_none": findings.reason or None,
+        "models_disagree": findings.models_disagree,
         "expected_p_normal": advice.expected,
-        "labels_after": evidence.named_after,
-        "after": evidence.after,
-        "rules": {one.rule: one.leads_to for one in evidence.findings},
-        "missing": evidence.missing,
+        "labels_after": findings.named_after,
+        "after": findings.after,
+        "rules": {one.rule: one.leads_to for one in findings.rules},
+        "missing": findings.missing,
     }
-    return json.dumps(_plain(answer | told), ensure_ascii=False) + "\n"
+    return json.dumps(_plain(answer | facts), ensure_ascii=False) + "\n"
 
 
 def _paragraph(row: dict) -> str:
@@ -62,9 +62,9 @@ def _paragraph(row: dict) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else format_number(value, 4)
-    return (
-        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _line(cells: list[str]) -> str:

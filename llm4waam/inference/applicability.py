@@ -15,7 +15,7 @@ FAR = 0.95  # quantile of the training beads' own distances to other cells
 
 
 @dataclass(frozen=True)
-class Novelty:
+class ApplicabilityDomain:
     """The training beads as a cloud of set-points.
 
     A distance is the root mean square over the fields that both beads have: of numbers the
@@ -30,7 +30,9 @@ class Novelty:
     far: float
 
     @classmethod
-    def fit(cls, card: Card, beads: pd.DataFrame, information: Information) -> "Novelty":
+    def fit(
+        cls, card: Card, beads: pd.DataFrame, information: Information
+    ) -> "ApplicabilityDomain":
         """From training beads (the clean table); `information` is that of the sentences."""
         names = tuple(name for name in card.fields(information, 0) if beads[name].notna().any())
         blind = cls(card, names, beads.reset_index(drop=True), 0.0)

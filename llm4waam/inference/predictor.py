@@ -1,11 +1,8 @@
 """All final models of one encoder, asked together: from clean beads to answers with their doubt.
 
-The columns of an answer about beads: what each model, and what the closed formulas say.
-
-How sure a final model is: what its out-of-fold predictions say of its scores.
-
-The final model learned from all training beads, the out-of-fold models each from most of them: what
-they missed by is what it will miss by, or a little more.
+How sure a model is comes from its out-of-fold predictions. The final model learned from all
+training beads, the out-of-fold models each from most of them: what they missed by is what it will
+miss by, or a little more.
 """
 
 import math
@@ -22,12 +19,14 @@ from llm4waam.card.formulas import evaluate
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
 from llm4waam.decisions.decisions import decide, exclusive_index, fit_temperature, tempered
-from llm4waam.inference.applicability import Novelty
+from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.model import FinalModel, load_final
 from llm4waam.sentences.prompts import TextStyle, make_prompts
 from llm4waam.splits.tasks import Task, make_task
 
-COVERAGE = 0.9
+MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+COVERAGE = 0.9  # of an interval
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,6 @@ def read_rows(file: Path, role: str) -> pd.DataFrame:
     return rows[rows["role"] == role]
 
 
-LIKELY = 0.5  # a probability of which something is expected
-
-
 def columns_of(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[str, object]:
     """What one model says of beads, by column; `scores` are (beads, outputs)."""
     task = model.task
@@ -96,11 +92,11 @@ def columns_of(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[
     cuts = np.array(model.decision.thresholds)
     decided = decide(scores, cuts, exclusive_index(task))
     chances = zip(task.outputs, sure.probabilities(scores).T, strict=True)
-    told = {probability_column(task.name, output): p for output, p in chances}
+    columns = {probability_column(task.name, output): p for output, p in chances}
     if task.kind == "binary":
-        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | told
+        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | columns
     names = np.array(task.outputs)
-    return {task.name: [labels.JOINER.join(names[row]) for row in decided]} | told
+    return {task.name: [labels.JOINER.join(names[row]) for row in decided]} | columns
 
 
 def probability_column(task: str, output: str) -> str:
@@ -118,16 +114,13 @@ def by_formula(card: Card, tasks: Mapping[str, Task], beads: pd.DataFrame) -> di
     return found
 
 
-def disagree(chance: float, named: Iterable[str], normal: str) -> bool:
+def disagree(thinks_normal: bool, named: Iterable[str], normal: str) -> bool:
     """Whether one model thinks a bead normal and the other names a defect, or neither.
 
-    `chance` is P(`normal`) of the one, `named` are the labels of the other.
+    `thinks_normal` is what the one decided, `named` are the labels that the other decided on, both
+    by the thresholds of their models.
     """
-    return (chance >= LIKELY) == any(label != normal for label in named)
-
-
-MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
-BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+    return thinks_normal == any(label != normal for label in named)
 
 
 @dataclass(frozen=True)
@@ -139,7 +132,7 @@ class Predictor:
     style: TextStyle
     models: Mapping[str, FinalModel]
     confidences: Mapping[str, Confidence]
-    novelty: Novelty
+    domain: ApplicabilityDomain
 
     @property
     def tasks(self) -> dict[str, Task]:
@@ -154,6 +147,10 @@ class Predictor:
     def task_of(self, kind: str) -> str | None:
         """The name of the first task of a kind, None where there is none."""
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
+
+    def thinks_normal(self, decided: str) -> bool:
+        """Whether the class that the binary task decided on is the normal one."""
+        return decided == self.tasks[self.task_of("binary")].classes[1]
 
     def as_graphs(self, *, eight_bits: bool = False) -> "Predictor":
         """The same predictor by ONNX Runtime: seconds to start, then faster."""
@@ -223,10 +220,11 @@ class Predictor:
             table[f"{target}_formula"] = values
         binary, labelled = self.task_of("binary"), self.task_of("multi_label")
         if binary and labelled:
-            chances = table[probability_column(binary, self.normal)]
-            told = zip(chances, table[labelled].map(labels.split), strict=True)
-            table["models_disagree"] = [disagree(*one, self.normal) for one in told]
-        table["outside"] = ~self.novelty.inside(beads)
+            table["models_disagree"] = [
+                disagree(self.thinks_normal(decided), labels.split(named), self.normal)
+                for decided, named in zip(table[binary], table[labelled], strict=True)
+            ]
+        table["outside"] = ~self.domain.inside(beads)
         table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"
         return table
 
@@ -247,5 +245,5 @@ def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: 
         rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
-    novelty = Novelty.fit(card, beads_of("train"), style.information)
-    return Predictor(encoder, card, style, models, confidences, novelty)
+    domain = ApplicabilityDomain.fit(card, beads_of("train"), style.information)
+    return Predictor(encoder, card, style, models, confidences, domain)

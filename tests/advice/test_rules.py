@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, SMALL_CARD
 
-from llm4waam.advice.rules import RULES, Finding, Rules
+from llm4waam.advice.rules import RULES, BrokenRule, Rules
 from llm4waam.card.card import read_card
 
 CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
@@ -60,7 +60,7 @@ def middle(wire: str = "ER70S-6", **changes: object) -> pd.Series:
 
 def spoken(bead: pd.Series, rules: Rules = RULEBOOK) -> list[str]:
     """The rules that speak of a bead."""
-    return [one.rule for one in rules.findings(bead)]
+    return [one.rule for one in rules.broken_by(bead)]
 
 
 def test_there_is_a_bead_for_every_rule() -> None:
@@ -72,13 +72,13 @@ def test_a_rule_speaks_beyond_the_normal_beads_and_is_silent_inside(rule: str) -
     field, side, leads_to = RULES[rule]
     assert spoken(middle()) == []
     strange = middle(**BEYOND[rule])
-    found = {one.rule: one for one in RULEBOOK.findings(strange)}
+    found = {one.rule: one for one in RULEBOOK.broken_by(strange)}
     assert rule in found
     normal = TRAINING[(TRAINING["material"] == "ER70S-6") & (TRAINING["labels"] == "Normal")]
     span = CARD.with_formulas(normal)[field]
     value = CARD.with_formulas(strange.to_frame().T.infer_objects()).iloc[0][field]
     limit = {"high": span.max(), "low": span.min()}[side]
-    assert found[rule] == Finding(rule, field, side, value, limit, leads_to)
+    assert found[rule] == BrokenRule(rule, field, side, value, limit, leads_to)
     opposite = {r for r, (f, s, _) in RULES.items() if f == field and s != side}
     assert opposite.isdisjoint(found)
 
@@ -109,7 +109,7 @@ def test_a_wire_of_fewer_than_five_normal_beads_is_held_against_all(wire: str | 
     lean["material"] = wire
     assert "starved" not in spoken(lean)
     lean["wire_feed_speed_m_min"] = 2.0
-    found = {one.rule: one.limit for one in RULEBOOK.findings(lean)}
+    found = {one.rule: one.limit for one in RULEBOOK.broken_by(lean)}
     normal = CARD.with_formulas(TRAINING[TRAINING["labels"] == "Normal"])
     assert found["starved"] == normal["bead_section_mm2"].min()
 

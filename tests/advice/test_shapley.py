@@ -105,4 +105,4 @@ def test_an_unknown_value_takes_part_as_one() -> None:
 def test_where_nothing_varies_the_bead_is_its_own_background() -> None:
     found = explain(additive, BEAD, BEAD.to_frame().T.infer_objects(), FIELDS, 0)
     assert (found.values == 0).all()
-    assert found.base == found.answer == pytest.approx(additive(BEAD.to_frame().T)[0])
+    assert found.base == found.output == pytest.approx(additive(BEAD.to_frame().T)[0])

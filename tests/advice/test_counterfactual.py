@@ -14,7 +14,7 @@ from llm4waam.advice.outcome import normal_shares, random_moves
 from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.core.files import read_strings
-from llm4waam.inference.applicability import Novelty
+from llm4waam.inference.applicability import ApplicabilityDomain
 
 RAW = ROOT / "data/raw/waam_beads.csv"
 
@@ -34,10 +34,10 @@ def adviser(card: Card, table: pd.DataFrame):
     """A function: an adviser by a chance, everywhere inside the training data unless told."""
 
     def make(chance, *, everywhere: bool = True, bar: float = 0.7, margin: float = 0.05) -> Adviser:
-        novelty = Novelty.fit(card, table, "pre_weld")
+        domain = ApplicabilityDomain.fit(card, table, "pre_weld")
         if everywhere:
-            novelty = Novelty(card, novelty.names, novelty.training, np.inf)
-        return Adviser(card, novelty, chance, bar, margin)
+            domain = ApplicabilityDomain(card, domain.names, domain.training, np.inf)
+        return Adviser(card, domain, chance, bar, margin)
 
     return make
 
@@ -72,7 +72,7 @@ def test_no_smaller_change_of_one_or_two_set_points_would_do(adviser, table) -> 
     one, bead = adviser(chance), fast_bead(table)
     found = one.advise(bead)
     assert found.moves
-    ranges = one.novelty.ranges()
+    ranges = one.domain.ranges()
     steps = {n: one._values(n, float(bead[n]), 9) for n in one.controls(bead)}
     sizes = []
     for a, b in combinations(steps, 2):
@@ -95,7 +95,7 @@ def test_only_what_can_be_turned_is_moved_in_its_steps_and_ranges(adviser, table
             assert 1 <= len({move.field for move in change}) == len(change) <= 2
             for move in change:
                 column = card.columns[move.field]
-                low, high = one.novelty.ranges()[move.field]
+                low, high = one.domain.ranges()[move.field]
                 assert column.step
                 assert low - 1e-6 <= move.after <= high + 1e-6
                 steps = (move.after - move.before) / column.step
@@ -143,7 +143,7 @@ def test_a_change_that_leads_out_of_the_training_data_is_not_asked_about(adviser
 
     one = adviser(chance, everywhere=False)
     one.advise(fast_bead(table))
-    assert one.novelty.inside(pd.concat(asked)).all()
+    assert one.domain.inside(pd.concat(asked)).all()
     assert sum(map(len, asked)) < len(one.candidates(fast_bead(table))[0])
 
 
@@ -156,11 +156,11 @@ def test_a_bar_is_not_met_by_a_hair(adviser, table) -> None:
 
 def test_random_moves_are_as_large_and_stay_inside(adviser, table) -> None:
     one, bead = adviser(slow_enough, everywhere=False), fast_bead(table)
-    rng, ranges = np.random.default_rng(0), one.novelty.ranges()
+    rng, ranges = np.random.default_rng(0), one.domain.ranges()
     sizes = []
     for _ in range(20):
         moves = random_moves(one, bead, 0.2, 2, rng)
-        assert one.novelty.inside(carried_out(bead, [moves], one.card))[0]
+        assert one.domain.inside(carried_out(bead, [moves], one.card))[0]
         widths = {m.field: ranges[m.field][1] - ranges[m.field][0] for m in moves}
         sizes.append(sum(abs(m.after - m.before) / widths[m.field] for m in moves))
     assert np.mean(sizes) == pytest.approx(0.2, abs=0.05)

@@ -1,0 +1,77 @@
+"""The command `llm4waam`: what people want of the finished study.
+
+Only what reads options stands here: a slip in them is reported before anything slow is imported.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from llm4waam.core.errors import require_file
+from llm4waam.core.stage import run_stage
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def main() -> None:
+    """Run the command; a mistake of the user ends with one line and exit status 1."""
+    run_stage(lambda: app(prog_name="llm4waam"))
+
+
+@app.callback()
+def _commands() -> None:
+    """BERT and RoBERTa on process records of wire arc additive manufacturing."""
+
+
+@app.command(
+    epilog="Exit status: 0 all beads are answered, 1 a mistake, 2 a wrong option, 3 rows were "
+    "skipped (each is named on the standard error)."
+)
+def predict(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="a CSV table, or JSON lines (.jsonl)"),
+    ] = None,
+    first: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="COLUMN=VALUE ...", help='one bead: travel_speed="30 cm/min" ...'
+        ),
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="one bead in your own words, en or ko")
+    ] = None,
+    form: Annotated[Literal["table", "csv", "json"], typer.Option("--format")] = "table",
+    encoder: Annotated[
+        Literal["bert", "roberta"] | None, typer.Option(help="else advice.encoder")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="reasons, advice and doubts, seconds a bead")
+    ] = False,
+    template: Annotated[
+        str | None,
+        typer.Option(help="score a bead by this sentence alone: faster, and not as it was learned"),
+    ] = None,
+    precision: Annotated[
+        Literal["fp32", "int8"], typer.Option(help="int8: faster, a little wrong")
+    ] = "fp32",
+    language: Annotated[Literal["en", "ko"], typer.Option()] = "en",
+) -> None:
+    """What the final models say of new beads: those of FILE, or one by --set or --log."""
+    # What follows the first COLUMN=VALUE of --set reads as arguments: they are more of them.
+    words = words or []
+    pairs, files = ([*first, *words], []) if first else ([], words)
+    if len(files) + bool(pairs) + (log is not None) != 1:
+        raise typer.BadParameter("one of FILE, --set and --log is needed")
+    file = Path(files[0]) if files else None
+    if file:
+        require_file(file, "a CSV table or JSON lines")
+    from llm4waam.commands.predict import Request, predict_beads  # takes seconds
+
+    request = Request(
+        file=file, pairs=pairs, log=log, format=form, encoder=encoder, explain=explain,
+        template=template, precision=precision, language=language,
+    )  # fmt: skip
+    raise typer.Exit(predict_beads(request, sys.stdout))

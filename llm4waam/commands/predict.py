@@ -1,0 +1,173 @@
+"""`llm4waam predict`: beads of a file, of options or of a log; answers to them, or explanations."""
+
+import itertools
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+
+from llm4waam.advice.findings import Examiner, make_examiner
+from llm4waam.advice.narration import Language, narrate
+from llm4waam.advice.settings import Advice
+from llm4waam.card.card import Card
+from llm4waam.cleaning.log import Ledger
+from llm4waam.commands.output import EXPLAINED, body, explained, header
+from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
+from llm4waam.inference.predictor import load_predictor
+from llm4waam.inference.user_table import Row, chunks, known_columns, read_rows
+from llm4waam.logbook.logbook import read_log
+from llm4waam.sentences.prompts import TextStyle
+
+SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
+LONG = 1000  # lines of a table, well above where the start is made good (benchmarks/inference.md)
+
+
+class Params(StudyParams):
+    """The sections of params.yaml that a prediction reads."""
+
+    text: TextStyle
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options: one of `file`, `pairs` (COLUMN=VALUE) and `log`, and how it is answered.
+
+    `encoder` None is that of params.yaml, `template` None all templates of the study.
+    """
+
+    file: Path | None = None
+    pairs: list[str] | None = None
+    log: str | None = None
+    format: str = "table"
+    encoder: str | None = None
+    explain: bool = False
+    template: str | None = None
+    precision: str = "fp32"
+    language: Language = "en"
+
+
+def predict_beads(request: Request, out: TextIO) -> int:
+    """Write the answers to `out`; the exit status. Each row that is skipped is logged.
+
+    Raises StudyError for a template that the models did not learn from, where there are no final
+    models, and as `rows_of` does.
+    """
+    params = read_params(Params)
+    style = _style(request, params.text)
+    encoder = request.encoder or params.advice.encoder
+    predictor = load_predictor(encoder, params.tasks, style, params.card_file)
+    eight_bits = request.precision == "int8"
+    if eight_bits or is_long(request):
+        predictor = predictor.as_graphs(eight_bits=eight_bits)
+    skipped: list[int | str] = []
+    rows = rows_of(request, predictor.card)
+    tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
+    if request.explain:
+        shared = params.advice.model_dump(include={"background", "bar", "margin", "seed"})
+        out.write(header(EXPLAINED, request.format))
+        out.writelines(_explanations(make_examiner(predictor, **shared), tables, request))
+    else:
+        for number, answers in enumerate(predictor.answers_of_each(tables)):
+            out.write("" if number else header(answers.columns.tolist(), request.format))
+            out.write(body(answers, request.format))
+    return SKIPPED if skipped else 0
+
+
+def _style(request: Request, style: TextStyle) -> TextStyle:
+    """How the study's sentences are made, or only the one template of the request."""
+    if request.template is None:
+        return style
+    if request.template not in style.templates:
+        expected = ", ".join(style.templates)
+        raise StudyError("--template", "not learned", value=request.template, expected=expected)
+    return style.model_copy(update={"templates": [request.template]})
+
+
+def is_long(request: Request) -> bool:
+    """Whether the seconds that ONNX Runtime takes to start are made good by its speed.
+
+    They are not where beads are explained: that time goes elsewhere.
+    """
+    if request.explain or not request.file:
+        return False
+    with request.file.open("rb") as lines:
+        return sum(1 for _ in itertools.islice(lines, LONG)) == LONG
+
+
+def _accepted(
+    parts: Iterable[tuple[pd.DataFrame, Ledger]], skipped: list[int | str]
+) -> Iterator[pd.DataFrame]:
+    """The tables that hold a bead; rows that are left out are logged and added to `skipped`."""
+    for beads, ledger in parts:
+        for row, column, value, _, reason in ledger.entries:
+            logging.warning("skipped: row %s, column %s: %r: %s", row, column, value, reason)
+            skipped.append(row)
+        if not beads.empty:
+            yield beads
+
+
+def _explanations(
+    examiner: Examiner, tables: Iterable[pd.DataFrame], request: Request
+) -> Iterator[str]:
+    for beads in tables:
+        for place in range(len(beads)):
+            findings = examiner.examine(beads.iloc[place])
+            text = narrate(findings, examiner.predictor.card, request.language)
+            yield explained(findings, text, request.format)
+
+
+def rows_of(request: Request, card: Card) -> Iterator[Row]:
+    """Rows of cells by column, as `llm4waam.inference.user_table` takes them.
+
+    What a log does not say clearly is logged as a warning. Raises StudyError for a column that
+    the card does not have, for a log without a value, and as `read_rows` does.
+    """
+    known = known_columns(card)
+    if request.file:
+        for number, cells in read_rows(request.file):
+            if number == 1 and not isinstance(cells, str):
+                _check_header(request.file, list(cells), known)
+            yield number, cells
+    elif request.pairs:
+        pairs = [pair.partition("=") for pair in request.pairs]
+        for name, sign, _ in pairs:
+            if name not in known or not sign:
+                expected = "COLUMN=VALUE with one of " + ", ".join(sorted(known))
+                raise StudyError("--set", "no such column", value=name, expected=expected)
+        yield 1, {name: value for name, _, value in pairs}
+    else:
+        yield 1, _from_log(request.log or "", card)
+
+
+def _check_header(file: Path, header: list[str], known: set[str]) -> None:
+    """Refuse a slip in a column's name: its set-point would silently be unknown."""
+    strange = [name for name in header if name not in known]
+    for name in strange:
+        plain = re.sub(r"\(.*?\)|\[.*?\]", "", name).strip().lower().replace(" ", "_")
+        near = get_close_matches(plain, sorted(known), n=1, cutoff=0.75)
+        if near:
+            raise StudyError(file, "the card has no such column", column=name, expected=near[0])
+    if strange:
+        logging.warning("columns that the card does not know: %s", ", ".join(strange))
+
+
+def _from_log(text: str, card: Card) -> dict[str, str]:
+    log = read_log(text, card)
+    for doubt in log.doubts:
+        logging.warning("in doubt: %s", doubt)
+    for piece in log.not_understood:
+        logging.warning("not understood: %s", piece)
+    if not log.values:
+        raise StudyError("--log", "no set-point was found", value=text[:80], expected="values")
+    read = log.values | ({"note": log.note} if log.note else {})
+    logging.info("read: %s", ", ".join(f"{name} = {value}" for name, value in read.items()))
+    notes = {card.columns[name].header: log.note for name in card.named("note") if log.note}
+    return log.values | notes
