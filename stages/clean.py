@@ -7,7 +7,7 @@ from llm4waam.card.card import read_card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.log import WHOLE_ROW
 from llm4waam.cleaning.prompt_file import read_prompt_file
-from llm4waam.core.files import read_strings, write_json, write_table
+from llm4waam.core.files import read_strings, write_metrics, write_table
 from llm4waam.core.settings import Params, read_params
 from llm4waam.core.stage import run_stage
 
@@ -30,7 +30,7 @@ def main() -> None:
     whole = entries["column"] == WHOLE_ROW
     write_table(BEADS, beads)
     write_table(REJECTED, entries)
-    write_json(
+    write_metrics(
         METRICS,
         {
             "rows": len(raw) + len(broken),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_table, write_json, write_table, write_text
+from llm4waam.core.files import read_table, write_metrics, write_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS, Assessment, assess, summarise
@@ -22,8 +22,8 @@ from llm4waam.splits.tasks import Task, known_targets, make_task
 from llm4waam.training.recipe import TrainingParams
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
-PREDICTIONS = Path("data/predictions")
-METRICS, PLOTS = Path("metrics"), Path("plots")
+PREDICTIONS, HISTORY = Path("data/predictions"), Path("plots/history")
+METRICS, PLOTS = Path("metrics"), Path("plots/results")
 
 
 class Params(TrainingParams):
@@ -43,16 +43,16 @@ def main() -> None:
         known = known_targets(card, task, beads)
         truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
         study[name] = _assess(task, folds, truth, params)
-    history = results.read_history(PLOTS / "history", params.tasks)
+    history = results.read_history(HISTORY, params.tasks)
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
-    write_json(METRICS / "comparisons.json", compare_all(study, folds))
-    write_json(METRICS / "summary.json", summarise(study))
+    write_metrics(METRICS / "comparisons.json", compare_all(study, folds))
+    write_metrics(METRICS / "summary.json", summarise(study))
     write_text(PLOTS / "results.md", results_page(study, card, params.text.information))
     tables = results.tables(study)
     for name, table in tables.items():
-        write_table(PLOTS / f"{name}.csv", table.round(6))
+        write_table(PLOTS / f"{name}.csv", table, rounded=True)
     for name, figure in draw(study, tables, history).items():
         save(PLOTS / f"{name}.svg", figure, simulated=card.simulated)
     logging.info("%d tasks assessed; see %s", len(study), PLOTS / "results.md")
@@ -78,8 +78,8 @@ def _assess(
 def _write_metrics(name: str, assessments: list[Assessment]) -> None:
     metrics = {one.model: one.metrics for one in assessments}
     for encoder in ENCODERS:
-        write_json(METRICS / encoder / f"{name}.json", metrics.pop(encoder))
-    write_json(METRICS / "baselines" / f"{name}.json", metrics)
+        write_metrics(METRICS / encoder / f"{name}.json", metrics.pop(encoder))
+    write_metrics(METRICS / "baselines" / f"{name}.json", metrics)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from llm4waam.advice.findings import make_examiner, unsuited
 from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
 from llm4waam.advice.settings import Advice
 from llm4waam.card.card import read_card
-from llm4waam.core.files import write_json, write_text
+from llm4waam.core.files import write_metrics, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.inference.predictor import beads_of, load_predictor
@@ -19,8 +19,7 @@ from llm4waam.plotting.style import save, title
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.training.recipe import TrainingParams
 
-METRICS, PLOTS = Path("metrics/advice.json"), Path("plots")
-DRAWINGS = PLOTS / "advice"
+METRICS, PLOTS = Path("metrics/advice.json"), Path("plots/advice")
 
 
 class Params(TrainingParams):
@@ -31,7 +30,7 @@ class Params(TrainingParams):
 
 
 def main() -> None:
-    """Write plots/advice.html, its Korean twin, plots/advice and metrics/advice.json."""
+    """Write plots/advice (the pages and their drawings) and metrics/advice.json."""
     params = read_params(Params)
     settings, threads = params.advice, params.train.workers * params.train.threads
     torch.set_num_threads(threads)  # the sums of another number of threads end in other digits
@@ -45,25 +44,25 @@ def main() -> None:
     examiner = make_examiner(predictor, **shared)
     held_out = beads_of("test")
     metrics, shares = measure(examiner, held_out, settings.simulated_runs)
-    chosen = each(spread_over(examiner, held_out, settings.shown), "page")
-    entries = list(make_entries(examiner, chosen, DRAWINGS))
+    chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
+    entries = list(make_entries(examiner, chosen, PLOTS))
     names = shares.rename(columns=title)
-    save(DRAWINGS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
-    save(DRAWINGS / "success.svg", success_figure(metrics["advice"]), simulated=card.simulated)
-    write_json(METRICS, metrics)
+    save(PLOTS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
+    save(PLOTS / "success.svg", success_figure(metrics["advice"]), simulated=card.simulated)
+    write_metrics(METRICS, metrics)
     facts = {"encoder": title(settings.encoder), "simulated_runs": str(settings.simulated_runs)}
     facts |= {name: f"{getattr(settings, name):.0%}" for name in ("bar", "margin")}
     for language, name in FILES.items():
-        write_text(PLOTS / name, render(entries, metrics, language, card, DRAWINGS, **facts))
+        write_text(PLOTS / name, render(entries, metrics, language, card, PLOTS, **facts))
     logging.info("see %s", PLOTS / FILES["en"])
 
 
 def _leave(reason: str) -> None:
     """The outputs of a table that no advice can be given for."""
-    write_json(METRICS, {"advice": None, "reason": reason})
+    write_metrics(METRICS, {"advice": None, "reason": reason})
     for language, name in FILES.items():
         write_text(PLOTS / name, empty(reason, language))
-    write_text(DRAWINGS / "none.txt", f"{reason}\n")
+    write_text(PLOTS / "none.txt", f"{reason}\n")
     logging.info("no advice: %s", reason)
 
 

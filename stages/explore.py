@@ -52,8 +52,7 @@ def main() -> None:
         if table is None:
             logging.info("%s: left out, the card has no columns for it", name)
             continue
-        table = table.round(6)
-        write_table(PLOTS / f"{name}.csv", table)
+        write_table(PLOTS / f"{name}.csv", table, rounded=True)
         save(PLOTS / f"{name}.svg", figure(table), simulated=card.simulated)
 
 

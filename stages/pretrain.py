@@ -18,7 +18,7 @@ from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
 from llm4waam.pretraining.figure import pretraining_figure
 from llm4waam.pretraining.settings import Pretrain
-from llm4waam.pretraining.tiers import Schooling
+from llm4waam.pretraining.tiers import Tiers
 
 FOLDER, PLOTS = Path("data/encoders"), Path("plots/pretraining")
 UNFINISHED = Path("data/unfinished/pretrain")
@@ -35,9 +35,9 @@ class Params(BaseModel):
 def main() -> None:
     """Pretrain both encoders, side by side on a processor."""
     settings = read_params(Params).pretrain
-    schooling = Schooling(read_card(CARD), settings, FOLDER, UNFINISHED)
+    tiers = Tiers(read_card(CARD), settings, FOLDER, UNFINISHED)
     workers = 1 if torch.cuda.is_available() else settings.workers
-    found = in_processes(schooling.school, ENCODERS, workers)
+    found = in_processes(tiers.pretrain, ENCODERS, workers)
     curves = dict(zip(ENCODERS, found, strict=True))
     for encoder, curve in curves.items():
         write_table(PLOTS / f"{encoder}.csv", curve)

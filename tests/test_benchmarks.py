@@ -16,7 +16,7 @@ from benchmarks.growth import as_long
 from benchmarks.page import END, START, page
 from benchmarks.pipeline import commands
 from benchmarks.ways import WAYS, scaled
-from llm4waam.encoders.tokens import Prompt
+from llm4waam.encoders.tokens import TokenisedPrompt
 
 README = ROOT / "benchmarks/README.md"
 RESULTS = ROOT / "benchmarks/results.json"
@@ -120,7 +120,7 @@ def test_operations_are_those_of_the_matrix_products() -> None:
 
 
 def test_a_sentence_is_repeated_or_cut_to_a_length() -> None:
-    prompt = Prompt([1, 2, 3], [0, 1, 0], [0.0, 2.0, 0.0])
+    prompt = TokenisedPrompt([1, 2, 3], [0, 1, 0], [0.0, 2.0, 0.0])
     assert as_long(prompt, 7).ids == [1, 2, 3, 1, 2, 3, 1]
     assert as_long(prompt, 2).numbers == [0.0, 2.0]
 

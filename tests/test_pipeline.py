@@ -1,7 +1,8 @@
-"""dvc.yaml against the code: dependencies, arrows between packages, what stands in git."""
+"""dvc.yaml against the code: dependencies, arrows between rooms, what stands in git."""
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,18 +11,41 @@ import yaml
 from conftest import ROOT
 from imports import imports_of, places
 
-from llm4waam.ablations.rungs import RUNGS
+from llm4waam.ablations.variations import variations_of
+from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
-from llm4waam.reporting.readme import PAGES, embed
-from llm4waam.training.recipe import Craft
+from llm4waam.splits.tasks import make_task
 from stages.check_params import AllParams
 
 STAGES = {
     name: stage
-    for file in ("dvc.yaml", "sweeps/dvc.yaml")
+    for file in ("dvc.yaml", "ablations/dvc.yaml")
     for name, stage in yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["stages"].items()
 }
-LAYERS = ("beads", "learning", "evidence", "advice")
+# Which rooms a room may import. `core` may be imported by all.
+ARROWS = {
+    "core": "",
+    "card": "",
+    "simulator": "",
+    "cleaning": "card",
+    "sentences": "card",
+    "splits": "card",
+    "decisions": "splits",
+    "baselines": "card sentences splits decisions",
+    "encoders": "decisions",
+    "training": "card splits decisions encoders",
+    "stacked": "encoders training",
+    "plotting": "",
+    "pretraining": "card simulator sentences decisions encoders plotting",
+    "evaluation": "splits decisions",
+    "reporting": "card splits decisions evaluation plotting",
+    "ablations": "card sentences splits decisions baselines encoders training stacked evaluation "
+    "plotting reporting",
+    "inference": "card cleaning sentences splits decisions encoders training",
+    "advice": "card simulator sentences splits baselines evaluation plotting inference",
+    "logbook": "card cleaning",
+    "commands": "card cleaning sentences inference advice logbook",
+}
 
 
 def paths(entries: list) -> list[str]:
@@ -36,10 +60,72 @@ def test_a_stage_depends_on_every_room_that_it_imports_and_on_no_other(name: str
     assert {dep for dep in paths(STAGES[name]["deps"]) if dep.startswith(code)} == needed
 
 
-def test_editing_a_figure_or_a_table_retrains_nothing() -> None:
-    for name in ("train-bert", "train-roberta", "baselines", "split"):
-        for dep in paths(STAGES[name]["deps"]):
-            assert not dep.startswith(("llm4waam/reporting", "llm4waam/plotting"))
+def test_rooms_import_downwards_and_nothing_imports_a_stage() -> None:
+    for file in sorted((ROOT / "llm4waam").rglob("*.py")):
+        relative = file.relative_to(ROOT)
+        if len(relative.parts) == 2:
+            continue
+        room = relative.parts[1]
+        allowed = {"core", room, *ARROWS[room].split()}
+        for other in imports_of(relative):
+            assert other.parts[0] == "llm4waam", f"{relative} imports {other}"
+            assert other.parts[1] in allowed, f"{relative} imports {other}"
+    names = list(ARROWS)
+    for room, below in ARROWS.items():
+        assert all(names.index(one) < names.index(room) for one in below.split()), room
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pipeline's files, and outputs that are made up: only their state is asked about."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("llm4waam", "stages", "data/raw", "data/encoders", "plots", "metrics"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore", "ablations"):
+        here = ROOT / name
+        (shutil.copytree if here.is_dir() else shutil.copy)(here, folder / name)
+    for name in ("clean/beads.csv", "text/prompts.jsonl", "split/folds.csv"):
+        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data" / name).write_text("made up\n", encoding="utf-8")
+    for source in ("bert", "roberta", "baselines"):
+        for task in yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["tasks"]:
+            for place in (f"predictions/{source}/{task}.csv", f"models/{source}/{task}/model"):
+                (folder / "data" / place).parent.mkdir(parents=True, exist_ok=True)
+                (folder / "data" / place).write_text("made up\n", encoding="utf-8")
+    dvc(folder, "init", "--no-scm")
+    dvc(folder, "commit", "--force", "dvc.yaml")
+    return folder
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["dvc", *arguments], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "marked"),
+    [
+        ("evaluation/metrics.py", {"evaluate", "explain", "report"}),
+        ("baselines/models.py", {"check-params", "baselines", "explain"}),
+        ("plotting/style.py", {"evaluate", "explain", "explore", "report"}),
+        ("stacked/layers.py", {"train-bert", "train-roberta"}),
+    ],
+)
+def test_a_comment_marks_the_stages_that_import_its_room_and_no_other(
+    copy: Path, file: str, marked: set[str]
+) -> None:
+    """Metrics, baselines and figures mark no training as changed."""
+    module = copy / "llm4waam" / file
+    before = module.read_bytes()
+    module.write_bytes(before + b"# a comment\n")
+    try:
+        found = json.loads(dvc(copy, "status", "--json", "dvc.yaml"))
+    finally:
+        module.write_bytes(before)
+    assert {name.partition("@")[0] for name in found} - {"pretrain"} == marked
+    assert json.loads(dvc(copy, "status", "--json", "dvc.yaml")) == {}
 
 
 def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
@@ -48,25 +134,21 @@ def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
     assert not [p for p in STAGES["train-roberta"]["params"] if p.startswith("encoder.bert")]
 
 
-def test_nothing_of_the_library_imports_a_stage() -> None:
-    for file in (ROOT / "llm4waam").rglob("*.py"):
-        relative = file.relative_to(ROOT)
-        for other in imports_of(relative):
-            assert other.parts[0] != "stages", f"{relative} imports {other}"
+def test_what_the_machine_asks_imports_no_torch() -> None:
+    """The rooms below training know beads and tables alone."""
+    for room in ("core", "card", "simulator", "cleaning", "sentences", "splits", "logbook"):
+        for file in (ROOT / "llm4waam" / room).glob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            assert not re.search(r"^\s*(import|from) (torch|transformers)", text, re.M), file
 
 
-def test_no_pickle_is_read_or_written() -> None:
-    for file in (ROOT / "llm4waam").rglob("*.py"):
+def test_no_pickle_is_read_or_written_and_no_clock_and_no_path_of_a_machine_used() -> None:
+    for file in [*(ROOT / "llm4waam").rglob("*.py"), *(ROOT / "stages").glob("*.py")]:
         text = file.read_text(encoding="utf-8")
         uses = (
             r"(import|from) (pickle|joblib|dill)|(pickle|joblib|dill)\.\w+\(|torch\.(save|load)\("
         )
         assert not re.search(uses, text), file
-
-
-def test_no_path_of_a_machine_and_no_clock_stands_in_the_code() -> None:
-    for file in (ROOT / "llm4waam").rglob("*.py"):
-        text = file.read_text(encoding="utf-8")
         assert not re.search(r"/(home|root|tmp|work)/|datetime\.now|time\.time\(", text), file
 
 
@@ -76,39 +158,36 @@ def test_small_outputs_stand_in_git_and_large_ones_do_not() -> None:
             for entry in stage.get(kind, []):
                 path = paths([entry])[0]
                 in_git = isinstance(entry, dict) and entry[path].get("cache") is False
-                small = path.startswith(("metrics/", "plots/", "data/raw/", "data/encoders/"))
+                small = path.startswith(("metrics/", "plots/", "data/raw/", "data/encoders"))
                 assert in_git == small, path
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_pages_in_a_readme_are_those_that_the_stages_wrote(name: str) -> None:
-    readme = (ROOT / name).read_text(encoding="utf-8")
-    assert readme == embed(readme, name, ROOT), "run `make readme`"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_file_that_a_readme_names_is_there(name: str) -> None:
-    readme = (ROOT / name).read_text(encoding="utf-8")
-    for path in re.findall(r"\]\(([^)#:]+)", readme):
-        assert ((ROOT / name).parent / path).exists(), path
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md", *(ROOT / "docs").glob("*.md")])
+def test_every_file_that_a_page_names_is_there(name: str | Path) -> None:
+    page = ROOT / name
+    for path in re.findall(r"\]\(([^)#:]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / path).exists(), path
 
 
 def test_the_default_is_the_rung_that_the_ladder_chose() -> None:
-    chosen = json.loads((ROOT / "metrics/ladder.json").read_text(encoding="utf-8"))["default"]
-    [rung] = [rung for rung in RUNGS if rung.key == chosen]
+    chosen = json.loads((ROOT / "metrics/ablations/ladder.json").read_text("utf-8"))["default"]
     params = read_params(AllParams, ROOT / "params.yaml")
+    file = ROOT / params.card_file
+    tasks = {name: make_task(read_card(file), name, file) for name in params.tasks}
+    rungs = variations_of("ladder", params.ablations, tasks, params.train.epochs)
+    [rung] = [rung for rung in rungs if rung.key == chosen]
     assert rung.tier < 2
     for encoder in ("bert", "roberta"):
         assert params.encoder.source(encoder).checkpoint == rung.folder(encoder)
-    plain = {name: field.default for name, field in Craft.model_fields.items()}
-    train = params.train.model_dump()
-    assert {name: train[name] for name in plain} == plain | rung.train
-    assert params.text.derived == rung.text.get("derived", 0)
+    shared = {"engine", "epochs"}
+    asked = {name: value for name, value in rung.recipe.items() if name not in shared}
+    assert params.train.model_dump(include=set(asked)) == asked
+    assert params.text.derived == rung.text["derived"]
 
 
 def test_everything_tracked_is_small() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
-    for name in filter(None, listed):
+    for name in filter(lambda one: one and (ROOT / one).is_file(), listed):
         assert (ROOT / name).stat().st_size < 2_000_000, name

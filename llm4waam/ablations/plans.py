@@ -1,7 +1,4 @@
-"""Who learns and who is predicted: the jobs of a sweep.
-
-Fewer training beads, and training beads with a wrong outcome.
-"""
+"""Who learns and who is predicted in a variation, with fewer beads or with wrong outcomes."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -70,11 +67,6 @@ def row_plan(rows: Sequence[str], folds: int, seed: int) -> list[Job]:
     ]
 
 
-def bead_of(row: str) -> str:
-    """The bead of a row of `row_plan`."""
-    return row.rpartition(BETWEEN)[0]
-
-
 def row_name(bead: str, number: int) -> str:
     """The name of a bead's prompt as a row of its own."""
     return f"{bead}{BETWEEN}{number}"
@@ -111,3 +103,8 @@ def with_noise(
         found[bead] = targets[giver]
         givers.append(givers.pop(givers.index(giver)))  # the next bead takes from another
     return found
+
+
+def bead_of(row: str) -> str:
+    """The bead of a row that `row_name` named, or of a row that is a bead itself."""
+    return row.partition(BETWEEN)[0]

@@ -157,8 +157,8 @@ def with_random_weights(predictor: Predictor, task: str, seed: int) -> Predictor
     """
     torch.manual_seed(seed)
     model = predictor.models[task]
-    readers = [_drawn_anew(reader) for reader in model.readers]
-    return replace(predictor, models={**predictor.models, task: replace(model, readers=readers)})
+    drawn = replace(model, models=[_drawn_anew(one) for one in model.models])
+    return replace(predictor, models={**predictor.models, task: drawn})
 
 
 def _drawn_anew(module: nn.Module) -> nn.Module:

@@ -14,12 +14,13 @@ from llm4waam.advice.figures import contribution_figure, process_map_figure
 from llm4waam.advice.findings import Examiner
 from llm4waam.advice.narration import narrate, words
 from llm4waam.card.card import Card
-from llm4waam.plotting.drawing import drawing
+from llm4waam.plotting.pages import DASH, drawing
 from llm4waam.plotting.style import save
 
 TEMPLATE = "advice.html.j2"
 FILES = {"en": "advice.html", "ko": "advice.ko.html"}  # the pages by language, in one folder
-REPORTS = {"en": "report.html", "ko": "report.ko.html"}  # as seen from there
+# As seen from the folder of these pages.
+REPORTS = {"en": "../report/report.html", "ko": "../report/report.ko.html"}
 # The rows of the tables: keys of metrics/advice.json, whose words stand in words.yaml.
 SUCCESS = (
     "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
@@ -139,5 +140,5 @@ def drawn(file: Path) -> Markup:
 def shown(value: float | int | None) -> str:
     """A count as it is, a share with three decimals, an undefined one as a dash."""
     if value is None:
-        return "–"
+        return DASH
     return str(value) if isinstance(value, int) else f"{value:.3f}"

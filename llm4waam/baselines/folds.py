@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.baselines.features import Features
-from llm4waam.baselines.models import Baseline, Fold, baselines_of
+from llm4waam.baselines.models import Baseline, Fold
 from llm4waam.decisions.decisions import default_thresholds
 from llm4waam.decisions.predictions import fold_jobs, members, prediction_rows
-from llm4waam.decisions.target_scale import Scaler
+from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.splits.tasks import Task
 
 CERTAIN = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity
@@ -22,12 +22,9 @@ def predict_folds(
     folds: pd.DataFrame,
     trees: int,
     seed: int,
-    models: Mapping[str, Baseline] | None = None,
+    models: Mapping[str, Baseline],
 ) -> Iterator[pd.DataFrame]:
-    """Prediction rows of every baseline on every fold and on the hold-out.
-
-    `models` are the baselines by name; None: those of `baselines_of`.
-    """
+    """Prediction rows of the baselines `models` on every fold and on the hold-out."""
     jobs = [(place, *members(folds, *place)) for place in fold_jobs(folds)]
     yield from predict_jobs(task, features, targets, jobs, trees, seed, models)
 
@@ -39,9 +36,9 @@ def predict_jobs(
     jobs: Iterable[tuple[tuple[int, int], list[str], list[str]]],
     trees: int,
     seed: int,
-    models: Mapping[str, Baseline] | None = None,
+    models: Mapping[str, Baseline],
 ) -> Iterator[pd.DataFrame]:
-    """Prediction rows of every baseline for every job: (repeat, fold), train and test beads.
+    """Prediction rows of `models` for every job: (repeat, fold), train and test beads.
 
     Baselines decide at 0.5: their scores are the probabilities that their own fitting gives. A
     bead without a target takes no part.
@@ -53,7 +50,7 @@ def predict_jobs(
             continue
         y, truth = (np.array([targets[bead] for bead in part]) for part in (train, test))
         fold = Fold(task, features.of(train), y, features.of(test), trees, seed)
-        for name, baseline in (models or baselines_of(task)).items():
+        for name, baseline in models.items():
             scores = baseline(fold)
             if scores is not None:
                 losses = _losses(task, y, truth, scores)
@@ -65,7 +62,7 @@ def predict_jobs(
 def _losses(task: Task, y: np.ndarray, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Binary cross-entropy, or the squared error on the scale that encoders learn on."""
     if task.kind == "regression":
-        scaler = Scaler.fit(y[:, 0], task.transform)
+        scaler = TargetScale.fit(y[:, 0], task.transform)
         floor = np.finfo(float).tiny if scaler.log else -np.inf
         return (scaler.scale(np.maximum(scores, floor)) - scaler.scale(truth)) ** 2
     p = np.clip(scores, CERTAIN, 1 - CERTAIN)

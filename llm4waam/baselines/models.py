@@ -1,21 +1,12 @@
-"""What needs no language model: constants, formulas, linear models, trees, bags of words.
+"""What needs no language model: constants, formulas, linear models, kernels, trees, bags of words.
 
 A baseline is a function of a `Fold` to scores of shape (test beads, outputs): probabilities, or
-values in physical units. It returns None where it does not apply (no formula in the card, no
-field to learn from).
-
-Kernels, CatBoost, the nearest neighbour, and pretrained models for tables if asked for.
-
-They stand apart from `baselines` so that what is trained with a baseline's parts does not depend
-on them.
-
-TabPFN and TabICL, pretrained models for tables, when a checkpoint is given.
-
-Their weights come from a hub, so that neither is asked for: they are baselines by path alone.
+values in physical units. It returns None where it does not apply (no formula in the card, no field
+to learn from). `BASELINES`, at the end, names them: a new one is a function and an entry there.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -45,7 +36,7 @@ from llm4waam.baselines.features import Features, encoder_of
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Positive, Section
 from llm4waam.decisions.decisions import one_by_one
-from llm4waam.decisions.target_scale import Scaler
+from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.splits.tasks import Task
 
 
@@ -143,28 +134,6 @@ def extra_trees(fold: Fold) -> np.ndarray | None:
     return np.column_stack([(p * c).sum(axis=1) for p, c in zip(found, classes, strict=True)])
 
 
-CLASSIFIERS: dict[str, Baseline] = {
-    "majority": constant,
-    "logistic_regression": logistic_regression,
-    "extra_trees": extra_trees,
-    "gradient_boosting": boosting,
-    "tfidf_logistic": tfidf_logistic,
-}
-REGRESSORS: dict[str, Baseline] = {
-    "mean": constant,
-    "formula_pre_weld": formula_pre_weld,
-    "formula_post_weld": formula_post_weld,
-    "ridge_logs": ridge_logs,
-    "extra_trees": extra_trees_values,
-    "gradient_boosting": boosting_values,
-}
-
-
-def baselines_of(task: Task) -> dict[str, Baseline]:
-    """The baselines of a task, by name."""
-    return REGRESSORS if task.kind == "regression" else CLASSIFIERS
-
-
 def _formula(fold: Fold, names: list[str]) -> np.ndarray | None:
     if names[0] not in fold.test.formulas:
         return None
@@ -183,7 +152,7 @@ def _regress(fold: Fold, model: BaseEstimator, log: bool) -> np.ndarray | None:
     table = fold.train.table
     if table.empty:
         return None
-    scaler = Scaler.fit(fold.y[:, 0], fold.task.transform)
+    scaler = TargetScale.fit(fold.y[:, 0], fold.task.transform)
     model = make_pipeline(encoder_of(table, log), model).fit(table, scaler.scale(fold.y[:, 0]))
     with warnings.catch_warnings():
         # A wire that no training bead had is encoded as none of the known.
@@ -191,29 +160,12 @@ def _regress(fold: Fold, model: BaseEstimator, log: bool) -> np.ndarray | None:
         return scaler.restore(model.predict(fold.test.table))[:, None]
 
 
-def table_baselines(task: Task, tables: Pretrained) -> dict[str, Baseline]:
-    """The baselines whose checkpoint is given; raises StudyError where it cannot be used."""
-    found: dict[str, Baseline] = {}
-    for name, path in tables:
-        if path is None:
-            continue
-        place = {"column": f"baselines.pretrained.{name}", "value": path}
-        if not Path(path).is_file():
-            raise StudyError("params.yaml", "no such file", expected="a checkpoint", **place)
-        if find_spec(name) is None:
-            reason = "the package is not installed"
-            raise StudyError("params.yaml", reason, expected=f"pip install {name}", **place)
-        predict = values if task.kind == "regression" else labels
-        found[name] = partial(predict, package=name, path=path)
-    return found
-
-
-def labels(fold: Fold, package: str, path: str) -> np.ndarray | None:
+def pretrained_labels(fold: Fold, package: str, path: str) -> np.ndarray | None:
     """One pretrained classifier a label."""
     return _classify(fold, _model(package, "Classifier", path, fold.seed))
 
 
-def values(fold: Fold, package: str, path: str) -> np.ndarray | None:
+def pretrained_values(fold: Fold, package: str, path: str) -> np.ndarray | None:
     """The pretrained regressor, on the scaled target."""
     return _regress(fold, _model(package, "Regressor", path, fold.seed), log=False)
 
@@ -290,31 +242,50 @@ def nearest_neighbour_values(fold: Fold) -> np.ndarray | None:
     return _regress(fold, KNeighborsRegressor(1), log=False)
 
 
-FURTHER_CLASSIFIERS: dict[str, Baseline] = {
-    "svm_rbf": svm_rbf,
-    "catboost": catboost,
-    "gaussian_process": gaussian_process,
-    "nearest_neighbour": nearest_neighbour,
-}
-FURTHER_REGRESSORS: dict[str, Baseline] = {
-    "svm_rbf": svm_rbf_values,
-    "catboost": catboost_values,
-    "gaussian_process": gaussian_process_values,
-    "nearest_neighbour": nearest_neighbour_values,
-}
-
-
-def all_baselines(task: Task, tables: Pretrained) -> dict[str, Baseline]:
-    """Every baseline of a task, by name; of the pretrained ones those whose path is given.
-
-    Raises StudyError for a path that leads nowhere and for a package that is not installed.
-    """
-    further = FURTHER_REGRESSORS if task.kind == "regression" else FURTHER_CLASSIFIERS
-    return {**baselines_of(task), **further, **table_baselines(task, tables)}
-
-
 def _quietly(fit: Callable[[], np.ndarray | None]) -> np.ndarray | None:
     """A kernel's length at its bound is no fault: a field may say nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return fit()
+
+
+# The name of a baseline in every table: what it does for labels, and for values; None: it does not.
+BASELINES: dict[str, tuple[Baseline | None, Baseline | None]] = {
+    "majority": (constant, None),
+    "mean": (None, constant),
+    "formula_pre_weld": (None, formula_pre_weld),
+    "formula_post_weld": (None, formula_post_weld),
+    "logistic_regression": (logistic_regression, None),
+    "ridge_logs": (None, ridge_logs),
+    "extra_trees": (extra_trees, extra_trees_values),
+    "gradient_boosting": (boosting, boosting_values),
+    "tfidf_logistic": (tfidf_logistic, None),
+    "svm_rbf": (svm_rbf, svm_rbf_values),
+    "catboost": (catboost, catboost_values),
+    "gaussian_process": (gaussian_process, gaussian_process_values),
+    "nearest_neighbour": (nearest_neighbour, nearest_neighbour_values),
+}
+
+
+def baselines_of(
+    task: Task, pretrained: Pretrained | None = None, names: Sequence[str] | None = None
+) -> dict[str, Baseline]:
+    """The baselines of a task by name: all of them, or `names`.
+
+    Of the pretrained models for tables there are those whose checkpoint is given. Raises StudyError
+    for a checkpoint that is not there and for a package that is not installed.
+    """
+    kind = 1 if task.kind == "regression" else 0
+    found = {name: both[kind] for name, both in BASELINES.items() if both[kind]}
+    for name, path in pretrained or ():
+        if path is None:
+            continue
+        place = {"column": f"baselines.pretrained.{name}", "value": path}
+        if not Path(path).is_file():
+            raise StudyError("params.yaml", "no such file", expected="a checkpoint", **place)
+        if find_spec(name) is None:
+            reason = "the package is not installed"
+            raise StudyError("params.yaml", reason, expected=f"pip install {name}", **place)
+        predict = pretrained_values if kind else pretrained_labels
+        found[name] = partial(predict, package=name, path=path)
+    return {name: one for name, one in found.items() if names is None or name in names}

@@ -2,14 +2,18 @@
 
 import csv
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from llm4waam.core.errors import StudyError
+
+DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
 
 def write_text(path: Path, text: str) -> None:
@@ -23,13 +27,37 @@ def write_text(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV (comma, LF, no index; floats with the digits that restore them)."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+def write_table(path: Path, table: pd.DataFrame, *, rounded: bool = False) -> None:
+    """Write a table as CSV (comma, LF, no index; floats with the digits that restore them).
+
+    With `rounded`, for tables that people read and compare, to DIGITS significant digits.
+    """
+    form = f"%.{DIGITS}g" if rounded else None
+    write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=form))
+
+
+def write_metrics(path: Path, value: object) -> None:
+    """Write a file of metrics: JSON whose floats have DIGITS significant digits."""
+    write_json(path, _rounded(value))
+
+
+def significant(value: float | None) -> float | None:
+    """`value` to DIGITS significant digits; None where it is None or not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{DIGITS}g}") + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(part) for part in value]
+    return significant(float(value)) if isinstance(value, (float, np.floating)) else value
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON as laws 3 and 4 ask: sorted keys, indent 2, no NaN, a final newline."""
+    """Write JSON: sorted keys, indent 2, no NaN, a final newline."""
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     write_text(path, text + "\n")
 

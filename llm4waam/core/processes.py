@@ -13,6 +13,11 @@ LOOK_S = 2.0
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
+def call(work: Callable[[], Result]) -> Result:
+    """Call it: for jobs that are calls themselves."""
+    return work()
+
+
 def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:
     """`work` of every job, in their order, by that many processes (1: in this one).
 

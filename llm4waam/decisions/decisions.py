@@ -121,7 +121,7 @@ class Decision:
         return tempered(scores, self.temperature)
 
     def to_json(self) -> dict:
-        """As `decision.json` holds it."""
+        """As a model's `fitted.json` holds it."""
         return {
             "temperature": self.temperature,
             "thresholds": dict(zip(self.outputs, self.thresholds, strict=True)),

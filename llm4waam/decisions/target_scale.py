@@ -9,7 +9,7 @@ SYNONYMS = {"none": "standardised"}  # the word of the cards' `transform`
 
 
 @dataclass(frozen=True)
-class Scaler:
+class TargetScale:
     """(target - mean) / sd, of its logarithm if `log`; mean and sd are those of a training fold."""
 
     log: bool
@@ -17,7 +17,7 @@ class Scaler:
     sd: float
 
     @classmethod
-    def fit(cls, values: np.ndarray, scale: str) -> "Scaler":
+    def fit(cls, values: np.ndarray, scale: str) -> "TargetScale":
         """Fit on training values of shape (beads,) in physical units.
 
         `scale` is `raw` (unchanged: mean 0, sd 1), `standardised` (`none` means the same) or `log`
@@ -46,5 +46,5 @@ class Scaler:
         return np.exp(values) if self.log else values
 
     def to_json(self) -> dict:
-        """For scaler.json, stored beside the model."""
+        """As a model's `fitted.json` holds it."""
         return asdict(self)

@@ -1,6 +1,7 @@
-"""From a checkpoint to a model that can be fine-tuned, by the recipe's rules for few samples.
+"""The model that is fine-tuned, and how it is built from a checkpoint.
 
-The model that is fine-tuned: an encoder of transformers, its number channel and a head.
+`BeadModel` is an encoder of transformers with a number embedding and a head: tokenised prompts in,
+logits out. `build_model` makes one from a checkpoint by the settings of a recipe.
 """
 
 import torch
@@ -11,32 +12,31 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.prior_knowledge import read_facts
 from llm4waam.encoders.load import load_trunk
-from llm4waam.encoders.number_embedding import NumberChannel, Scales, read_channel
-from llm4waam.encoders.settings import Source
-from llm4waam.training.recipe import Recipe
+from llm4waam.encoders.number_embedding import NumberEmbedding, Scales, read_number_embedding
+from llm4waam.encoders.settings import ModelSettings, Source
 
 
-class Reader(nn.Module):
+class BeadModel(nn.Module):
     """Sentences in, logits out.
 
-    The encoder is a stock BertModel, RobertaModel or the like, whose embeddings the `channel` (if
-    there is one) adds to. The head is that of RoBERTa for every family, so that all start alike:
-    dropout, dense layer, tanh, dropout, linear layer over the pooled state, which is the mean over
-    the tokens (`pooling` mean) or the first token (`first`). A `plain` head, for regressions, has
-    no tanh and no dropout: the one flattens large values, the other blurs all of them.
+    The encoder is a stock BertModel, RobertaModel or the like; `number_embedding` (None: numbers
+    are digits alone) adds to its embeddings. The head is that of RoBERTa for every family, so that
+    all start alike: dropout, dense layer, tanh, dropout, linear layer over the pooled state, which
+    is the mean over the tokens (`pooling` mean) or the first token (`first`). A `plain` head, for
+    regressions, has no tanh and no dropout: the one flattens large values, the other blurs all.
     """
 
     def __init__(
         self,
         encoder: PreTrainedModel,
-        channel: NumberChannel | None,
+        number_embedding: NumberEmbedding | None,
         pooling: str,
         outputs: int,
         *,
         plain: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder, self.channel = encoder, channel
+        self.encoder, self.number_embedding = encoder, number_embedding
         self.pooling, self.plain = pooling, plain
         config, width = encoder.config, encoder.config.hidden_size
         self.dropout = nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
@@ -58,7 +58,8 @@ class Reader(nn.Module):
         numbers: torch.Tensor,
     ) -> torch.Tensor:
         """The pooled state (prompts, width); all arguments have the shape (prompts, tokens)."""
-        states = read(self.encoder, self.channel, input_ids, attention_mask, fields, numbers)
+        inputs = (input_ids, attention_mask, fields, numbers)
+        states = encode(self.encoder, self.number_embedding, *inputs)
         return pool(states, attention_mask, self.pooling)
 
     def forward(
@@ -80,25 +81,25 @@ class Reader(nn.Module):
         return self.output(self.dropout(state))
 
 
-def read(
+def encode(
     encoder: PreTrainedModel,
-    channel: NumberChannel | None,
+    number_embedding: NumberEmbedding | None,
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor | None,
     fields: torch.Tensor,
     numbers: torch.Tensor,
     **extra: object,
 ) -> torch.Tensor:
-    """Last hidden states (prompts, tokens, width), with the channel added to the embeddings.
+    """Last hidden states (prompts, tokens, width); numbers are added to the embeddings of tokens.
 
     `extra` are further arguments of the encoder.
     """
-    if channel is None:
-        asked = {"input_ids": input_ids}
+    if number_embedding is None:
+        given = {"input_ids": input_ids}
     else:
-        told = channel(fields, numbers)
-        asked = {"inputs_embeds": encoder.get_input_embeddings()(input_ids) + told}
-    return encoder(**asked, attention_mask=attention_mask, **extra).last_hidden_state
+        added = number_embedding(fields, numbers)
+        given = {"inputs_embeds": encoder.get_input_embeddings()(input_ids) + added}
+    return encoder(**given, attention_mask=attention_mask, **extra).last_hidden_state
 
 
 def pool(states: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -115,54 +116,55 @@ def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:
     return stack.layer
 
 
-def field_names(source: Source, recipe: Recipe, fields: list[str]) -> list[str]:
-    """The fields of the number channel: those the checkpoint knows, then the others of `fields`."""
-    facts = _facts(source, recipe)
+def field_names(source: Source, settings: ModelSettings, fields: list[str]) -> list[str]:
+    """The fields of the number embedding: those of the checkpoint, then the others of `fields`."""
+    facts = _facts(source, settings)
     known = facts["fields"] if facts else []
     return [*known, *(name for name in fields if name not in known)]
 
 
-def known_scales(source: Source, recipe: Recipe) -> Scales:
-    """Scales of the fields that the checkpoint's channel was pretrained with, else none.
+def known_scales(source: Source, settings: ModelSettings) -> Scales:
+    """Scales of the fields that the checkpoint's number embedding was pretrained with, else none.
 
     They come from other laboratories; all other fields are scaled by the training fold.
     """
-    facts = _facts(source, recipe)
-    return read_channel(source.checkpoint, facts)[1] if facts else {}
+    facts = _facts(source, settings)
+    return read_number_embedding(source.checkpoint, facts)[1] if facts else {}
 
 
-def build_reader(
-    source: Source, recipe: Recipe, fields: int, outputs: int, *, plain: bool = False
-) -> Reader:
-    """The encoder with its channel and a new head of `outputs` logits; all that is new by the seed.
+def build_model(
+    source: Source,
+    settings: ModelSettings,
+    fields: int,
+    outputs: int,
+    seed: int,
+    *,
+    plain: bool = False,
+) -> BeadModel:
+    """The encoder with its number embedding and a new head of `outputs` logits.
 
-    `fields` is how many fields the channel has, `plain` the head of a regression. Raises
-    StudyError where the recipe asks for more layers than there are, or would freeze new weights,
-    or where the checkpoint cannot be had.
+    All new weights are drawn by `seed`. `fields` is how many fields the number embedding has,
+    `plain` the head of a regression. Raises StudyError where more layers are to be frozen than
+    there are, where random or frozen weights are to have low-rank additions, and where the
+    checkpoint cannot be had.
     """
-    _check(recipe)
-    encoder = load_trunk(source.checkpoint, source.revision, recipe.random_weights, recipe.seed)
+    _check(settings)
+    encoder = load_trunk(source.checkpoint, source.revision, settings.random_weights, seed)
     layers = layers_of(encoder)
-    for name in ("new_layers", "frozen_layers"):
-        if getattr(recipe, name) > len(layers):
-            reason, expected = f"train.{name}: the encoder has fewer", f"0 to {len(layers)}"
-            value = getattr(recipe, name)
-            raise StudyError("params.yaml", reason, value=value, expected=expected)
-    torch.manual_seed(recipe.seed)
-    for layer in layers[len(layers) - recipe.new_layers :]:
-        for weight in layer.parameters():
-            weight._is_hf_initialized = False  # else transformers leaves alone what it has loaded
-        layer.apply(encoder._init_weights)
-    if recipe.frozen_layers:
+    if settings.frozen_layers > len(layers):
+        reason, expected = "train.frozen_layers: the encoder has fewer", f"0 to {len(layers)}"
+        raise StudyError("params.yaml", reason, value=settings.frozen_layers, expected=expected)
+    torch.manual_seed(seed)
+    if settings.frozen_layers:
         encoder.embeddings.requires_grad_(False)
-        layers[: recipe.frozen_layers].requires_grad_(False)
-    if recipe.lora_rank:
-        encoder = _with_additions(encoder, recipe.lora_rank)
-    reader = Reader(encoder, None, recipe.pooling, outputs, plain=plain)
-    if recipe.numbers:
-        # After the head, whose first weights are then the same without a channel.
-        reader.channel = _channel(source, recipe, fields, encoder)
-    return reader
+        layers[: settings.frozen_layers].requires_grad_(False)
+    if settings.lora_rank:
+        encoder = _with_additions(encoder, settings.lora_rank)
+    model = BeadModel(encoder, None, settings.pooling, outputs, plain=plain)
+    if settings.numbers:
+        # After the head, whose first weights are then the same without it.
+        model.number_embedding = _number_embedding(source, settings, fields, encoder)
+    return model
 
 
 def without_additions(encoder: PreTrainedModel) -> PreTrainedModel:
@@ -175,12 +177,12 @@ def without_additions(encoder: PreTrainedModel) -> PreTrainedModel:
     return encoder
 
 
-def _check(recipe: Recipe) -> None:
-    others = ("new_layers", "random_weights", "frozen_layers")
-    for name in others if recipe.lora_rank else ():
-        if getattr(recipe, name):
+def _check(settings: ModelSettings) -> None:
+    others = ("random_weights", "frozen_layers")
+    for name in others if settings.lora_rank else ():
+        if getattr(settings, name):
             reason, expected = f"train.lora_rank with train.{name}", "one of the two"
-            raise StudyError("params.yaml", reason, value=recipe.lora_rank, expected=expected)
+            raise StudyError("params.yaml", reason, value=settings.lora_rank, expected=expected)
 
 
 def _with_additions(encoder: PreTrainedModel, rank: int) -> PreTrainedModel:
@@ -194,18 +196,18 @@ def _with_additions(encoder: PreTrainedModel, rank: int) -> PreTrainedModel:
     return inject_adapter_in_model(additions, encoder)
 
 
-def _channel(
-    source: Source, recipe: Recipe, fields: int, encoder: PreTrainedModel
-) -> NumberChannel:
-    config, facts = encoder.config, _facts(source, recipe)
-    channel = NumberChannel(fields, config.hidden_size, config.initializer_range)
+def _number_embedding(
+    source: Source, settings: ModelSettings, fields: int, encoder: PreTrainedModel
+) -> NumberEmbedding:
+    config, facts = encoder.config, _facts(source, settings)
+    embedding = NumberEmbedding(fields, config.hidden_size, config.initializer_range)
     if facts:
-        learned = read_channel(source.checkpoint, facts)[0].state_dict()
+        learned = read_number_embedding(source.checkpoint, facts)[0].state_dict()
         with torch.no_grad():
-            for name, weight in channel.named_parameters():
+            for name, weight in embedding.named_parameters():
                 weight[: len(learned[name])] = learned[name]
-    return channel
+    return embedding
 
 
-def _facts(source: Source, recipe: Recipe) -> dict | None:
-    return None if recipe.random_weights else read_facts(source.checkpoint)
+def _facts(source: Source, settings: ModelSettings) -> dict | None:
+    return None if settings.random_weights else read_facts(source.checkpoint)

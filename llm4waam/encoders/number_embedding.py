@@ -1,4 +1,4 @@
-"""The number channel: each value is told to the encoder as a number, at its own tokens.
+"""The number embedding: each value reaches the encoder as a number, at its own tokens.
 
 A field f with z-score z adds `gain (z w_f + (z^2 - 1) v_f)` to the embeddings of its value's
 tokens. The square lets both "too fast" and "too slow" be bad. The idea is that of numeric
@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from llm4waam.core.settings import Section
-from llm4waam.encoders.tokens import NO_FIELD, Prompt
+from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt
 
-CHANNEL = "numbers.safetensors"  # the file beside a pretrained encoder
-GAIN = 10.0  # embeddings are drawn with sd 0.02; so the channel is heard from the first step
+NUMBERS_FILE = "numbers.safetensors"  # the file beside a pretrained encoder
+GAIN = 10.0  # embeddings are drawn with sd 0.02; with this gain a number counts from the first step
 FARTHEST = 4.0  # z-scores beyond are cut: a mistyped value must not drown the sentence
 
 
@@ -40,7 +40,7 @@ class FieldScale(Section):
 Scales = dict[str, FieldScale]
 
 
-def fit_scales(prompts: Iterable[Prompt], names: list[str]) -> Scales:
+def fit_scales(prompts: Iterable[TokenisedPrompt], names: list[str]) -> Scales:
     """The scale of every field that the prompts give a number for; each value counts once a prompt.
 
     What is passed decides what they know: the beads of a training fold, or other laboratories.
@@ -63,7 +63,7 @@ def fit_scales(prompts: Iterable[Prompt], names: list[str]) -> Scales:
     return scales
 
 
-def standardise(prompt: Prompt, scales: Scales, names: list[str]) -> Prompt:
+def standardise(prompt: TokenisedPrompt, scales: Scales, names: list[str]) -> TokenisedPrompt:
     """The prompt with z-scores as its numbers; NaN for fields without a scale."""
     known = [None, *(scales.get(name) for name in names)]
     scores: dict[tuple[int, float], float] = {}
@@ -75,10 +75,10 @@ def standardise(prompt: Prompt, scales: Scales, names: list[str]) -> Prompt:
         if (field, number) not in scores:
             scores[field, number] = scale.z(number)
         numbers[token] = scores[field, number]
-    return Prompt(prompt.ids, prompt.fields, numbers)
+    return TokenisedPrompt(prompt.ids, prompt.fields, numbers)
 
 
-class NumberChannel(nn.Module):
+class NumberEmbedding(nn.Module):
     """What is added to the embeddings; `fields` is how many fields there are, without NO_FIELD."""
 
     def __init__(self, fields: int, width: int, deviation: float) -> None:
@@ -95,14 +95,14 @@ class NumberChannel(nn.Module):
         """
         known = ~torch.isnan(scores)
         z = torch.nan_to_num(scores).unsqueeze(-1)
-        told = z * self.linear(fields) + (z * z - 1) * self.square(fields)
-        return GAIN * known.unsqueeze(-1) * told
+        added = z * self.linear(fields) + (z * z - 1) * self.square(fields)
+        return GAIN * known.unsqueeze(-1) * added
 
 
-def read_channel(checkpoint: str, facts: dict) -> tuple[NumberChannel, Scales]:
-    """The number channel that was pretrained with the encoder, and the scales of its fields."""
-    weights = load_file(Path(checkpoint) / CHANNEL)
-    channel = NumberChannel(len(facts["fields"]), weights["linear.weight"].shape[1], 0.0)
-    channel.load_state_dict(weights)
+def read_number_embedding(checkpoint: str, facts: dict) -> tuple[NumberEmbedding, Scales]:
+    """The number embedding that was pretrained with the encoder, and the scales of its fields."""
+    weights = load_file(Path(checkpoint) / NUMBERS_FILE)
+    embedding = NumberEmbedding(len(facts["fields"]), weights["linear.weight"].shape[1], 0.0)
+    embedding.load_state_dict(weights)
     scales = {name: FieldScale(**scale) for name, scale in facts["scales"].items()}
-    return channel, scales
+    return embedding, scales

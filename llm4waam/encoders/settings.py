@@ -1,4 +1,6 @@
-"""The parameter section `encoder`: which checkpoints are fine-tuned, and at which rate."""
+"""What an encoder is: the parameter section `encoder`, and the part of a recipe that says it."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,3 +33,19 @@ class Source(Section):
     encoder: str
     checkpoint: str
     revision: str | None
+
+
+class ModelSettings(Section):
+    """What is built from a checkpoint.
+
+    `numbers` tells each value as a number at its own tokens (see `number_embedding`), `pooling` is
+    the state that the head reads. `random_weights` forgets all pretraining, `frozen_layers` lower
+    layers and the embeddings stay as they are, `lora_rank` (0: none) trains low-rank additions
+    instead of the encoder.
+    """
+
+    numbers: bool = True
+    pooling: Literal["mean", "first"] = "mean"
+    random_weights: bool = False
+    frozen_layers: int = Field(default=0, ge=0)
+    lora_rank: int = Field(default=0, ge=0)

@@ -3,14 +3,15 @@
 import math
 from dataclasses import dataclass
 
+import torch
 from transformers import PreTrainedTokenizerBase
 
 NO_FIELD = 0
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """A tokenised prompt; the three lists have one entry a token.
+class TokenisedPrompt:
+    """A prompt as tokens; the three lists have one entry a token.
 
     `ids` are the tokenizer's, `fields` the number of the field whose value the token is part of
     (1 for the first name, NO_FIELD for all else), `numbers` the value of that field in the card's
@@ -25,9 +26,9 @@ class Prompt:
         return len(self.ids)
 
 
-def read_prompts(
+def tokenise(
     tokenizer: PreTrainedTokenizerBase, rows: list[dict], names: list[str], max_tokens: int
-) -> list[Prompt]:
+) -> list[TokenisedPrompt]:
     """Tokenise rows of `text` and `values` once, cut at `max_tokens`, without padding.
 
     A token belongs to a value if it shares a character with it; values of fields that are not in
@@ -53,5 +54,20 @@ def read_prompts(
                     fields[token] = place[name]
                     numbers[token] = math.nan if number is None else number
                 token += 1
-        prompts.append(Prompt(ids, fields, numbers))
+        prompts.append(TokenisedPrompt(ids, fields, numbers))
     return prompts
+
+
+def pad(prompts: list[TokenisedPrompt], pad_id: int, length: int = 0) -> dict[str, torch.Tensor]:
+    """The arguments of `BeadModel.forward`, each (prompts, longest prompt or `length`)."""
+    room = max(length, *map(len, prompts))
+
+    def stack(rows: list[list], fill: float) -> torch.Tensor:
+        return torch.tensor([row + [fill] * (room - len(row)) for row in rows])
+
+    return {
+        "input_ids": stack([prompt.ids for prompt in prompts], pad_id),
+        "attention_mask": stack([[1] * len(prompt) for prompt in prompts], 0),
+        "fields": stack([prompt.fields for prompt in prompts], NO_FIELD),
+        "numbers": stack([prompt.numbers for prompt in prompts], math.nan),
+    }

@@ -1,10 +1,6 @@
-"""What one model is worth on one task: its metrics file and its bootstrap draws.
+"""What one model is worth on one task: its metrics file, its draws, and the study's summary.
 
-Metrics beside those of the study that this one re-does: probabilities and relative errors.
-
-The study in a handful of numbers: for each task the best encoder against the best baseline.
-
-It is all that `dvc exp show` and `dvc metrics diff` show unasked, so it stays short.
+`metrics/summary.json` is what `dvc exp show` and `dvc metrics diff` show first, so it stays short.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
+from llm4waam.core.files import significant
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
 from llm4waam.evaluation import bootstrap
-from llm4waam.evaluation.metrics import HEADLINES, Metrics, mean_metrics, rounded, task_metrics
+from llm4waam.evaluation.metrics import HEADLINES, Metrics, mean_metrics, task_metrics
 from llm4waam.evaluation.read_predictions import Scores, pooled
 from llm4waam.evaluation.reliability import brier, ece, log_loss
 from llm4waam.splits.tasks import Task
@@ -76,6 +73,9 @@ FORMULAS = {"pre_weld": "formula_pre_weld", "post_weld": "formula_post_weld"}
 class Assessment:
     """One model of one task. `draws` are the bootstrap draws of its headline, (draws,).
 
+    `metrics` is what its metrics file holds, `exact` its headline out of fold with all digits (NaN
+    where it is not defined), from which differences are made.
+
     The draws of two models of a task belong together: draw by draw they hold the same cells.
     `knows_more` marks a formula fed with measured values that the encoders do not see; `tier` is
     that of `llm4waam.decisions.prior_knowledge`.
@@ -86,6 +86,7 @@ class Assessment:
     oof: Scores
     hold_out: Scores
     metrics: dict
+    exact: float
     draws: np.ndarray
     knows_more: bool = False
     tier: int = 0
@@ -136,15 +137,20 @@ def assess(
         found[role] = mean_metrics([values for values, _ in repeats]) | mean_metrics(further)
         if role == "oof":
             labels = [each for _, each in repeats]
+            headlines = [values[HEADLINES[task.kind]] for values, _ in repeats]
+            known = [value for value in headlines if value is not None]
+            exact = float(np.mean(known)) if known else float("nan")
     draws = _draws(task, scores["oof"])
     low, high = bootstrap.interval(draws)
-    found["oof"]["interval"] = {"low": rounded(low), "high": rounded(high)}
+    found["oof"]["interval"] = {"low": significant(low), "high": significant(high)}
     per_label = mean_metrics(labels)
     for each in per_label.values():
         each["support"] = int(each["support"])
     metrics = {**found, "per_label": per_label, "optimistic": int(optimistic)}
     more = information == "pre_weld" and model == FORMULAS["post_weld"]
-    return Assessment(task, model, scores["oof"], scores["hold_out"], metrics, draws, more, tier)
+    return Assessment(
+        task, model, scores["oof"], scores["hold_out"], metrics, exact, draws, more, tier
+    )
 
 
 def _draws(task: Task, oof: Scores) -> np.ndarray:
@@ -158,7 +164,9 @@ def _draws(task: Task, oof: Scores) -> np.ndarray:
 
 def ranked(assessments: Sequence[Assessment]) -> list[Assessment]:
     """Assessments from the best headline to the worst, the undefined ones last."""
-    return sorted(assessments, key=lambda a: -np.inf if a.score is None else a.score, reverse=True)
+    return sorted(
+        assessments, key=lambda a: -np.inf if np.isnan(a.exact) else a.exact, reverse=True
+    )
 
 
 def best(assessments: Sequence[Assessment], *, encoder: bool) -> Assessment | None:
@@ -177,16 +185,12 @@ def named(assessments: Sequence[Assessment], model: str) -> Assessment | None:
 
 def difference(one: Assessment, other: Assessment) -> dict[str, float | None]:
     """How much higher `one` scores, and the paired 95 % bootstrap interval of that."""
-    gap = None if None in (one.score, other.score) else rounded(one.score - other.score)
     low, high = bootstrap.interval(one.draws - other.draws)
     return {
-        "difference": gap,
-        "difference_low": rounded(low),
-        "difference_high": rounded(high),
+        "difference": significant(one.exact - other.exact),
+        "difference_low": significant(low),
+        "difference_high": significant(high),
     }
-
-
-DIGITS = 3  # significant ones; all six decimals stand in metrics/ENCODER/TASK.json
 
 
 def summarise(study: Mapping[str, Sequence[Assessment]]) -> dict[str, dict]:
@@ -197,11 +201,6 @@ def summarise(study: Mapping[str, Sequence[Assessment]]) -> dict[str, dict]:
     of them a little.
     """
     return {task: _summary(assessments) for task, assessments in study.items()}
-
-
-def significant(value: float | None) -> float | None:
-    """`value` with three significant digits."""
-    return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
 def _summary(assessments: Sequence[Assessment]) -> dict:
@@ -217,7 +216,7 @@ def _summary(assessments: Sequence[Assessment]) -> dict:
     return {
         "best_encoder": encoder and encoder.model,
         "best_baseline": baseline and baseline.model,
-        **{name: significant(value) for name, value in found.items()},
+        **found,
     }
 
 

@@ -4,18 +4,17 @@ The names keep the definitions of the study that this one re-does, save that a l
 absent from a fold is never paid for (there `zero_division=1` gave it 1.0).
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn import metrics as sk
 
+from llm4waam.core.files import significant
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
 from llm4waam.splits.tasks import Task
 
 HEADLINES = {"binary": "accuracy", "multi_label": "micro_f1", "regression": "r2"}
-DIGITS = 6  # the last bits differ between machines and would show as a change
 
 Metrics = dict[str, float | None]
 
@@ -94,21 +93,17 @@ def task_metrics(
 
 
 def mean_metrics(repeats: Sequence[Mapping]) -> dict:
-    """The mean of the same (nested) metrics over the repeats where they are defined, rounded."""
+    """The mean of the same (nested) metrics over the repeats where they are defined.
+
+    As metrics files hold them: to four significant digits.
+    """
     first = repeats[0]
     return {
         key: mean_metrics([r[key] for r in repeats])
         if isinstance(value, Mapping)
-        else rounded(_mean([r[key] for r in repeats]))
+        else significant(_mean([r[key] for r in repeats]))
         for key, value in first.items()
     }
-
-
-def rounded(value: float | None) -> float | None:
-    """`value` as it stands in a metrics file: six decimals, None where it is not finite."""
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), DIGITS) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def _label(actual: np.ndarray, predicted: np.ndarray) -> dict:

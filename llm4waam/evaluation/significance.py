@@ -10,7 +10,6 @@ from statsmodels.stats.multitest import multipletests
 from llm4waam.decisions.decisions import decide, exclusive_index
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import ENCODERS, Assessment, best, difference, named
-from llm4waam.evaluation.metrics import rounded
 
 LEVEL = 0.05
 
@@ -70,9 +69,9 @@ def compare(one: Assessment, other: Assessment, folds: pd.DataFrame) -> dict:
         "one": one.model,
         "other": other.model,
         **difference(one, other),
-        "p_bootstrap": rounded(bootstrap_p(one.draws - other.draws)),
-        "p_mcnemar": rounded(mcnemar(_right(one), _right(other))) if classified else None,
-        "p_corrected_t": rounded(corrected_t(*_by_fold(one, other, folds))),
+        "p_bootstrap": bootstrap_p(one.draws - other.draws),
+        "p_mcnemar": mcnemar(_right(one), _right(other)) if classified else None,
+        "p_corrected_t": corrected_t(*_by_fold(one, other, folds)),
     }
 
 
@@ -93,7 +92,7 @@ def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) 
         found[name] = {key: compare(*pair, folds) for key, pair in known.items()}
     rows = [row for task in found.values() for row in task.values()]
     for row, p in zip(rows, holm([row["p_bootstrap"] for row in rows]), strict=True):
-        row |= {"p_holm": rounded(p), "real": None if p is None else int(p < LEVEL)}
+        row |= {"p_holm": p, "real": None if p is None else int(p < LEVEL)}
     return found
 
 

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
 from llm4waam.encoders.number_embedding import Scales, fit_scales, standardise
-from llm4waam.encoders.tokens import Prompt, read_prompts
+from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 
 MAX_TOKENS = 256
@@ -18,18 +18,18 @@ LEFT_OUT = (0.15, 0.03, 0.03)
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Sentences:
     """Prompts with z-scores, and `formulas` (sentences, formulas), NaN where undefined."""
 
-    prompts: list[Prompt]
+    prompts: list[TokenisedPrompt]
     formulas: np.ndarray
 
 
-class School:
-    """Makes lessons from simulated laboratories, all with the same tokenizer and scales.
+class SentenceSource:
+    """Makes sentences of simulated laboratories, all with the same tokenizer and scales.
 
     The scales of the numbers and of the formulas come from `beads` beads of the laboratories of
-    `seed`; lesson n is about new laboratories, drawn from seed + n.
+    `seed`; set n of sentences is about new laboratories, drawn from seed + n.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class School:
         """How many of the formulas, which are in the order of their tiers, belong to a tier."""
         return sum(self.card.derived[name].tier <= tier for name in self.formulas)
 
-    def lesson(self, number: int, tier: int, count: int | None = None) -> Lesson:
-        """Lesson `number` about `count` beads, its sentences with physics fields up to `tier`."""
+    def sentences(self, number: int, tier: int, count: int | None = None) -> Sentences:
+        """Set `number` about `count` beads, with physics fields up to `tier`."""
         seed = self.seed + number
         beads = other_laboratories(count or self.beads, seed)
         rows = make_corpus(beads, self.card, tier, seed, LEFT_OUT[tier])
         prompts = [standardise(one, self.scales, self.names) for one in self._read(rows)]
-        return Lesson(prompts, (self._answers(beads) - self.mean) / self.sd)
+        return Sentences(prompts, (self._answers(beads) - self.mean) / self.sd)
 
-    def _read(self, rows: list[dict]) -> list[Prompt]:
-        return read_prompts(self.tokenizer, rows, self.names, MAX_TOKENS)
+    def _read(self, rows: list[dict]) -> list[TokenisedPrompt]:
+        return tokenise(self.tokenizer, rows, self.names, MAX_TOKENS)
 
     def _answers(self, beads: pd.DataFrame) -> np.ndarray:
         # Every formula is a positive quantity that spreads over decades.

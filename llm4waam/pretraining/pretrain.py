@@ -3,7 +3,7 @@
 Two questions are asked of it. Which words and values are missing (masked language modelling, whole
 values masked together)? And, from tier 1 on, what do the card's formulas give (regression from the
 mean state)? Half of every batch is masked; the other half is read whole and answers the formulas.
-Half of each half is read without the number channel, so that the digits are learned as well.
+Half of each half is read without the number embedding, so that the digits are learned as well.
 """
 
 import math
@@ -20,26 +20,23 @@ from transformers import (
     set_seed,
 )
 
-from llm4waam.encoders.model import pool, read
-from llm4waam.encoders.number_embedding import NumberChannel
-from llm4waam.encoders.tokens import NO_FIELD
-from llm4waam.pretraining.batches import Lesson
-from llm4waam.training.batches import pad
-from llm4waam.training.bookmark import Bookmark
-from llm4waam.training.early_stopping import Stopper
+from llm4waam.encoders.model import encode, pool
+from llm4waam.encoders.number_embedding import NumberEmbedding
+from llm4waam.encoders.tokens import NO_FIELD, pad
+from llm4waam.pretraining.batches import Sentences
 
 VALUES, WORDS = 0.25, 0.05  # shares of the values and of the other tokens that are masked
 IGNORED = -100
 
 
-class Learner(nn.Module):
-    """An encoder with its channel, the head that fills masks and the one that answers formulas."""
+class PretrainingModel(nn.Module):
+    """An encoder with its number embedding, a head for masked words and one for formulas."""
 
     def __init__(self, config: PreTrainedConfig, fields: int, formulas: int) -> None:
         super().__init__()
         self.language = AutoModelForMaskedLM.from_config(config)
         width = config.hidden_size
-        self.channel = NumberChannel(fields, width, config.initializer_range)
+        self.number_embedding = NumberEmbedding(fields, width, config.initializer_range)
         self.formulas = nn.Linear(width, formulas)
 
     @property
@@ -60,7 +57,7 @@ class Learner(nn.Module):
         `labels` is (prompts, tokens), IGNORED where nothing is masked; `formulas` is (prompts,
         outputs), NaN where there is no answer.
         """
-        states = read(self.encoder, self.channel, **batch)
+        states = encode(self.encoder, self.number_embedding, **batch)
         hidden, known = labels != IGNORED, ~torch.isnan(formulas)
         head = self.language.cls if hasattr(self.language, "cls") else self.language.lm_head
         words = states.sum() * 0.0  # a batch in which chance hid nothing
@@ -73,90 +70,83 @@ class Learner(nn.Module):
 
 
 def pretrain(
-    learner: Learner,
-    lessons: Callable[[int], Lesson],
-    examination: Lesson,
+    model: PretrainingModel,
+    sentences_of: Callable[[int], Sentences],
+    unseen: Sentences,
     tokenizer: PreTrainedTokenizerBase,
-    bookmark: Bookmark,
     *,
     epochs: int,
-    sentences: int,
+    count: int,
     batch_size: int,
     learning_rate: float,
     formulas: int,
     bf16: bool,
     seed: int,
 ) -> Iterator[dict]:
-    """Train in place; yields a row of losses after each epoch, also those of a run that was killed.
+    """Train in place; yields a row of losses after each epoch.
 
-    `lessons(epoch)` gives the `sentences` of an epoch, new ones each time; `examination` is never
-    learned from. `formulas` is how many of the formulas are asked for (0: masked words only).
+    `sentences_of(epoch)` gives the `count` sentences of an epoch, new ones each time; `unseen` is
+    never learned from. `formulas` is how many formulas are regressed on (0: masked words only).
     """
-    steps = epochs * math.ceil(sentences / batch_size)
+    steps = epochs * math.ceil(count / batch_size)
     optimizer = torch.optim.AdamW(
-        learner.parameters(), lr=learning_rate, weight_decay=0.01, fused=True
+        model.parameters(), lr=learning_rate, weight_decay=0.01, fused=True
     )
     schedule = get_scheduler("linear", optimizer, math.ceil(0.05 * steps), steps)
-    # The bookmark of fine-tuning is used as it is: no gradient scaling, nothing that stops early.
-    scaler, stopper = torch.amp.GradScaler(enabled=False), Stopper("val_loss", epochs)
     set_seed(seed)
-    _, history = bookmark.take(learner, optimizer, schedule, scaler, stopper)
-    yield from history
-    for epoch in range(len(history) + 1, epochs + 1):
-        learner.train()
-        lesson, sums = lessons(epoch), np.zeros(2)
+    for epoch in range(1, epochs + 1):
+        model.train()
+        sentences, sums = sentences_of(epoch), np.zeros(2)
         rng = np.random.default_rng([seed, epoch])
-        batches = _batches(lesson, batch_size)
+        batches = _batches(sentences, batch_size)
         for rows in batches:
-            words, wrong = _look(learner, lesson, rows, tokenizer, formulas, bf16, rng)
+            words, wrong = _losses(model, sentences, rows, tokenizer, formulas, bf16, rng)
             (words + wrong).backward()
-            nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
             sums += [words.item(), wrong.item()]
         known = dict(zip(("words", "formulas"), (sums / len(batches)).tolist(), strict=True))
-        known |= examine(learner, examination, tokenizer, formulas, batch_size)
-        history.append({"epoch": epoch} | known)
-        bookmark.put(learner, optimizer, schedule, scaler, stopper, None, history)
-        yield history[-1]
+        known |= examine(model, unseen, tokenizer, formulas, batch_size)
+        yield {"epoch": epoch} | known
 
 
 @torch.no_grad()
 def examine(
-    learner: Learner,
-    lesson: Lesson,
+    model: PretrainingModel,
+    sentences: Sentences,
     tokenizer: PreTrainedTokenizerBase,
     formulas: int,
     batch_size: int,
 ) -> dict[str, float]:
     """Mean losses of sentences that were not learned from."""
-    learner.eval()
+    model.eval()
     rng, found = np.random.default_rng(0), []
-    for rows in _batches(lesson, batch_size):
-        losses = _look(learner, lesson, rows, tokenizer, formulas, False, rng)
+    for rows in _batches(sentences, batch_size):
+        losses = _losses(model, sentences, rows, tokenizer, formulas, False, rng)
         found.append([loss.item() for loss in losses])
     words, wrong = np.mean(found, axis=0)
     return {"new_words": float(words), "new_formulas": float(wrong)}
 
 
-def _batches(lesson: Lesson, size: int) -> list[range]:
-    count = len(lesson.prompts)
+def _batches(sentences: Sentences, size: int) -> list[range]:
+    count = len(sentences.prompts)
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _look(
-    learner: Learner,
-    lesson: Lesson,
+def _losses(
+    model: PretrainingModel,
+    sentences: Sentences,
     rows: range,
     tokenizer: PreTrainedTokenizerBase,
     formulas: int,
     bf16: bool,
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Losses of a batch: the first half of its rows masked, every other row without the channel."""
-    batch = pad([lesson.prompts[row] for row in rows], tokenizer.pad_token_id)
-    answers = torch.tensor(lesson.formulas[rows.start : rows.stop], dtype=torch.float32)
+    """Losses of a batch: the first half of its rows masked, every other row without numbers."""
+    batch = pad([sentences.prompts[row] for row in rows], tokenizer.pad_token_id)
+    answers = torch.tensor(sentences.formulas[rows.start : rows.stop], dtype=torch.float32)
     answers[:, formulas:] = math.nan
     half = (len(rows) + 1) // 2
     answers[:half] = math.nan
@@ -167,10 +157,10 @@ def _look(
         batch["input_ids"][place, hidden] = tokenizer.mask_token_id
         batch["numbers"][place, hidden] = math.nan
     batch["numbers"][::2] = math.nan
-    device = learner.device
+    device = model.device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         on_device = {name: tensor.to(device) for name, tensor in batch.items()}
-        return learner.losses(on_device, labels.to(device), answers.to(device))
+        return model.losses(on_device, labels.to(device), answers.to(device))
 
 
 def _hide(

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from llm4waam.card.card import Card
-from llm4waam.encoders.settings import Source
 from llm4waam.evaluation.metrics import HEADLINES
+from llm4waam.plotting.pages import between, kind_of_data, markdown_table, number
+from llm4waam.plotting.pages import model_card as card_with_facts
 from llm4waam.plotting.style import title
-from llm4waam.reporting.report_words import between, shown
 from llm4waam.splits.tasks import Task
-from llm4waam.training.recipe import Recipe
 
 ARCHITECTURES = {"bert": "BertModel", "roberta": "RobertaModel"}
 RECIPE = ("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss")
@@ -16,28 +17,33 @@ CRAFT = ("numbers", "pooling", "prompts", "average", "selection", "inner_folds",
 
 
 def model_card(
-    task: Task, source: Source, recipe: Recipe, metrics: Mapping, card: Card, tier: int
+    task: Task, source: Mapping, recipe: Mapping, metrics: Mapping, card: Card, tier: int
 ) -> str:
-    """The card of the final model of one encoder and task."""
-    headline, kind = HEADLINES[task.kind], _kind(card)
-    name, found = title(source.encoder), metrics["oof"]
+    """The card of the final model of one encoder and task.
+
+    `source` (encoder, checkpoint, revision) and `recipe` are what it was made from, `metrics` its
+    metrics file.
+    """
+    headline, kind = HEADLINES[task.kind], kind_of_data(simulated=card.simulated)
+    encoder, found = source["encoder"], metrics["oof"]
+    name = title(encoder)
     parts = [
         f"# {name} for {title(task.name)}",
-        f"*{task.question}* A {ARCHITECTURES[source.encoder]} fine-tuned on sentences about single "
+        f"*{task.question}* A {ARCHITECTURES[encoder]} fine-tuned on sentences about single "
         f"beads ({card.title}; {kind}). Headline, {title(headline)}: "
         f"{between(found[headline], found['interval']['low'], found['interval']['high'])} out of "
-        f"fold (95 % interval), {shown(metrics['hold_out'][headline])} on the hold-out.",
+        f"fold (95 % interval), {number(metrics['hold_out'][headline])} on the hold-out.",
         "## What it is",
         _table(
-            ["", ""],
+            ["", "value"],
             [
-                ["checkpoint it starts from", f"`{source.checkpoint}`"],
-                ["revision", source.revision or "–"],
+                ["checkpoint it starts from", f"`{source['checkpoint']}`"],
+                ["revision", source["revision"] or "–"],
                 ["knows beforehand", f"tier {tier}"],
                 ["outputs", ", ".join(task.outputs)],
                 ["unit", task.unit or "probability"],
-                ["files", f"`data/models/{source.encoder}/{task.name}`"],
-                *([key, str(getattr(recipe, key))] for key in (*RECIPE, *CRAFT)),
+                ["files", f"`data/models/{encoder}/{task.name}`"],
+                *([key, str(recipe[key])] for key in (*RECIPE, *CRAFT)),
             ],
         ),
         "Tier 0 is nothing of physics, 1 formulas of the arc and the bead, 2 indices of "
@@ -46,7 +52,7 @@ def model_card(
         _table(
             ["metric", "out of fold", "hold-out"],
             [
-                [title(key), shown(found[key]), shown(metrics["hold_out"][key])]
+                [title(key), number(found[key]), number(metrics["hold_out"][key])]
                 for key in sorted(found)
                 if key != "interval"
             ],
@@ -54,7 +60,7 @@ def model_card(
     ]
     if metrics["per_label"]:
         rows = [
-            [title(label), *(shown(one[k]) for k in ("precision", "recall", "f1")), one["support"]]
+            [title(label), *(number(one[k]) for k in ("precision", "recall", "f1")), one["support"]]
             for label, one in metrics["per_label"].items()
         ]
         heads = ["label", "precision", "recall", "F1", "beads"]
@@ -70,8 +76,10 @@ def model_card(
     ]
     if card.simulated:
         parts.append("Its data are simulated: no score on this card is a finding about welding.")
-    parts += ["## How to make it again", f"`dvc repro train-{source.encoder}@{task.name}`"]
-    return "\n\n".join(parts) + "\n"
+    parts += ["## How to make it again", f"`dvc repro train-{encoder}@{task.name}`"]
+    text = "\n\n".join(parts) + "\n"
+    facts = {"tags": ["wire-arc-additive-manufacturing", task.name, encoder], "language": "en"}
+    return card_with_facts(text, base_model=source["checkpoint"], **facts)
 
 
 def data_card(card: Card, cleaning: Mapping) -> str:
@@ -93,7 +101,8 @@ def data_card(card: Card, cleaning: Mapping) -> str:
     parts = [
         f"# {card.title}",
         card.description.strip(),
-        f"Data: {_kind(card)}. Source: {card.source}. Licence: {card.licence}.",
+        f"Data: {kind_of_data(simulated=card.simulated)}. Source: {card.source}. Licence: "
+        f"{card.licence}.",
         "## Tasks",
         _table(["task", "kind", "question"], tasks),
         "## What cleaning found",
@@ -105,10 +114,7 @@ def data_card(card: Card, cleaning: Mapping) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _kind(card: Card) -> str:
-    return "simulated data" if card.simulated else "measured data"
-
-
 def _table(heads: list[str], rows: list[list]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    return markdown_table(
+        pd.DataFrame([[str(cell) for cell in row] for row in rows], columns=heads)
+    )

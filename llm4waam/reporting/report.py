@@ -1,7 +1,4 @@
-"""The report in one language: sections of sentences, tables and figures, as one HTML file.
-
-Sentences that say whether a difference is real, from metrics/comparisons.json.
-"""
+"""The report in one language: sections of sentences, tables and figures, as one HTML file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,23 +7,22 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from llm4waam.ablations.trial_figures import shown_models
 from llm4waam.card.card import Card
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
-from llm4waam.plotting.drawing import drawing
+from llm4waam.plotting.pages import drawing, number, probability
 from llm4waam.reporting.report_tables import (
     Table,
+    ablation_tables,
     calibration_tables,
     cleaning_table,
     comparison_table,
     interval_tables,
     label_table,
-    loss_tables,
+    shown_models,
     task_table,
-    trial_tables,
 )
-from llm4waam.reporting.report_words import Words, probability, shown
+from llm4waam.reporting.report_words import Words
 from llm4waam.splits.tasks import Task
 
 
@@ -68,32 +64,34 @@ def verdicts(
                 metric=words.name(headline),
                 one=words.name(pair["one"]),
                 other=words.name(pair["other"]),
-                score=shown(scores[0]),
-                other_score=shown(scores[1]),
-                gap=shown(abs(gap)),
-                signed=f"{'+' if gap > 0 else ''}{shown(gap)}",
-                low=shown(low),
-                high=shown(high),
+                score=number(scores[0]),
+                other_score=number(scores[1]),
+                gap=number(abs(gap)),
+                signed=f"{'+' if gap > 0 else ''}{number(gap)}",
+                low=number(low),
+                high=number(high),
                 p=probability(pair["p_holm"]),
             )
         )
         for score in told:
-            found[-1] += " " + words.say("verdicts", "formula", score=shown(score))
+            found[-1] += " " + words.say("verdicts", "formula", score=number(score))
     return found
 
 
+# Tables of the kind `nested`.
+NESTED = {"calibration": "nested", "intervals": "nested"}
 TEMPLATE = "report.html.j2"
 FILES = {"en": "report.html", "ko": "report.ko.html"}
-ADVICE = {"en": "advice.html", "ko": "advice.ko.html"}  # by the stage `explain`
-COMMANDS = {"losses": "make losses", "ladder": "make ladder"}  # the others: make sweep
+# By the stage `explain`, as seen from the folder of the report.
+ADVICE = {"en": "../advice/advice.html", "ko": "../advice/advice.ko.html"}
 
 
 @dataclass(frozen=True)
 class Sources:
     """What the report is made of, all of it written by stages.
 
-    `metrics` maps a task to its models and their metrics files, `sweeps` a sweep to its table
-    (losses: its metrics file); a sweep that was not run is not in it. `plots` is the folder of the
+    `metrics` maps a task to its models and their metrics files, `ablations` a kind to its
+    table; a kind that was not run is not in it. `plots` is the folder of the
     figures, `group` the column of which a value is left out.
     """
 
@@ -104,7 +102,7 @@ class Sources:
     summary: Mapping[str, dict]
     comparisons: Mapping[str, dict]
     cleaning: Mapping
-    sweeps: Mapping[str, pd.DataFrame | dict]
+    ablations: Mapping[str, pd.DataFrame]
     plots: Path
     group: str
 
@@ -133,12 +131,12 @@ def render(sources: Sources, language: str) -> str:
 
 def _section(sources: Sources, words: Words, key: str) -> dict:
     section = words.texts["sections"][key]
-    card, sweep = sources.card, section.get("sweep")
+    card, kind = sources.card, section.get("ablation")
     known = {"title": card.title, "source": card.source, "licence": card.licence}
     texts = [words.fill(t, **known, column=sources.group) for t in section.get("text", [])]
-    absent = sweep is not None and sweep not in sources.sweeps
+    absent = kind is not None and kind not in sources.ablations
     if absent:
-        command = COMMANDS.get(sweep, "make sweep")
+        command = f"make ablations KIND={NESTED.get(kind, kind)}"
         texts.append(words.say("page", "absent", command=command))
     tables = [] if absent else _tables(sources, words, key, section)
     figures = [
@@ -174,14 +172,13 @@ def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Tab
             if task.kind != "regression"
             for caption in [words.fill(text, task=words.name(name))]
         ],
-        "reliability": lambda: calibration_tables(words, sources.sweeps["calibration"], text),
-        "intervals": lambda: interval_tables(words, sources.sweeps["intervals"], text),
-        "losses": lambda: loss_tables(words, sources.sweeps["losses"], tasks, text),
+        "reliability": lambda: calibration_tables(words, sources.ablations["calibration"], text),
+        "intervals": lambda: interval_tables(words, sources.ablations["intervals"], text),
     }
     if key in kinds:
         return kinds[key]()
-    table = sources.sweeps[section["sweep"]]
-    return trial_tables(words, table, shown_models(table, probe=key == "leak"), text)
+    table = sources.ablations[section["ablation"]]
+    return ablation_tables(words, table, shown_models(table, probe=key == "leak"), text)
 
 
 def _compared(sources: Sources, task: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""The tables of the report, from metrics and plots that stages wrote; nothing is computed here.
-
-The tables of the report that show sweeps, from what the stages of sweeps/dvc.yaml wrote.
-"""
+"""The tables of the report, from what stages wrote; nothing is computed here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +7,8 @@ import pandas as pd
 
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
-from llm4waam.reporting.report_words import Words, between, probability, shown
+from llm4waam.plotting.pages import between, number, probability
+from llm4waam.reporting.report_words import Words
 from llm4waam.splits.tasks import Task
 
 # The columns of the original study, by kind of task.
@@ -65,12 +63,12 @@ def task_table(
         name = words.name(model) + (" †" if model == FORMULAS["post_weld"] else "")
         name += " *" if metrics[model]["optimistic"] else ""
         cells = [
-            between(found[c], *(found["interval"][end] for end in ("low", "high")))
+            _between(found[c], *(found["interval"][end] for end in ("low", "high")))
             if c == headline
-            else shown(found.get(c))
+            else number(found.get(c))
             for c in columns
         ]
-        rows.append([name, str(tiers[model]), *cells, shown(hold_out.get(headline))])
+        rows.append([name, str(tiers[model]), *cells, number(hold_out.get(headline))])
     strong = tuple(place for place, model in enumerate(order) if model in ENCODERS)
     head = [words.name("model"), words.name("tier"), *names, held]
     return Table(caption, head, rows, strong)
@@ -90,7 +88,7 @@ def comparison_table(
         for key in sorted(comparisons[task], key=lambda key: key.endswith("baseline")):
             pair = comparisons[task][key]
             said = {1: "real", 0: "chance", None: "undefined"}[pair["real"]]
-            gap = between(*(pair[k] for k in ("difference", "difference_low", "difference_high")))
+            gap = _between(*(pair[k] for k in ("difference", "difference_low", "difference_high")))
             tests = [probability(pair[k]) for k in ("p_mcnemar", "p_corrected_t", "p_holm")]
             who = f"{words.name(pair['one'])} − {words.name(pair['other'])}"
             rows.append([words.name(task), who, gap, *tests, words.name(said)])
@@ -110,32 +108,61 @@ def label_table(
     rows = []
     for label in map(file_key, class_names(task)):
         found = [metrics[model]["per_label"][label] for model in models]
-        values = [shown(one[measure]) for one in found for measure in ("precision", "recall", "f1")]
+        values = [
+            number(one[measure]) for one in found for measure in ("precision", "recall", "f1")
+        ]
         rows.append([words.name(label), str(found[0]["support"]), *values])
     return Table(caption, head, rows)
 
 
-MEASURES, BOTH = ("log_loss", "brier", "ece"), ("before", "after")
+PROBE = "nearest_neighbour"  # it looks beads up, and so shows a leak
+ABLATION_METRICS = (*HEADLINES.values(), "macro_f1")
 
 
-def trial_tables(
+def shown_models(table: pd.DataFrame, *, probe: bool) -> dict[str, list[str]]:
+    """Task -> the encoders, the best baseline of its first variation and, if wanted, the probe.
+
+    `table` is that of an ablation, see `ablation_tables`.
+    """
+    found = {}
+    for task in table["task"].unique():
+        part = table[(table["task"] == task) & table["metric"].isin(HEADLINES.values())]
+        known = part[~part["model"].isin(ENCODERS) & (part["model"] != FORMULAS["post_weld"])]
+        first = known.drop_duplicates("model")
+        best = first.sort_values("score", ascending=False, kind="stable")["model"].head(1)
+        names = dict.fromkeys([*ENCODERS, *best, *([PROBE] if probe else [])])
+        found[task] = [name for name in names if name in set(part["model"])]
+    return found
+
+
+def ablation_tables(
     words: Words, table: pd.DataFrame, models: Mapping[str, list[str]], text: Mapping
 ) -> list[Table]:
-    """A table a task and metric of a sweep: variants down, `models` of the task across."""
+    """A table a task and metric of an ablation: variations down, `models` of the task across.
+
+    `table` holds task, model, variation, title, metric, score, low, high and beads.
+    """
     found = []
-    for (task, metric), part in table.groupby(["task", "metric"], sort=False):
+    shown = table[table["metric"].isin(ABLATION_METRICS)]
+    for (task, metric), part in shown.groupby(["task", "metric"], sort=False):
         names = models[task]
-        cells = part.set_index(["variant", "model"])
+        cells = part.set_index(["variation", "model"])
+        named = part[part["model"].isin(names)].drop_duplicates("variation")
         rows = []
-        for variant in part["variant"].unique():
-            places = [(variant, name) for name in names]
+        for one in named.itertuples():
+            places = [(one.variation, name) for name in names]
             values = [cells.loc[p] if p in cells.index else None for p in places]
-            texts = ["–" if v is None else between(v["score"], v["low"], v["high"]) for v in values]
-            rows.append([words.variant(variant), *texts])
+            texts = [
+                "–" if v is None else _between(v["score"], v["low"], v["high"]) for v in values
+            ]
+            rows.append([words.variation(one.variation, one.title), *texts])
         size = int(part["beads"].max())
         caption = words.fill(text, task=words.name(task), metric=words.name(metric), beads=size)
         found.append(Table(caption, [words.name("variant"), *map(words.name, names)], rows))
     return found
+
+
+MEASURES, BOTH = ("log_loss", "brier", "ece"), ("before", "after")
 
 
 def calibration_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Table]:
@@ -145,7 +172,7 @@ def calibration_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list
     for task, part in table.groupby("task", sort=False):
         wide = part.set_index(["model", "variant"])
         rows = [
-            [words.name(m), *(shown(wide.at[(m, v), k]) for k in MEASURES for v in BOTH)]
+            [words.name(m), *(number(wide.at[(m, v), k]) for k in MEASURES for v in BOTH)]
             for m in part["model"].unique()
         ]
         found.append(Table(words.fill(text, task=words.name(task)), head, rows))
@@ -162,9 +189,9 @@ def interval_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Ta
         rows = [
             [
                 words.name(row.model),
-                between(row.coverage, row.coverage_low, row.coverage_high),
-                shown(row.mean_width),
-                shown(row.median_relative_width),
+                _between(row.coverage, row.coverage_low, row.coverage_high),
+                number(row.mean_width),
+                number(row.median_relative_width),
             ]
             for row in part.itertuples()
         ]
@@ -172,17 +199,6 @@ def interval_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Ta
     return found
 
 
-def loss_tables(
-    words: Words, losses: Mapping, tasks: Mapping[str, Task], text: Mapping
-) -> list[Table]:
-    """Headline of every loss, from metrics/losses.json."""
-    found = []
-    for name in filter(losses.__contains__, tasks):
-        scores = losses[name]
-        metric = words.name(HEADLINES[tasks[name].kind])
-        known = sorted((n for n, v in scores.items() if v is not None), key=scores.get)
-        order = [*reversed(known), *(n for n, v in scores.items() if v is None)]
-        rows = [[loss, shown(scores[loss])] for loss in order]
-        caption = words.fill(text, task=words.name(name), metric=metric)
-        found.append(Table(caption, [words.name("loss"), metric], rows))
-    return found
+def _between(score: float | None, low: float | None, high: float | None) -> str:
+    """A score and its interval, in a way that both languages read."""
+    return between(score, low, high, joined_by="~")

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
 from llm4waam.plotting.style import title
-from llm4waam.reporting.results import number
 
 FILE = Path(__file__).with_name("report_words.yaml")
 LANGUAGES = ("en", "ko")
@@ -41,30 +39,16 @@ class Words:
         known = self.texts["names"].get(key)
         return known[self.language] if known else title(key)
 
-    def variant(self, key: str) -> str:
-        """A variant of a sweep: "beads_20" fills 20 into the text of "beads"."""
+    def variation(self, key: str, title: str) -> str:
+        """A variation of an ablation: "beads_20" fills 20 into the text of "beads".
+
+        Its own `title` where there is no text.
+        """
         known = self.texts["variants"]
         if key in known:
             return known[key][self.language]
         kind, _, value = key.rpartition("_")
+        if kind not in known:
+            return title
         share = f"{float(value):.0%}" if kind == "noise" else ""
         return known[kind][self.language].format(n=value, percent=share)
-
-
-def shown(value: float | None) -> str:
-    """A score as every page shows it; – where it is undefined."""
-    return number(None if value is None or pd.isna(value) else value)
-
-
-def probability(p: float | None) -> str:
-    """A p as the report shows it."""
-    if p is None or pd.isna(p):
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def between(score: float | None, low: float | None, high: float | None) -> str:
-    """A score and its interval."""
-    if low is None or pd.isna(low):
-        return shown(score)
-    return f"{shown(score)} ({shown(low)} ~ {shown(high)})"

@@ -1,8 +1,6 @@
-"""The rows behind the figures, as tables for `dvc plots` and for anyone's own figure.
+"""plots/results: every model of every task as a page, and the rows behind the figures.
 
 Where a table holds predictions it holds those of the first repeat, so that each bead stands once.
-
-plots/results.md: every model of every task, and what the numbers say in words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +23,7 @@ from llm4waam.evaluation.assessment import (
 )
 from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
 from llm4waam.evaluation.reliability import reliability_bins
+from llm4waam.plotting.pages import between, kind_of_data, markdown_table, number
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
 
@@ -206,7 +205,7 @@ OPTIMISTIC = (
 
 def results_page(study: Study, card: Card, information: str) -> str:
     """The Markdown page of all tasks; `information` is the set that the models saw."""
-    kind = "simulated data" if card.simulated else "measured data"
+    kind = kind_of_data(simulated=card.simulated)
     known = information.replace("_", "-")
     parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
     for assessments in study.values():
@@ -245,19 +244,17 @@ def _table(task: Task, assessments: Sequence[Assessment]) -> str:
         "tier",
         *(f"{n}, {side}" for n in names for side in ("out of fold", "hold-out")),
     ]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    lines = []
     for one in assessments:
         name = title(one.model) + (" †" if one.knows_more else "")
         name = f"**{name}**" if one.is_encoder else name
         cells = [f"{name} *optimistic*" if one.is_optimistic else name, str(one.tier)]
         for place, metric in enumerate(metrics):
-            inner = number(one.metrics["oof"][metric])
-            if place == 0:
-                low, high = one.metrics["oof"]["interval"].values()
-                inner += f" ({number(low)} to {number(high)})"
-            cells += [inner, number(one.metrics["hold_out"][metric])]
+            found = one.metrics["oof"]
+            ends = (found["interval"][end] for end in ("low", "high")) if place == 0 else [None] * 2
+            cells += [between(found[metric], *ends), number(one.metrics["hold_out"][metric])]
         lines.append(cells)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(pd.DataFrame(lines, columns=heads))
 
 
 def _formula_sentences(assessments: Sequence[Assessment], information: str) -> str:
@@ -306,11 +303,3 @@ def _ceiling(task: Task, card: Card) -> list[str]:
     listed = ", ".join(f"{number(v)} {title(k.removeprefix(prefix))}" for k, v in found.items())
     metric = title(HEADLINES[task.kind])
     return [f"Ceiling of the {metric}, which the card gives for this table: {listed}."]
-
-
-def number(value: float | None) -> str:
-    """A score as the pages show it."""
-    if value is None:
-        return "–"
-    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
-    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from llm4waam.encoders.tokens import NO_FIELD, Prompt
+from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pack:
 
 
 def pack(
-    rows: Sequence[Sequence[Prompt]], pad_id: int, device: torch.device, *, even: bool
+    rows: Sequence[Sequence[TokenisedPrompt]], pad_id: int, device: torch.device, *, even: bool
 ) -> Pack:
     """The prompts of every fold, `rows[k]` those of fold k, as one pack on `device`.
 
@@ -72,7 +72,7 @@ def pack(
         places = [own + [left] * (left > 0) for own, left in zip(lengths, rest, strict=True)]
     starts = [list(accumulate(own[:-1], initial=0)) for own in places]
 
-    def lay(part: Callable[[Prompt], Sequence], fill: float, kind: type) -> torch.Tensor:
+    def lay(part: Callable[[TokenisedPrompt], Sequence], fill: float, kind: type) -> torch.Tensor:
         table = np.full((len(rows), sum(places[0])), fill, kind)
         for fold, prompts in enumerate(rows):
             for start, prompt in zip(starts[fold], prompts, strict=False):

@@ -12,10 +12,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from llm4waam.decisions.decisions import one_by_one
-from llm4waam.encoders.model import Reader
-from llm4waam.encoders.tokens import NO_FIELD
-from llm4waam.training.batches import pad
-from llm4waam.training.data import Judge
+from llm4waam.encoders.model import BeadModel
+from llm4waam.encoders.tokens import NO_FIELD, pad
+from llm4waam.training.data import Scorer
 
 LEAF = 5  # scikit-learn's own 20 is a sixth of all training beads
 CERTAIN = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity
@@ -29,54 +28,56 @@ class Classical:
     milliseconds, and spares a stored estimator.
     """
 
-    judge: Judge
+    scorer: Scorer
     states: np.ndarray
     values: np.ndarray
 
-    def score(self, reader: Reader, beads: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, model: BeadModel, beads: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and losses (beads, outputs)."""
-        judge = self.judge
+        scorer = self.scorer
         if not beads:
             return np.empty((2, 0, self.values.shape[1]))
-        wanted = judge.material.values(beads)
-        kind, states = judge.recipe.head, features_of(reader, judge, beads)
+        wanted = scorer.data.values(beads)
+        kind, states = scorer.recipe.head, features_of(model, scorer, beads)
         # Trees would take all cores, which other folds need.
-        with threadpool_limits(judge.material.threads):
+        with threadpool_limits(scorer.data.threads):
             return self._predict(kind, states, wanted)
 
     def _predict(
         self, kind: str, states: np.ndarray, wanted: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        judge = self.judge
-        if judge.scaler:
-            model = _regressor(kind, judge.recipe.seed).fit(self.states, self.values[:, 0])
+        scorer = self.scorer
+        if scorer.target_scale:
+            model = _regressor(kind, scorer.recipe.seed).fit(self.states, self.values[:, 0])
             found = model.predict(states)[:, None]
-            return judge.scaler.restore(found), (found - judge.scaler.scale(wanted)) ** 2
-        model = _classifier(kind, judge.recipe.seed)
+            return scorer.target_scale.restore(found), (
+                found - scorer.target_scale.scale(wanted)
+            ) ** 2
+        model = _classifier(kind, scorer.recipe.seed)
         found = np.clip(one_by_one(model, self.states, self.values, states), CERTAIN, 1 - CERTAIN)
         return found, -(wanted * np.log(found) + (1 - wanted) * np.log(1 - found))
 
 
-def fit_classical(reader: Reader, judge: Judge, train: list[str]) -> Classical:
+def fit_classical(model: BeadModel, scorer: Scorer, train: list[str]) -> Classical:
     """A classical model for the beads of `train`."""
-    values = judge.material.values(train)
-    values = judge.scaler.scale(values) if judge.scaler else values
-    return Classical(judge, features_of(reader, judge, train), values)
+    values = scorer.data.values(train)
+    values = scorer.target_scale.scale(values) if scorer.target_scale else values
+    return Classical(scorer, features_of(model, scorer, train), values)
 
 
 @torch.no_grad()
-def features_of(reader: Reader, judge: Judge, beads: list[str]) -> np.ndarray:
+def features_of(model: BeadModel, scorer: Scorer, beads: list[str]) -> np.ndarray:
     """(beads, width + 2 fields): mean state over a bead's prompts, z and z^2 - 1 of its numbers.
 
     A number that a bead does not have counts as both do on average: 0.
     """
-    reader.eval()
+    model.eval()
     rows = []
     for bead in beads:
-        prompts = judge.asked([bead])
-        batch = pad(prompts, reader.encoder.config.pad_token_id)
-        state = reader.embed(**{name: t.to(reader.device) for name, t in batch.items()})
-        z = np.full(len(judge.reading.names), np.nan)
+        prompts = scorer.flat_prompts([bead])
+        batch = pad(prompts, model.encoder.config.pad_token_id)
+        state = model.embed(**{name: t.to(model.device) for name, t in batch.items()})
+        z = np.full(len(scorer.numbers.fields), np.nan)
         for field, number in zip(prompts[0].fields, prompts[0].numbers, strict=True):
             if field != NO_FIELD:
                 z[field - 1] = number

@@ -1,8 +1,10 @@
-"""From logits to scores: what a fold fitted, and how the beads of its task are scored with it.
+"""What a task's fine-tunings learn from, and how logits become scores of beads.
 
-All that the fittings of one encoder and task share.
+`TaskData` is what all folds of a task share; `NumberScales` and `Scorer` are fitted on the training
+beads of one fold.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,43 +14,37 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
-from llm4waam.decisions.target_scale import Scaler
+from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.load import check_checkpoint, load_tokenizer
 from llm4waam.encoders.model import field_names, known_scales
 from llm4waam.encoders.number_embedding import Scales, fit_scales, standardise
-from llm4waam.encoders.quantiles import WORDS, Quantiles
 from llm4waam.encoders.settings import Source
-from llm4waam.encoders.tokens import Prompt, read_prompts
+from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.splits.tasks import Task, known_targets
-from llm4waam.training.batches import Examples
-from llm4waam.training.joint import Side
 from llm4waam.training.losses import Objective
 from llm4waam.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Material:
-    """Targets, prompts and cells of the beads, the recipe and the checkpoint.
+class TaskData:
+    """Targets, prompts and cells of the beads of one task, the recipe and the checkpoint.
 
     `targets[bead]` has shape (outputs,) in physical units, for beads whose outcome is known;
-    `prompts[bead]` are its prompts, with numbers in the card's units; `names` are the fields that
-    prompts count by; `words` are the token ids of the quantile words; `cells[bead]` is its cell;
-    `sides` are the tasks that are learned beside its own.
+    `prompts[bead]` are its prompts, with numbers in the card's units; `fields` are the names that
+    the field numbers of a prompt count; `cells[bead]` is its cell; `threads` are torch's.
     """
 
     source: Source
     task: Task
     recipe: Recipe
     targets: dict[str, np.ndarray]
-    prompts: dict[str, list[Prompt]]
-    names: list[str]
-    words: list[list[int]]
+    prompts: dict[str, list[TokenisedPrompt]]
+    fields: list[str]
     cells: dict[str, str]
-    sides: tuple[Side, ...] = ()
     threads: int = 1
 
-    def with_recipe(self, recipe: Recipe) -> "Material":
-        """The same material for another recipe."""
+    def with_recipe(self, recipe: Recipe) -> "TaskData":
+        """The same data for another recipe."""
         return replace(self, recipe=recipe)
 
     def values(self, beads: Sequence[str]) -> np.ndarray:
@@ -57,128 +53,136 @@ class Material:
             len(beads), len(self.task.outputs)
         )
 
+    def known(self, beads: Sequence[str]) -> list[str]:
+        """The beads whose outcome is known."""
+        return [bead for bead in beads if bead in self.targets]
 
-def make_material(
+
+def make_task_data(
     source: Source,
     task: Task,
     recipe: Recipe,
     card: Card,
     beads: pd.DataFrame,
     prompts: list[dict],
-    sides: Sequence[Side] = (),
     threads: int = 1,
-) -> tuple[Material, PreTrainedTokenizerBase]:
-    """The material of a task and its tokenizer; every prompt is tokenised here, once.
+) -> tuple[TaskData, PreTrainedTokenizerBase]:
+    """The data of a task and its tokenizer; every prompt is tokenised here, once.
 
     Raises StudyError for a checkpoint that cannot be had or is of another family.
     """
     check_checkpoint(source.encoder, source.checkpoint, source.revision)
     tokenizer = load_tokenizer(source.checkpoint, source.revision)
-    asked = [row for row in prompts if row["task"] in (None, task.name)]
-    said = sorted({value[0] for row in asked for value in row["values"] if value[3] is not None})
-    names = field_names(source, recipe, said)
+    own = [row for row in prompts if row["task"] in (None, task.name)]
+    said = sorted({value[0] for row in own for value in row["values"] if value[3] is not None})
+    fields = field_names(source, recipe, said)
     room = min(recipe.max_tokens, tokenizer.model_max_length)
-    read: dict[str, list[Prompt]] = {bead: [] for bead in beads["bead"]}
-    for row, prompt in zip(asked, read_prompts(tokenizer, asked, names, room), strict=True):
-        read[row["bead"]].append(prompt)
-    words = [
-        tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
-        for word in WORDS.get(recipe.quantiles, ())
-    ]
+    tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
+    for row, prompt in zip(own, tokenise(tokenizer, own, fields, room), strict=True):
+        tokenised[row["bead"]].append(prompt)
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))
-    material = Material(
-        source, task, recipe, targets, read, names, words, cells, tuple(sides), threads
-    )
-    return material, tokenizer
-
-
-def make_sides(
-    tasks: Sequence[Task], own: Task, card: Card, beads: pd.DataFrame, losses: dict[str, object]
-) -> list[Side]:
-    """The other tasks; `losses[name]` has `loss` and `scale`."""
-    return [
-        Side(
-            task, known_targets(card, task, beads), losses[task.name].loss, losses[task.name].scale
-        )
-        for task in tasks
-        if task.name != own.name
-    ]
+    return TaskData(source, task, recipe, targets, tokenised, fields, cells, threads), tokenizer
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How the numbers of a prompt are read; fitted on training beads alone."""
+class Examples:
+    """What is learned from: `choices[i]` are the prompts of row i, `targets` is (rows, outputs).
 
-    names: list[str]
+    Where a row has several prompts, each epoch draws one of them, by `seed`, epoch and row alone.
+    """
+
+    choices: list[list[TokenisedPrompt]]
+    targets: torch.Tensor
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    def prompt(self, row: int, epoch: int) -> TokenisedPrompt:
+        """The prompt of a row in an epoch (from 1)."""
+        choices = self.choices[row]
+        # Not a checksum: those of neighbours differ in a fixed pattern of bits.
+        drawn = hashlib.sha256(f"{self.seed} {epoch} {row}".encode()).digest()
+        return choices[int.from_bytes(drawn[:8], "big") % len(choices)]
+
+    def first(self) -> list[TokenisedPrompt]:
+        """The first prompt of every row: all there are, where nothing is drawn."""
+        return [choices[0] for choices in self.choices]
+
+
+@dataclass(frozen=True)
+class NumberScales:
+    """How the numbers of a prompt become z-scores; fitted on training beads alone."""
+
+    fields: list[str]
     scales: Scales
-    quantiles: Quantiles | None
 
     @classmethod
-    def fit(cls, material: Material, recipe: Recipe, train: list[str]) -> "Reading":
-        """Scales and quantiles of the training beads; a checkpoint's own stay as they are."""
-        learned = [prompt for bead in train for prompt in material.prompts[bead]]
-        scales = fit_scales(learned, material.names) | known_scales(material.source, recipe)
-        quantiles = Quantiles.fit(learned, material.words) if recipe.quantiles else None
-        return cls(material.names, scales, quantiles)
+    def fit(cls, data: TaskData, recipe: Recipe, train: list[str]) -> "NumberScales":
+        """The scales of the training beads; those that the checkpoint knows stay as they are."""
+        learned = [prompt for bead in train for prompt in data.prompts[bead]]
+        scales = fit_scales(learned, data.fields) | known_scales(data.source, recipe)
+        return cls(data.fields, scales)
 
-    def of(self, prompt: Prompt) -> Prompt:
-        """The prompt with z-scores, and with the quantile words if there are any."""
-        told = self.quantiles.insert(prompt) if self.quantiles else prompt
-        return standardise(told, self.scales, self.names)
+    def apply(self, prompt: TokenisedPrompt) -> TokenisedPrompt:
+        """The prompt with z-scores as its numbers."""
+        return standardise(prompt, self.scales, self.fields)
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A trained model's objective, target scale and reading, to score the beads of its task."""
+class Scorer:
+    """Turns the logits of one trained model into scores of beads: what was fitted beside it."""
 
-    material: Material
+    data: TaskData
     recipe: Recipe
     objective: Objective
-    scaler: Scaler | None
-    reading: Reading
+    target_scale: TargetScale | None
+    numbers: NumberScales
 
-    def prompts(self, beads: Sequence[str]) -> list[list[Prompt]]:
+    def prompts(self, beads: Sequence[str]) -> list[list[TokenisedPrompt]]:
         """The prompts of each bead as the model reads them."""
-        return [[self.reading.of(p) for p in self.material.prompts[bead]] for bead in beads]
+        return [[self.numbers.apply(p) for p in self.data.prompts[bead]] for bead in beads]
 
-    def judge(self, logits: torch.Tensor, beads: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and losses (beads, outputs) from the logits of `asked(beads)`.
+    def scored_prompts(self, beads: Sequence[str]) -> list[list[TokenisedPrompt]]:
+        """The prompts by which each bead is scored: all, or the first (`average: false`)."""
+        prompts = self.prompts(beads)
+        return prompts if self.recipe.average else [some[:1] for some in prompts]
 
-        A bead's prompts are averaged first. Scores are probabilities, or in physical units.
+    def flat_prompts(self, beads: Sequence[str]) -> list[TokenisedPrompt]:
+        """`scored_prompts`, one bead after the other, as `scores` expects their logits."""
+        return [prompt for prompts in self.scored_prompts(beads) for prompt in prompts]
+
+    def scores(self, logits: torch.Tensor, beads: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and losses (beads, outputs) from the logits of `flat_prompts(beads)`.
+
+        A bead's logits are averaged over its prompts first. Scores are probabilities, or in
+        physical units.
         """
         if not beads:
-            return np.empty((2, 0, len(self.material.task.outputs)))
-        counts = [len(asked) for asked in self._asked(beads)]
+            return np.empty((2, 0, len(self.data.task.outputs)))
+        counts = [len(prompts) for prompts in self.scored_prompts(beads)]
         mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
-        values = self.material.values(beads)
-        truth = torch.tensor(self.scaler.scale(values) if self.scaler else values)
+        values = self.data.values(beads)
+        truth = torch.tensor(self.target_scale.scale(values) if self.target_scale else values)
         scores = self.objective.scores(mean).numpy()
         losses = self.objective.loss(mean, truth).numpy()
-        return self.scaler.restore(scores) if self.scaler else scores, losses
+        return self.target_scale.restore(scores) if self.target_scale else scores, losses
 
-    def asked(self, beads: Sequence[str]) -> list[Prompt]:
-        """The prompts that a model is asked about these beads, one bead after the other."""
-        return [prompt for prompts in self._asked(beads) for prompt in prompts]
-
-    def examined(self, beads: Sequence[str]) -> Examples:
-        """`asked` as examples, with the own task's targets on the learning scale."""
-        asked = self._asked(beads)
-        rows = [bead for bead, some in zip(beads, asked, strict=True) for _ in some]
-        values = self.material.values(rows)
-        values = self.scaler.scale(values) if self.scaler else values
-        choices = [[prompt] for prompts in asked for prompt in prompts]
+    def validation_examples(self, beads: Sequence[str]) -> Examples:
+        """`flat_prompts` as examples, with targets on the learning scale."""
+        prompts = self.scored_prompts(beads)
+        rows = [bead for bead, some in zip(beads, prompts, strict=True) for _ in some]
+        values = self.data.values(rows)
+        values = self.target_scale.scale(values) if self.target_scale else values
+        choices = [[prompt] for some in prompts for prompt in some]
         return Examples(choices, torch.tensor(values, dtype=torch.float32))
 
-    def learned(self, beads: Sequence[str], targets: np.ndarray) -> Examples:
-        """What an epoch takes of these beads; `targets` is (beads, outputs of all tasks)."""
+    def training_examples(self, beads: Sequence[str], targets: np.ndarray) -> Examples:
+        """What an epoch takes of these beads; `targets` is (beads, outputs) as learned."""
         prompts, rows = self.prompts(beads), torch.tensor(targets, dtype=torch.float32)
         if self.recipe.prompts == "random":
             return Examples(prompts, rows, self.recipe.seed)
         counts = torch.tensor([len(some) for some in prompts])
         choices = [[prompt] for some in prompts for prompt in some]
         return Examples(choices, rows.repeat_interleave(counts, dim=0), self.recipe.seed)
-
-    def _asked(self, beads: Sequence[str]) -> list[list[Prompt]]:
-        prompts = self.prompts(beads)
-        return prompts if self.recipe.average else [some[:1] for some in prompts]

@@ -1,4 +1,4 @@
-"""A finished reader as a graph of ONNX Runtime, for the CPU: faster than torch on long tables."""
+"""A finished model as a graph of ONNX Runtime, for the CPU: faster than torch on long tables."""
 
 import logging
 import tempfile
@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from llm4waam.encoders.model import Reader
+from llm4waam.encoders.model import BeadModel
 
 INPUTS = ("input_ids", "attention_mask", "fields", "numbers")
 OPSET = 17
 
 
 class Graph:
-    """What `llm4waam.training.batches.predict` asks of a reader; several threads may ask at once.
+    """What `llm4waam.training.loop.predict` asks of a model; several threads may ask at once.
 
     With `eight_bits` weights are rounded once, states by the range of their batch: faster still, a
     little wrong, and the answer for a bead then depends a little on the beads beside it.
@@ -25,41 +25,41 @@ class Graph:
 
     device = torch.device("cpu")
 
-    def __init__(self, reader: Reader, *, eight_bits: bool = False) -> None:
+    def __init__(self, model: BeadModel, *, eight_bits: bool = False) -> None:
         # Here, as only those who ask for a graph should wait for it.
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # `passes` has a thread a core
         with tempfile.TemporaryDirectory() as folder:
-            file = _export(reader, Path(folder))
+            file = _export(model, Path(folder))
             file = _rounded(file) if eight_bits else file
             self._session = onnxruntime.InferenceSession(file, options)
-        self.encoder = SimpleNamespace(config=reader.encoder.config)
+        self.encoder = SimpleNamespace(config=model.encoder.config)
 
     def eval(self) -> None:
         """It has no dropout to switch off."""
 
     def __call__(self, **batch: torch.Tensor) -> SimpleNamespace:
-        """`logits` (prompts, logits), from the arguments of `Reader.forward`."""
+        """`logits` (prompts, logits), from the arguments of `BeadModel.forward`."""
         [logits] = self._session.run(None, {name: batch[name].numpy() for name in INPUTS})
         return SimpleNamespace(logits=torch.from_numpy(logits))
 
 
 class _Logits(nn.Module):
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, model: BeadModel) -> None:
         super().__init__()
-        self.reader = reader
+        self.model = model
 
     def forward(self, *batch: torch.Tensor) -> torch.Tensor:
-        return self.reader(*batch).logits
+        return self.model(*batch).logits
 
 
-def _export(reader: Reader, folder: Path) -> Path:
-    plain = deepcopy(reader).eval()
+def _export(model: BeadModel, folder: Path) -> Path:
+    plain = deepcopy(model).eval()
     plain.encoder.set_attn_implementation("eager")  # ONNX Runtime knows attention by its pieces
     example = [torch.ones(2, 8, dtype=torch.long)] * 3 + [torch.zeros(2, 8)]
-    free, file = {0: "prompts", 1: "tokens"}, folder / "reader.onnx"
+    free, file = {0: "prompts", 1: "tokens"}, folder / "model.onnx"
     with warnings.catch_warnings():
         # torch announces the end of this exporter; the next takes six seconds for what this one
         # does in half of one.

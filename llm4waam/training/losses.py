@@ -1,30 +1,14 @@
-"""What a task's logits mean and what they cost: the table of losses.
+"""The losses: what a task's logits cost and mean. A new loss is a formula and a line in `LOSSES`.
 
-| logits, problem type | original      | transformers 5    | here: kind and `loss`, default first  |
-|----------------------|---------------|-------------------|---------------------------------------|
-| 1, single_label      | BCEWithLogits | refused (1)       | binary: bce, weighted_bce, focal,     |
-|                      |               |                   | asymmetric, class_balanced            |
-| 2, single_label      | CrossEntropy  | CrossEntropy      | binary: cross_entropy                 |
-| 2+, multi_label      | BCEWithLogits | BCEWithLogits     | multi_label: bce, weighted_bce,       |
-|                      |               |                   | focal, asymmetric, class_balanced     |
-| sets, single_label   | none          | CrossEntropy      | multi_label: powerset                 |
-| 1, regression        | MSE           | MSE               | regression: mse, mae, huber, log_cosh |
-| 1, not given         | none          | MSE (2)           | none                                  |
+Trainer's own choice of a loss is not used. For its ForSequenceClassificationLoss, one logit with
+`single_label_classification` is refused (set later, it is cross-entropy over one logit, which is 0
+whatever the logit); two or more with it are cross-entropy, with `multi_label_classification`
+binary cross-entropy; one without a problem type is MSE, and more are single- or multi-label by the
+type of the labels.
 
-(1) By its configuration; set later, it is CrossEntropy over one logit, which is 0 whatever the
-logit. (2) Without a problem type, more logits are single_label if the labels are integers, else
-multi_label (ForSequenceClassificationLoss). Its own loss is therefore not used here. The formulas
-are in `loss_functions` and `powerset`; the scale of a regression's targets is the scaler's.
-
-The formulas of the losses, each from logits and never from a rounded probability.
-
-All take logits and targets of one shape, (beads, outputs), in the same floating type and on the
-same device, and return the losses in that shape. Targets are 0 or 1, or a scaled value.
-
-One softmax over the label sets that were seen in training, for a task of many labels.
-
-A label that no other may join (Normal) shares no set with another, so that the two never add up
-to more than 1. (Label powerset: Tsoumakas and Katakis 2007.)
+Formulas take logits and targets of one shape, (beads, outputs), in one floating type and on one
+device, and return the losses in that shape, each from logits and never from a rounded probability.
+Targets are 0 or 1, or a value on the learning scale (see `llm4waam.decisions.target_scale`).
 """
 
 import math
@@ -42,6 +26,7 @@ FOCAL_GAMMA = 2.0
 ASYMMETRIC_GAMMAS = (1, 4)  # of the positives and the negatives: the defaults of the authors' code
 ASYMMETRIC_CLIP = 0.05
 CLASS_BALANCED_BETA = 0.99  # at about 100 beads nearer to their number than to no weighting
+FLOOR = math.log(1e-6)
 
 
 def bce(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -135,9 +120,6 @@ def _counts(targets: torch.Tensor) -> torch.Tensor:
     return torch.stack([len(targets) - positives, positives]).clamp(min=1)
 
 
-FLOOR = math.log(1e-6)
-
-
 def label_sets(targets: torch.Tensor) -> torch.Tensor:
     """The distinct rows of training targets (beads, labels), in sorted order, (sets, labels)."""
     return torch.unique(targets, dim=0)
@@ -145,6 +127,10 @@ def label_sets(targets: torch.Tensor) -> torch.Tensor:
 
 def powerset(logits: torch.Tensor, targets: torch.Tensor, sets: torch.Tensor) -> torch.Tensor:
     """A bead's loss, once for each of its labels: logits (beads, sets), the rest (beads, labels).
+
+    One softmax over the label sets that were seen in training (label powerset: Tsoumakas and
+    Katakis 2007). A label that no other may join (Normal) shares no set with another, so that the
+    two never add up to more than 1.
 
     For a set seen in training it is -log of the set's probability. Another set has no probability:
     its loss is -log of the product over the labels of the probability that the label is there, or
@@ -166,27 +152,6 @@ def marginals(logits: torch.Tensor, sets: torch.Tensor) -> torch.Tensor:
     return (p[:, :, None] * sets.to(logits)).sum(dim=1).clamp(max=1)
 
 
-PLAIN = {
-    "bce": bce,
-    "focal": focal,
-    "asymmetric": asymmetric,
-    "mse": squared,
-    "mae": absolute,
-    "huber": huber,
-    "log_cosh": log_cosh,
-}
-WEIGHTS = {
-    "weighted_bce": capped_weights,
-    "class_balanced": class_balanced_weights,
-}
-BY_LABEL = ("bce", "weighted_bce", "focal", "asymmetric", "class_balanced")
-LOSSES = {
-    "binary": (*BY_LABEL, "cross_entropy"),
-    "multi_label": (*BY_LABEL, "powerset"),
-    "regression": ("mse", "mae", "huber", "log_cosh"),
-}
-
-
 @dataclass(frozen=True)
 class Objective:
     """How many logits a task needs, what they cost and what they say.
@@ -201,55 +166,6 @@ class Objective:
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     scores: Callable[[torch.Tensor], torch.Tensor]
     sets: torch.Tensor | None = None
-
-
-def names_for(kind: str) -> tuple[str, ...]:
-    """The losses a kind of task may have, the default first."""
-    return LOSSES[kind]
-
-
-def original_rule(num_labels: int, problem_type: str) -> str:
-    """Our name of the loss that the original study gives to a number of labels and problem type.
-
-    `problem_type` may carry transformers' suffix `_classification`. Raises StudyError where the
-    original has no rule.
-    """
-    several = num_labels > 1
-    rules = {
-        "single_label": "cross_entropy" if several else "bce",
-        "multi_label": "bce" if several else None,
-        "regression": None if several else "mse",
-    }
-    rule = rules.get(problem_type.removesuffix("_classification")) if num_labels > 0 else None
-    if rule is None:
-        reason = f"the original study has no loss for num_labels {num_labels}"
-        expected = "single_label with 1 or more, multi_label with 2 or more, regression with 1"
-        raise StudyError("problem_type", reason, value=problem_type, expected=expected)
-    return rule
-
-
-def make_objective(kind: str, name: str, training_targets: torch.Tensor) -> Objective:
-    """The objective of a kind of task.
-
-    `training_targets` (beads, outputs) are one row a bead, and give the weights and label sets.
-    Raises StudyError for a name that the kind of task does not have.
-    """
-    if name not in names_for(kind):
-        expected = ", ".join(names_for(kind))
-        raise StudyError("params.yaml", f"no loss of a {kind} task", value=name, expected=expected)
-    logits = training_targets.shape[1]
-    scores, sets = _unchanged if kind == "regression" else torch.sigmoid, None
-    if name == "cross_entropy":
-        logits, loss, scores = 2, cross_entropy, _second
-    elif name == "powerset":
-        sets = label_sets(training_targets)
-        logits, loss = len(sets), partial(powerset, sets=sets)
-        scores = partial(marginals, sets=sets)
-    elif name in WEIGHTS:
-        loss = partial(weighted_bce, weights=WEIGHTS[name](training_targets))
-    else:
-        loss = PLAIN[name]
-    return Objective(logits, _precise(loss), _precise(scores), sets)
 
 
 def _unchanged(logits: torch.Tensor) -> torch.Tensor:
@@ -271,3 +187,68 @@ def _precise(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tenso
         return function(wide, *(target.to(wide) for target in targets))
 
     return precise
+
+
+# A loss of training targets (beads, outputs), one row a bead, becomes an objective.
+Maker = Callable[[torch.Tensor], Objective]
+
+
+def by_label(formula: Callable[..., torch.Tensor]) -> Maker:
+    """One logit an output, whose sigmoid is its probability."""
+    return lambda targets: Objective(targets.shape[1], _precise(formula), _precise(torch.sigmoid))
+
+
+def by_weighted_label(weights: Callable[[torch.Tensor], torch.Tensor]) -> Maker:
+    """`weighted_bce` with the weights of the training targets."""
+    return lambda targets: by_label(partial(weighted_bce, weights=weights(targets)))(targets)
+
+
+def by_value(formula: Callable[..., torch.Tensor]) -> Maker:
+    """One logit an output, which is its value."""
+    return lambda targets: Objective(targets.shape[1], _precise(formula), _precise(_unchanged))
+
+
+def by_two_classes(_: torch.Tensor) -> Objective:
+    """Two logits for one output, whose softmax is its probability."""
+    return Objective(2, _precise(cross_entropy), _precise(_second))
+
+
+def by_label_set(targets: torch.Tensor) -> Objective:
+    """A logit for each label set of the training targets."""
+    sets = label_sets(targets)
+    loss, scores = partial(powerset, sets=sets), partial(marginals, sets=sets)
+    return Objective(len(sets), _precise(loss), _precise(scores), sets)
+
+
+LABELS, VALUES = ("binary", "multi_label"), ("regression",)
+# name: the kinds of task that may have it, and its objective; the first of a kind is its default
+LOSSES: dict[str, tuple[tuple[str, ...], Maker]] = {
+    "bce": (LABELS, by_label(bce)),
+    "weighted_bce": (LABELS, by_weighted_label(capped_weights)),
+    "focal": (LABELS, by_label(focal)),
+    "asymmetric": (LABELS, by_label(asymmetric)),
+    "class_balanced": (LABELS, by_weighted_label(class_balanced_weights)),
+    "cross_entropy": (("binary",), by_two_classes),
+    "powerset": (("multi_label",), by_label_set),
+    "mse": (VALUES, by_value(squared)),
+    "mae": (VALUES, by_value(absolute)),
+    "huber": (VALUES, by_value(huber)),
+    "log_cosh": (VALUES, by_value(log_cosh)),
+}
+
+
+def names_for(kind: str) -> tuple[str, ...]:
+    """The losses a kind of task may have, the default first."""
+    return tuple(name for name, (kinds, _) in LOSSES.items() if kind in kinds)
+
+
+def make_objective(kind: str, name: str, training_targets: torch.Tensor) -> Objective:
+    """The objective of a kind of task.
+
+    `training_targets` (beads, outputs) are one row a bead, and give the weights and label sets.
+    Raises StudyError for a name that the kind of task does not have.
+    """
+    if name not in names_for(kind):
+        expected = ", ".join(names_for(kind))
+        raise StudyError("params.yaml", f"no loss of a {kind} task", value=name, expected=expected)
+    return LOSSES[name][1](training_targets)

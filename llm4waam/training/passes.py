@@ -5,9 +5,9 @@ from functools import cache
 
 import torch
 
-from llm4waam.encoders.model import Reader
-from llm4waam.encoders.tokens import Prompt
-from llm4waam.training.batches import predict
+from llm4waam.encoders.model import BeadModel
+from llm4waam.encoders.tokens import TokenisedPrompt
+from llm4waam.training.loop import predict
 from llm4waam.training.recipe import Recipe
 
 BATCH = 16  # prompts of about one length; what a layer of the mini encoders makes of more leaves
@@ -15,18 +15,18 @@ BATCH = 16  # prompts of about one length; what a layer of the mini encoders mak
 
 
 class Passes:
-    """The passes of one reader over `prompts`, begun at once; `logits` waits for the last.
+    """The passes of one model over `prompts`, begun at once; `logits` waits for the last.
 
     Batches are of neighbours in length and of BATCH prompts, whatever the number of cores, and
     none is shared by two: the digits of a sum do not depend on the machine's cores.
     """
 
-    def __init__(self, reader: Reader, prompts: list[Prompt], recipe: Recipe) -> None:
+    def __init__(self, model: BeadModel, prompts: list[TokenisedPrompt], recipe: Recipe) -> None:
         self.order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
         batched = recipe.model_copy(update={"batch_size": BATCH})
         sorted_prompts = [prompts[n] for n in self.order]
         self.begun: list[Future] = [
-            _cores().submit(predict, reader, sorted_prompts[n : n + BATCH], batched)
+            _cores().submit(predict, model, sorted_prompts[n : n + BATCH], batched)
             for n in range(0, len(prompts), BATCH)
         ]
 

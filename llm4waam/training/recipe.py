@@ -1,66 +1,34 @@
 """Everything that fixes one fine-tuning; an engine carries it out."""
 
-from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section
 from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
-from llm4waam.encoders.settings import Encoders
+from llm4waam.encoders.settings import Encoders, ModelSettings
 
 Engine = Literal["loop", "trainer", "stacked"]
 
 
-class Craft(Section):
-    """How an encoder reads a bead, and what is done because there are few of them.
-
-    `numbers` tells each value as a number at its own tokens (see `channel`), `quantiles` (0: none)
-    says behind each number in which of so many parts of the training fold it lies, `pooling` is
-    the state that is judged. `prompts` random draws one template and field order for each bead and
-    epoch, all takes every one; `average` averages a bead's logits over all of them when it is
-    judged, else the first is judged alone.
-
-    `random_weights` forgets all pretraining, `new_layers` that of so many top layers;
-    `layer_decay` is the rate of each layer relative to the one above; `frozen_layers` so many
-    lower layers and the embeddings stay as they are; `lora_rank` (0: none) trains low-rank
-    additions instead of the encoder. `joint` lets one encoder learn all tasks of the study,
-    `seeds` is the number of models whose scores are averaged. `head` linear or trees freezes the
-    encoder and gives its state with the numbers to a classical model.
-    """
-
-    numbers: bool = True
-    quantiles: int = Field(default=0, ge=0, le=5)
-    pooling: Literal["mean", "first"] = "mean"
-    prompts: Literal["random", "all"] = "random"
-    average: bool = True
-    random_weights: bool = False
-    new_layers: int = Field(default=0, ge=0)
-    layer_decay: float = Field(default=1.0, gt=0, le=1)
-    frozen_layers: int = Field(default=0, ge=0)
-    lora_rank: int = Field(default=0, ge=0)
-    joint: bool = False
-    seeds: int = Field(default=1, ge=1)
-    head: Literal["neural", "linear", "trees"] = "neural"
-
-
-class Training(Craft):
+class Training(ModelSettings):
     """The part of a recipe that every encoder and task shares.
 
-    The first block is what one chooses. `engine` loop fine-tunes one fold after the other, trainer
-    does so by transformers' Trainer, stacked all folds as one model. `accumulation` batches make
-    one optimizer step; `warmup` is the share of all steps in which the learning rate rises;
-    `max_grad_norm` clips the whole gradient (null: no clipping); `weight_decay` spares biases and
-    LayerNorm unless `decay_all`; `precision` is that of the forward pass, under autocast;
-    `compiler` names a backend of torch.compile for the encoder of stacked folds (null: none).
-    `selection` says which rows may choose the epoch by `select_by`: none (all epochs are run, the
-    last is kept), inner (a grouped hold-out of the training beads) or published (the very fold
-    that is reported: optimistic). `inner_folds` (0: none) are trained to fit thresholds and a
-    temperature, for labels with at least `support_floor` beads.
+    `engine` loop fine-tunes one fold after the other, trainer does so by transformers' Trainer,
+    stacked all folds as one model. `accumulation` batches make one optimizer step; `warmup` is the
+    share of all steps in which the learning rate rises; `max_grad_norm` clips the whole gradient
+    (null: no clipping); `weight_decay` spares biases and LayerNorm; `precision` is that of the
+    forward pass, under autocast. `selection` says which rows may choose the epoch by `select_by`:
+    none (all epochs are run, the last is kept), inner (a grouped hold-out of the training beads)
+    or published (the very fold that is reported: optimistic). `inner_folds` (0: none) are trained
+    to fit thresholds and a temperature, for labels with at least `support_floor` beads.
 
-    The second block holds the habits of published loops, each of which changes the result; they
-    are here so that the study can switch them on one at a time (see the stage `parity`).
+    `prompts` random draws one template and field order for each bead and epoch, all takes every
+    one; `average` averages a bead's logits over all of them when it is scored, else the first is
+    scored alone. `layer_decay` is the rate of each layer relative to the one above, `seeds` the
+    number of models whose scores are averaged. `head` linear or trees freezes the encoder and
+    gives its state with the numbers to a classical model.
     """
 
     engine: Engine
@@ -74,31 +42,17 @@ class Training(Craft):
     schedule: Literal["linear", "constant"] = "linear"
     max_grad_norm: float | None = Field(gt=0)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compiler: Literal["inductor", "aot_eager"] | None = None
     device: Literal["cpu", "cuda"] = "cpu"
     selection: Literal["none", "inner", "published"] = "none"
     select_by: str = "val_loss"
     patience: int = Field(default=3, gt=0)
     inner_folds: int = Field(default=0, ge=0)
     support_floor: int = Field(default=5, ge=1)
-
-    adam_eps: float = Field(default=1e-8, gt=0)
-    fused: bool = True
-    decay_all: bool = False
-    drop_last: bool = False
-    padding: Literal["batch", "max_tokens"] = "batch"
-    order: Literal["by_epoch", "global"] = "by_epoch"
-    reseed: bool = True
-    train_mode: bool = True
-    keep_rng: bool = True
-    schedule_by: Literal["step", "epoch"] = "step"
-
-    @field_validator("compiler")
-    @classmethod
-    def _of_a_stack(cls, compiler: str | None, known: ValidationInfo) -> str | None:
-        if compiler and known.data.get("engine") != "stacked":
-            raise ValueError("only the engine stacked compiles")
-        return compiler
+    prompts: Literal["random", "all"] = "random"
+    average: bool = True
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    seeds: int = Field(default=1, ge=1)
+    head: Literal["neural", "linear", "trees"] = "neural"
 
 
 class Recipe(Training):
@@ -111,15 +65,6 @@ class Recipe(Training):
     learning_rate: float = Field(gt=0)
     loss: str
     scale: Literal["raw", "standardised", "log"] | None = None
-
-
-def refuse_others(recipe: Recipe, habits: Mapping[str, object], engine: str) -> None:
-    """Raise StudyError where the recipe asks for another habit than those an engine has."""
-    for name, value in habits.items():
-        if getattr(recipe, name) != value:
-            reason = f"train.{name}: {engine} does not do this"
-            expected = f"{value} or train.engine: loop"
-            raise StudyError("params.yaml", reason, value=getattr(recipe, name), expected=expected)
 
 
 class Train(Training):

@@ -10,48 +10,43 @@ import torch
 import transformers
 
 from llm4waam.core.files import write_json, write_table
-from llm4waam.training.bookmark import Bookmark
-from llm4waam.training.data import Material
-from llm4waam.training.fit import Fitted
+from llm4waam.training.data import TaskData
+from llm4waam.training.fit import FittedFold
 
-CODE = Path(__file__).parents[1]
+LIBRARY = Path(__file__).parents[1]
 ROOMS = ("core", "card", "splits", "decisions", "encoders", "training", "stacked")
 
 
-class Progress:
+class FinishedFolds:
     """A folder of finished folds, valid for one fingerprint of all that decides them.
 
-    It is cleared when the task is done, and when anything that decides its folds has changed.
+    A fold is the unit: a training that is killed loses the folds that it was at. The folder is
+    cleared when the task is done, and when anything that decides its folds has changed.
     """
 
-    def __init__(self, folder: Path, material: Material, folds: pd.DataFrame) -> None:
+    def __init__(self, folder: Path, data: TaskData, folds: pd.DataFrame) -> None:
         self.folder = folder
         mark = folder / "fingerprint.json"
-        fingerprint = {"sha256": _fingerprint(material, folds)}
+        fingerprint = {"sha256": _fingerprint(data, folds)}
         if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != fingerprint:
             self.clear()
             write_json(mark, fingerprint)
 
-    def load(self, place: tuple[int, int]) -> Fitted | None:
-        """What the fold left (without its model), or None if it is not done."""
+    def load(self, place: tuple[int, int]) -> FittedFold | None:
+        """What the fold (repeat, fold) left, without its models; None if it is not done."""
         files = self._files(place)
         if not all(file.is_file() for file in files):
             return None
         # Empty cells are missing, and floats come back to the last bit.
         rows = pd.read_csv(files[0], dtype={"bead": str})
         history = json.loads(files[1].read_text(encoding="utf-8"))
-        return Fitted([], None, rows, history)
+        return FittedFold([], None, rows, history)
 
-    def store(self, place: tuple[int, int], fitted: Fitted) -> None:
-        """Keep what a fold left; its bookmark is no longer needed."""
+    def store(self, place: tuple[int, int], fitted: FittedFold) -> None:
+        """Keep what a fold left."""
         rows, history = self._files(place)
         write_table(rows, fitted.predictions)
         write_json(history, fitted.history)
-        shutil.rmtree(self.bookmark(place).folder, ignore_errors=True)
-
-    def bookmark(self, place: tuple[int, int]) -> Bookmark:
-        """Where a fold that is not done keeps its last finished epoch."""
-        return Bookmark(self.folder / f"fold_{place[0]}_{place[1]}")
 
     def clear(self) -> None:
         """Forget everything."""
@@ -62,24 +57,24 @@ class Progress:
         return [self.folder / f"{stem}.csv", self.folder / f"{stem}.json"]
 
 
-def _fingerprint(material: Material, folds: pd.DataFrame) -> str:
+def _fingerprint(data: TaskData, folds: pd.DataFrame) -> str:
     """A hash of recipe, task, targets, tokens, folds, checkpoint, code and library versions."""
     digest = hashlib.sha256()
     facts = {
-        "recipe": material.recipe.model_dump(),
-        "task": repr(material.task),
-        "source": [repr(material.source), material.threads],
-        "targets": {bead: values.tolist() for bead, values in material.targets.items()},
-        "prompts": repr(material.prompts),
-        "words": [material.names, material.words, repr(material.sides)],
-        "cells": material.cells,
+        "recipe": data.recipe.model_dump(),
+        "task": repr(data.task),
+        "source": [repr(data.source), data.threads],
+        "targets": {bead: values.tolist() for bead, values in data.targets.items()},
+        "prompts": repr(data.prompts),
+        "fields": data.fields,
+        "cells": data.cells,
         "folds": folds.to_csv(index=False),
         "versions": [torch.__version__, transformers.__version__],
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())
-    checkpoint = Path(material.source.checkpoint)
+    checkpoint = Path(data.source.checkpoint)
     files = sorted(checkpoint.glob("*")) if checkpoint.is_dir() else []
-    code = [file for room in ROOMS for file in sorted((CODE / room).glob("*.py"))]
+    code = [file for room in ROOMS for file in sorted((LIBRARY / room).glob("*.py"))]
     for file in [*filter(Path.is_file, files), *code]:
         digest.update(file.read_bytes())
     return digest.hexdigest()

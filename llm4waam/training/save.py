@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerBase
 from llm4waam.card.card import Card
 from llm4waam.core.files import move_folder, write_json, write_text
 from llm4waam.encoders.model import without_additions
-from llm4waam.training.data import Material
-from llm4waam.training.fit import Fitted, Member
+from llm4waam.training.data import TaskData
+from llm4waam.training.fit import FittedFold, TrainedModel
 
 
 @dataclass(frozen=True)
@@ -22,61 +22,55 @@ class ModelFolder:
     folder: Path
     tokenizer: PreTrainedTokenizerBase
     card: Card
-    material: Material
+    data: TaskData
 
-    def save(self, fitted: Fitted) -> None:
+    def save(self, fitted: FittedFold) -> None:
         """Write weights, tokenizer, scaler, decision, recipe and card; whole or not at all."""
         beside = self.folder.with_name(f".{self.folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
-        for number, member in enumerate(fitted.members, start=1):
-            self._save_member(beside / f"seed-{number}", member)
+        for number, trained in enumerate(fitted.models, start=1):
+            self._save_model(beside / f"seed-{number}", trained)
         self.tokenizer.save_pretrained(beside)
-        judge = fitted.members[0].judge
-        if judge.scaler:
-            write_json(beside / "scaler.json", judge.scaler.to_json())
-        else:
-            write_json(beside / "decision.json", fitted.decision.to_json())
-        sets = judge.objective.sets
-        edges = judge.reading.quantiles.edges if judge.reading.quantiles else {}
-        reading = {
-            "plain": judge.scaler is not None,
+        scorer = fitted.models[0].scorer
+        sets, scale = scorer.objective.sets, scorer.target_scale
+        beside_the_weights = {
+            "target_scale": scale.to_json() if scale else None,
+            "decision": fitted.decision.to_json() if fitted.decision else None,
             "sets": None if sets is None else sets.tolist(),
-            "fields": judge.reading.names,
-            "scales": {name: scale.model_dump() for name, scale in judge.reading.scales.items()},
-            "quantiles": {judge.reading.names[f - 1]: e.tolist() for f, e in edges.items()},
+            "fields": scorer.numbers.fields,
+            "scales": {name: one.model_dump() for name, one in scorer.numbers.scales.items()},
         }
-        write_json(beside / "reading.json", reading)
-        write_json(beside / "recipe.json", self.material.recipe.model_dump())
+        write_json(beside / "fitted.json", beside_the_weights)
+        write_json(beside / "recipe.json", self.data.recipe.model_dump())
         write_text(beside / "README.md", self._model_card())
         move_folder(beside, self.folder)
 
-    def _save_member(self, folder: Path, member: Member) -> None:
-        encoder = without_additions(member.reader.encoder)
+    def _save_model(self, folder: Path, trained: TrainedModel) -> None:
+        encoder = without_additions(trained.model.encoder)
         encoder.save_pretrained(folder)
-        rest = member.reader.state_dict()
+        rest = trained.model.state_dict()
         head = {n: t.cpu().clone() for n, t in rest.items() if not n.startswith("encoder.")}
-        if member.classical:
+        if trained.classical:
             head = {
-                "states": torch.tensor(member.classical.states),
-                "values": torch.tensor(member.classical.values),
-            } | {n: t for n, t in head.items() if n.startswith("channel.")}
+                "states": torch.tensor(trained.classical.states),
+                "values": torch.tensor(trained.classical.values),
+            } | {n: t for n, t in head.items() if n.startswith("number_embedding.")}
         save_file(head, folder / "head.safetensors")
 
     def _model_card(self) -> str:
-        task, encoder = self.material.task, self.material.source.encoder
+        task, encoder = self.data.task, self.data.source.encoder
         data = "simulated" if self.card.simulated else "measured"
         unit = f" ({task.unit})" if task.unit else ""
         return f"""# {encoder} for {task.name}
 
-Fine-tuned from `{self.material.source.checkpoint}` on the training beads of "{self.card.title}"
+Fine-tuned from `{self.data.source.checkpoint}` on the training beads of "{self.card.title}"
 ({data} data; licence: {self.card.licence}).
 
 It answers "{task.question}" with {", ".join(task.outputs)}{unit}.
-Each `seed-N` holds a stock encoder and, in `head.safetensors`, its number channel and head (or
-the states that a classical model is fitted on); scores are means over the seeds. `reading.json`
-says how numbers become z-scores, and which label sets a powerset chooses from. The recipe is in
-`recipe.json`, the target's scale in `scaler.json` (regression), the thresholds in `decision.json`
-(classification). Its scores on beads it never saw are in `metrics/{encoder}/{task.name}.json` of
-the same commit. It knows the wires, ranges and sentences of its training table and nothing beyond
-them.
+Each `seed-N` holds a stock encoder and, in `head.safetensors`, its number embedding and head (or
+the states that a classical model is fitted on); scores are means over the seeds. `fitted.json`
+holds what was fitted beside the weights: the scales of numbers and target, temperature and
+thresholds, the label sets of a powerset. The recipe is in `recipe.json`. Its scores on beads it
+never saw are in `metrics/{encoder}/{task.name}.json` of the same commit. It knows the wires,
+ranges and sentences of its training table and nothing beyond them.
 """

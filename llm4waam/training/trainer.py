@@ -15,22 +15,12 @@ from transformers import (
     TrainingArguments,
 )
 
-from llm4waam.encoders.model import Reader
-from llm4waam.training.batches import Examples, pad, parameter_groups
-from llm4waam.training.course import Tally, Tuning
+from llm4waam.encoders.model import BeadModel
+from llm4waam.encoders.tokens import pad
+from llm4waam.training.data import Examples
 from llm4waam.training.early_stopping import METRICS
-from llm4waam.training.recipe import Recipe, refuse_others
-
-# What Trainer does whatever we ask; a recipe that wants it otherwise needs the loop.
-FIXED = {
-    "reseed": True,
-    "order": "by_epoch",
-    "train_mode": True,
-    "keep_rng": True,
-    "schedule_by": "step",
-    "decay_all": False,
-    "drop_last": False,  # it would drop rows of the evaluation as well
-}
+from llm4waam.training.loop import FineTuning, MeanLoss, parameter_groups
+from llm4waam.training.recipe import Recipe
 
 
 class StudyTrainer(Trainer):
@@ -49,12 +39,12 @@ class StudyTrainer(Trainer):
 class EpochLoss(TrainerCallback):
     """Keeps the training loss of each epoch, a mean over samples."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.tally, self.losses = tally, []
+    def __init__(self, train_loss: MeanLoss) -> None:
+        self.train_loss, self.losses = train_loss, []
 
     def on_epoch_end(self, *_: object, **__: object) -> None:
         """Close the count of an epoch."""
-        self.losses.append(self.tally.mean())
+        self.losses.append(self.train_loss.mean())
 
 
 class Rows(Dataset):
@@ -82,30 +72,26 @@ class NextEpoch(TrainerCallback):
         self.rows.epoch += 1
 
 
-def fine_tune(tuning: Tuning) -> list[dict]:
-    """As `llm4waam.training.loop.fine_tune`, by Trainer; raises StudyError for what it cannot do.
-
-    It keeps no bookmark: what Trainer stores of an optimizer is no safetensors file.
-    """
-    model, recipe, validation = tuning.model, tuning.recipe, tuning.validation
-    refuse_others(recipe, FIXED, "Trainer")
+def fine_tune(job: FineTuning) -> list[dict]:
+    """As `llm4waam.training.loop.fine_tune`, by Trainer."""
+    model, recipe, validation = job.model, job.recipe, job.validation
     logging.getLogger("accelerate").setLevel(logging.ERROR)
-    tally = Tally()
-    epochs = EpochLoss(tally)
-    rows = Rows(tuning.examples)
+    train_loss = MeanLoss()
+    epochs = EpochLoss(train_loss)
+    rows = Rows(job.examples)
     callbacks: list[TrainerCallback] = [epochs, NextEpoch(rows)]
     if recipe.selection != "none":
         callbacks.append(EarlyStoppingCallback(recipe.patience))
 
     def loss(outputs: object, labels: torch.Tensor, num_items_in_batch: int | None = None):
-        losses = tuning.objective.loss(outputs.logits, labels)
+        losses = job.objective.loss(outputs.logits, labels)
         if model.training:
-            tally.add(losses)
+            train_loss.add(losses)
         # All labels of all accumulated batches, so that a smaller last batch counts for less.
         return losses.sum() / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
 
-    def judge(predicted: EvalPrediction) -> dict[str, float]:
-        found = validation.judge(torch.as_tensor(predicted.predictions).float())
+    def metrics(predicted: EvalPrediction) -> dict[str, float]:
+        found = validation.metrics(torch.as_tensor(predicted.predictions).float())
         return {f"eval_{name}": value for name, value in found.items()}
 
     with tempfile.TemporaryDirectory() as folder:
@@ -114,9 +100,9 @@ def fine_tune(tuning: Tuning) -> list[dict]:
             args=_arguments(folder, recipe, validation is not None),
             train_dataset=rows,
             eval_dataset=None if validation is None else Rows(validation.examples),
-            data_collator=_collator(model.encoder.config.pad_token_id, recipe),
+            data_collator=_collator(model.encoder.config.pad_token_id),
             compute_loss_func=loss,
-            compute_metrics=None if validation is None else judge,
+            compute_metrics=None if validation is None else metrics,
             callbacks=callbacks,
             optimizers=(_optimizer(model, recipe), None),
         )
@@ -124,8 +110,8 @@ def fine_tune(tuning: Tuning) -> list[dict]:
         trainer.train()
     seen = [row for row in trainer.state.log_history if "eval_loss" in row]
     history = [{"epoch": n, "train_loss": value} for n, value in enumerate(epochs.losses, 1)]
-    for row, metrics in zip(history, seen, strict=False):
-        row |= {n[5:]: v for n, v in metrics.items() if n[5:] in METRICS}
+    for row, values in zip(history, seen, strict=False):
+        row |= {n[5:]: v for n, v in values.items() if n[5:] in METRICS}
     return history
 
 
@@ -142,8 +128,7 @@ def _arguments(folder: str, recipe: Recipe, evaluates: bool) -> TrainingArgument
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup,
         weight_decay=recipe.weight_decay,
-        adam_epsilon=recipe.adam_eps,
-        optim="adamw_torch_fused" if recipe.fused else "adamw_torch",
+        optim="adamw_torch_fused",
         max_grad_norm=recipe.max_grad_norm or 0.0,
         bf16=recipe.precision == "bf16",
         fp16=recipe.precision == "fp16",
@@ -163,19 +148,17 @@ def _arguments(folder: str, recipe: Recipe, evaluates: bool) -> TrainingArgument
     )
 
 
-def _optimizer(model: Reader, recipe: Recipe) -> torch.optim.Optimizer | None:
+def _optimizer(model: BeadModel, recipe: Recipe) -> torch.optim.Optimizer | None:
     """Rates by layer are nothing that Trainer knows; else it makes its optimizer itself."""
     if recipe.layer_decay == 1:
         return None
     groups = parameter_groups(model, recipe)
-    return torch.optim.AdamW(groups, eps=recipe.adam_eps, fused=recipe.fused)
+    return torch.optim.AdamW(groups, fused=True)
 
 
-def _collator(pad_id: int, recipe: Recipe) -> Callable[[list[dict]], dict[str, torch.Tensor]]:
-    length = recipe.max_tokens if recipe.padding == "max_tokens" else 0
-
+def _collator(pad_id: int) -> Callable[[list[dict]], dict[str, torch.Tensor]]:
     def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad([row["prompt"] for row in rows], pad_id, length)
+        batch = pad([row["prompt"] for row in rows], pad_id)
         return batch | {"labels": torch.stack([row["labels"] for row in rows])}
 
     return collate

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from llm4waam.baselines.features import Features
-from llm4waam.baselines.models import CLASSIFIERS, REGRESSORS, Fold
+from llm4waam.baselines.models import BASELINES, Fold
 from llm4waam.core.files import read_table
 from llm4waam.splits.tasks import Task
 from stages import baselines, clean, serialize_to_text, split
@@ -29,10 +29,10 @@ def test_a_formula_falls_back_on_what_needs_less_and_then_on_the_mean() -> None:
         pre_weld=np.array([6.0, 7.0, np.nan, 8.0]),
     )
     fold = Fold(task("regression", ("x",)), train, y, test, 5, 0)
-    assert REGRESSORS["formula_post_weld"](fold).ravel().tolist() == [5, 7, 20, 8]
-    assert REGRESSORS["formula_pre_weld"](fold).ravel().tolist() == [6, 7, 20, 8]
+    assert BASELINES["formula_post_weld"][1](fold).ravel().tolist() == [5, 7, 20, 8]
+    assert BASELINES["formula_pre_weld"][1](fold).ravel().tolist() == [6, 7, 20, 8]
     nothing = Fold(task("regression", ("x",)), train, y, train, 5, 0)
-    assert REGRESSORS["formula_pre_weld"](nothing) is None
+    assert BASELINES["formula_pre_weld"][1](nothing) is None
 
 
 def test_ridge_on_logs_finds_a_power_law() -> None:
@@ -40,18 +40,18 @@ def test_ridge_on_logs_finds_a_power_law() -> None:
     everything = features(speed)
     y = (900 / speed**2)[:, None]
     fold = Fold(task("regression", ("x",)), everything, y, everything, 5, 0)
-    predicted = REGRESSORS["ridge_logs"](fold)
+    predicted = BASELINES["ridge_logs"][1](fold)
     assert np.abs(np.log(predicted / y)).max() < 0.2
-    assert np.abs(np.log(REGRESSORS["extra_trees"](fold) / y)).max() < 0.2
+    assert np.abs(np.log(BASELINES["extra_trees"][1](fold) / y)).max() < 0.2
 
 
-@pytest.mark.parametrize("name", list(CLASSIFIERS))
+@pytest.mark.parametrize("name", [name for name, (labels, _) in BASELINES.items() if labels])
 def test_classifiers_give_probabilities_and_stand_a_label_that_a_fold_lacks(name: str) -> None:
     speed = np.arange(1.0, 41)
     everything = features(speed)
     y = np.column_stack([speed > 20, np.zeros(40), np.ones(40)]).astype(float)
     fold = Fold(task("multi_label", ("fast", "never", "always")), everything, y, everything, 20, 0)
-    scores = CLASSIFIERS[name](fold)
+    scores = BASELINES[name][0](fold)
     assert scores.shape == (40, 3)
     assert (scores[:, 1] == 0).all()
     assert scores[:, 2] == pytest.approx(1)

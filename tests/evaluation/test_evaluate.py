@@ -12,11 +12,13 @@ from made_study import REGRESSORS, TASKS
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_table
 from llm4waam.decisions.predictions import COLUMNS, prediction_rows
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import Assessment, best, difference
+from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.reporting.results import _against, _ceiling
-from llm4waam.splits.tasks import Task, make_task
+from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate
 
 
@@ -36,7 +38,7 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    files = [*folder.glob("metrics/**/*.json"), *folder.glob("plots/*")]
+    files = [*folder.glob("metrics/**/*.json"), *folder.glob("plots/results/*")]
     return {str(f.relative_to(folder)): f.read_bytes() for f in files if f.is_file()}
 
 
@@ -48,19 +50,19 @@ def edit(file: Path, change) -> None:
 def test_writes_all_outputs(made: Path) -> None:
     names = {f"metrics/{s}/{t}.json" for s in ("bert", "roberta", "baselines") for t in TASKS}
     plots = ("results", "predicted", "per_label_f1", "confusion", "reliability")
-    names |= {f"plots/{name}.{kind}" for name in plots for kind in ("csv", "svg")}
+    names |= {f"plots/results/{name}.{kind}" for name in plots for kind in ("csv", "svg")}
     names |= {
         "metrics/comparisons.json",
         "metrics/summary.json",
-        "plots/results.md",
-        "plots/learning_curves.svg",
+        "plots/results/results.md",
+        "plots/results/learning_curves.svg",
     }
     assert set(outputs(made)) == names
 
 
 def test_two_runs_write_the_same_bytes(study: Path) -> None:
     before = outputs(study)
-    (study / "plots/results.svg").unlink()
+    (study / "plots/results/results.svg").unlink()
     evaluate.main()
     assert outputs(study) == before
 
@@ -71,7 +73,8 @@ def test_other_predictions_write_other_bytes(study: Path) -> None:
     edit(file, lambda t: t.assign(score=(1 - t["score"].astype(float)).astype(str)))
     evaluate.main()
     changed = {name for name, content in outputs(study).items() if before[name] != content}
-    assert {"metrics/bert/quality.json", "metrics/summary.json", "plots/results.svg"} <= changed
+    shown = "plots/results/results.svg"
+    assert {"metrics/bert/quality.json", "metrics/summary.json", shown} <= changed
     assert "metrics/bert/defects.json" not in changed
 
 
@@ -98,7 +101,7 @@ def test_absent_label_is_null_and_out_of_the_macro_mean(made: Path) -> None:
         "f1": None, "precision": None, "recall": None, "support": 0,
     }  # fmt: skip
     known = [v["f1"] for v in defects["per_label"].values() if v["f1"] is not None]
-    assert defects["oof"]["macro_f1"] == pytest.approx(np.mean(known), abs=2e-6)
+    assert defects["oof"]["macro_f1"] == pytest.approx(np.mean(known), rel=5e-4)
 
 
 def test_summary_compares_the_best(made: Path) -> None:
@@ -115,10 +118,10 @@ def test_summary_compares_the_best(made: Path) -> None:
 
 
 def test_page_names_the_data_and_the_information(made: Path) -> None:
-    page = (made / "plots/results.md").read_text(encoding="utf-8")
+    page = (made / "plots/results/results.md").read_text(encoding="utf-8")
     assert page.startswith("# Results on simulated data, pre-weld information")
     assert page.count("closed formula, pre-weld") >= 4
-    assert "| majority |" in page
+    assert "| majority " in page
     assert "selection" in page
 
 
@@ -135,7 +138,7 @@ def test_page_gives_the_ceiling_of_the_card(study: Path) -> None:
 def one(model: str, score: float, gap: float) -> Assessment:
     task = Task("t", "binary", ("a",), None, ("no", "yes"), "none", None, "?")
     metrics = {"oof": {"accuracy": score}}
-    return Assessment(task, model, None, None, metrics, np.full(9, gap))
+    return Assessment(task, model, None, None, metrics, score, np.full(9, gap))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,6 @@ QUALITY = Path("data/predictions/bert/quality.csv")
         (lambda t: t.assign(target=t["target"].replace("1.0", "0.0")), "not the target"),
         (lambda t: t.assign(label="Humping"), "unknown output"),
         (lambda t: t.assign(role="test"), "unknown role"),
-        (lambda t: t.assign(model="bertha"), "other models"),
         (lambda t: t.drop(columns="loss"), "the column is missing"),
         (lambda t: t.drop(columns="threshold"), "column threshold: the column is missing"),
         (lambda t: t.assign(threshold=""), "row 1, column threshold: '': not a threshold"),
@@ -187,12 +189,22 @@ QUALITY = Path("data/predictions/bert/quality.csv")
 )
 def test_refuses_predictions_that_do_not_fit(study: Path, change, message: str) -> None:
     edit(study / QUALITY, change)
-    (study / "params.yaml").write_text(only(study, "quality"))
+    card_file = study / "data/raw/waam_beads.yaml"
+    card, beads = read_card(card_file), read_table(study / evaluate.BEADS)
+    task = make_task(card, "quality", card_file)
+    truth = pd.DataFrame(targets(card, task, beads), beads["bead"], list(task.outputs))
     with pytest.raises(StudyError) as error:
-        evaluate.main()
+        read_predictions(QUALITY, task, read_table(study / evaluate.FOLDS), truth)
     assert message in str(error.value)
     assert str(QUALITY) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_predictions_of_another_model_are_refused(study: Path) -> None:
+    edit(study / QUALITY, lambda t: t.assign(model="bertha"))
+    (study / "params.yaml").write_text(only(study, "quality"))
+    with pytest.raises(StudyError, match="other models"):
+        evaluate.main()
 
 
 def test_a_regression_with_a_threshold_is_refused(study: Path) -> None:
@@ -212,9 +224,9 @@ def test_every_bead_is_decided_on_by_the_threshold_of_its_fold(study: Path) -> N
     found = json.loads((study / "metrics/bert/quality.json").read_text())
     for role in ("oof", "hold_out"):
         expected = rows[rows["role"] == role].groupby("repeat")["right"].mean().mean()
-        assert found[role]["accuracy"] == pytest.approx(expected, abs=1e-6)
+        assert found[role]["accuracy"] == pytest.approx(expected, rel=5e-4)
     first = rows[(rows["role"] == "oof") & (rows["repeat"] == 0)]
-    drawn = pd.read_csv(study / "plots/confusion.csv").query("model == 'bert'")
+    drawn = pd.read_csv(study / "plots/results/confusion.csv").query("model == 'bert'")
     assert (drawn["actual"] == drawn["predicted"]).mean() == pytest.approx(first["right"].mean())
     interval = found["oof"]["interval"]
     assert interval["low"] < found["oof"]["accuracy"] < interval["high"]
@@ -241,10 +253,10 @@ def test_what_was_chosen_on_the_reported_fold_is_called_optimistic(made: Path, s
         assert json.loads((study / f"metrics/bert/{task}.json").read_text())["optimistic"] == 1
         baselines = json.loads((study / f"metrics/baselines/{task}.json").read_text())
         assert {found["optimistic"] for found in baselines.values()} == {0}
-    page = (study / "plots/results.md").read_text(encoding="utf-8")
-    assert page.count("| **BERT** *optimistic* |") == len(TASKS)
+    page = (study / "plots/results/results.md").read_text(encoding="utf-8")
+    assert page.count("**BERT** *optimistic* ") == len(TASKS)
     assert "chosen on the very beads that their scores are reported for" in page
-    assert "optimistic" not in (made / "plots/results.md").read_text(encoding="utf-8")
+    assert "optimistic" not in (made / "plots/results/results.md").read_text(encoding="utf-8")
 
 
 def test_rows_without_thresholds_leave_the_column_empty() -> None:
@@ -290,7 +302,7 @@ def test_bead_without_outcome_takes_no_part(study: Path) -> None:
         file = study / f"data/predictions/{source}/energy.csv"
         edit(file, lambda t: t[t["bead"] != gone])
     evaluate.main()
-    page = (study / "plots/results.md").read_text(encoding="utf-8")
+    page = (study / "plots/results/results.md").read_text(encoding="utf-8")
     assert "67 beads in 34 cells out of fold, 16 in 8 hold-out" in page
 
 
@@ -308,11 +320,11 @@ def test_split_without_hold_out_has_null_scores(study: Path, caplog) -> None:
 
 def test_a_card_without_regressions_still_gets_every_file(study: Path) -> None:
     (study / "params.yaml").write_text(only(study, "defects"))
-    (study / "plots/predicted.svg").unlink()
+    (study / "plots/results/predicted.svg").unlink()
     evaluate.main()
-    assert pd.read_csv(study / "plots/predicted.csv").empty
-    assert pd.read_csv(study / "plots/confusion.csv").empty
-    assert (study / "plots/predicted.svg").is_file()
+    assert pd.read_csv(study / "plots/results/predicted.csv").empty
+    assert pd.read_csv(study / "plots/results/confusion.csv").empty
+    assert (study / "plots/results/predicted.svg").is_file()
 
 
 BINARY = Task("q", "binary", ("a",), None, ("no", "yes"), "none", None, "?")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from llm4waam.core.files import significant
 from llm4waam.evaluation.metrics import (
     classification_metrics,
     file_key,
     label_metrics,
     mean_metrics,
     regression_metrics,
-    rounded,
     task_metrics,
 )
 from llm4waam.splits.tasks import Task
@@ -43,7 +43,7 @@ def test_classification_as_scikit_learn_has_it() -> None:
 def test_labels_by_hand_and_an_absent_label_has_no_score() -> None:
     found = mean_metrics([label_metrics(ACTUAL, PREDICTED, NAMES)])
     assert found["humping"] == {
-        "f1": 0.666667, "precision": 0.666667, "recall": 0.666667, "support": 3,
+        "f1": 0.6667, "precision": 0.6667, "recall": 0.6667, "support": 3,
     }  # fmt: skip
     assert found["lack_of_fusion"]["f1"] == 0.5
     assert found["bead_cut"] == {"f1": None, "precision": None, "recall": None, "support": 0}
@@ -125,10 +125,12 @@ def test_mean_over_repeats_leaves_out_the_undefined() -> None:
 
 
 def test_rounding_hides_the_last_bits_and_knows_no_nan() -> None:
-    assert rounded(0.1 + 0.2) == 0.3
-    assert rounded(float("nan")) is None
-    assert rounded(float("inf")) is None
-    assert str(rounded(-1e-9)) == "0.0"
+    assert significant(0.1 + 0.2) == 0.3
+    assert significant(0.426058) == significant(0.426063) == 0.4261
+    assert significant(14_237.6) == 14_240
+    assert significant(float("nan")) is None
+    assert significant(float("inf")) is None
+    assert str(significant(-0.0)) == "0.0"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from llm4waam.encoders.model import Reader, build_reader
+from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.encoders.settings import Source
-from llm4waam.encoders.tokens import Prompt
+from llm4waam.encoders.tokens import TokenisedPrompt
 from llm4waam.training import passes
-from llm4waam.training.batches import predict
 from llm4waam.training.graphs import Graph
+from llm4waam.training.loop import predict
 from llm4waam.training.passes import Passes
 from llm4waam.training.recipe import Recipe
 
@@ -20,30 +20,32 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
-def built(encoders: Path, encoder: str = "bert", **craft: object) -> Reader:
+def built(encoders: Path, encoder: str = "bert", **craft: object) -> BeadModel:
     checkpoint = str(encoders / f"{encoder}-mini")
     source = Source(encoder=encoder, checkpoint=checkpoint, revision=None)
-    return build_reader(source, RECIPE.model_copy(update=craft), 2, 3).eval()
+    return build_model(source, RECIPE.model_copy(update=craft), 2, 3, 0).eval()
 
 
 @pytest.fixture
-def reader(encoders: Path) -> Reader:
+def reader(encoders: Path) -> BeadModel:
     return built(encoders)
 
 
 @pytest.fixture
-def prompts() -> list[Prompt]:
+def prompts() -> list[TokenisedPrompt]:
     """Of many lengths, in no order."""
     lengths = [5 + 7 * n % 40 for n in range(50)]
     return [
-        Prompt(
+        TokenisedPrompt(
             [4 + (n + k) % 90 for k in range(size)], [k % 3 for k in range(size)], [n / 9] * size
         )
         for n, size in enumerate(lengths)
     ]
 
 
-def test_logits_come_in_the_order_of_the_prompts(reader: Reader, prompts: list[Prompt]) -> None:
+def test_logits_come_in_the_order_of_the_prompts(
+    reader: BeadModel, prompts: list[TokenisedPrompt]
+) -> None:
     alone = torch.cat([predict(reader, [prompt], RECIPE) for prompt in prompts])
     found = Passes(reader, prompts, RECIPE).logits()
     assert torch.allclose(found, alone, atol=1e-6)
@@ -52,7 +54,9 @@ def test_logits_come_in_the_order_of_the_prompts(reader: Reader, prompts: list[P
     assert not torch.allclose(backwards, alone, atol=1e-6)
 
 
-def test_the_number_of_cores_changes_no_digit(reader: Reader, prompts: list[Prompt]) -> None:
+def test_the_number_of_cores_changes_no_digit(
+    reader: BeadModel, prompts: list[TokenisedPrompt]
+) -> None:
     found = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -63,8 +67,10 @@ def test_the_number_of_cores_changes_no_digit(reader: Reader, prompts: list[Prom
     assert torch.equal(*found)
 
 
-def test_what_goes_wrong_in_a_pass_is_told(reader: Reader, prompts: list[Prompt]) -> None:
-    begun = Passes(reader, [*prompts, Prompt([10**6], [0], [0.0])], RECIPE)
+def test_what_goes_wrong_in_a_pass_is_told(
+    reader: BeadModel, prompts: list[TokenisedPrompt]
+) -> None:
+    begun = Passes(reader, [*prompts, TokenisedPrompt([10**6], [0], [0.0])], RECIPE)
     with pytest.raises(IndexError):
         begun.logits()
 
@@ -72,7 +78,7 @@ def test_what_goes_wrong_in_a_pass_is_told(reader: Reader, prompts: list[Prompt]
 @pytest.mark.parametrize("encoder", ["bert", "roberta"])
 @pytest.mark.parametrize("craft", [{}, {"numbers": True}, {"pooling": "first"}], ids=str)
 def test_a_graph_answers_as_its_reader(
-    encoders: Path, prompts: list[Prompt], encoder: str, craft: dict
+    encoders: Path, prompts: list[TokenisedPrompt], encoder: str, craft: dict
 ) -> None:
     reader = built(encoders, encoder, **craft)
     by_torch = Passes(reader, prompts, RECIPE).logits()
@@ -81,15 +87,15 @@ def test_a_graph_answers_as_its_reader(
     torch.testing.assert_close(by_onnx, by_torch, rtol=1e-4, atol=1e-5)
 
 
-def test_a_graph_reads_the_number_channel(encoders: Path, prompts: list[Prompt]) -> None:
+def test_a_graph_reads_the_number_channel(encoders: Path, prompts: list[TokenisedPrompt]) -> None:
     graph = Graph(built(encoders, numbers=True))
-    others = [Prompt(one.ids, one.fields, [9.0] * len(one)) for one in prompts]
+    others = [TokenisedPrompt(one.ids, one.fields, [9.0] * len(one)) for one in prompts]
     told, other = (Passes(graph, some, RECIPE).logits() for some in (prompts, others))
     assert not torch.allclose(told, other, atol=1e-3)
 
 
 def test_eight_bits_are_near_and_the_reader_stays_whole(
-    reader: Reader, prompts: list[Prompt]
+    reader: BeadModel, prompts: list[TokenisedPrompt]
 ) -> None:
     before = {name: weight.clone() for name, weight in reader.state_dict().items()}
     whole = Passes(reader, prompts, RECIPE).logits()

@@ -50,9 +50,9 @@ def test_tasks_share_the_prompts_only_where_they_read_alike(predictor: Predictor
 
     energy = predictor.models["energy"]
     scales = {
-        n: s.model_copy(update={"mean": s.mean + 1}) for n, s in energy.reading.scales.items()
+        n: s.model_copy(update={"mean": s.mean + 1}) for n, s in energy.numbers.scales.items()
     }
-    other = replace(energy, reading=replace(energy.reading, scales=scales))
+    other = replace(energy, numbers=replace(energy.numbers, scales=scales))
 
     def scores(model: FinalModel) -> np.ndarray:
         mixed = replace(predictor, models={**predictor.models, "energy": model})

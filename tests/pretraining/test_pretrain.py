@@ -16,17 +16,24 @@ from transformers import AutoModel, AutoTokenizer
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table
 from llm4waam.decisions.prior_knowledge import read_facts
-from llm4waam.encoders.number_embedding import CHANNEL, read_channel
-from llm4waam.encoders.tokens import NO_FIELD, Prompt
+from llm4waam.encoders.number_embedding import NUMBERS_FILE, read_number_embedding
+from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt
 from llm4waam.plotting.style import save
 from llm4waam.pretraining import tiers
-from llm4waam.pretraining.batches import Lesson, School
+from llm4waam.pretraining.batches import Sentences, SentenceSource
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 from llm4waam.pretraining.figure import pretraining_figure
-from llm4waam.pretraining.pretrain import IGNORED, VALUES, WORDS, Learner, _hide, _look, pretrain
+from llm4waam.pretraining.pretrain import (
+    IGNORED,
+    VALUES,
+    WORDS,
+    PretrainingModel,
+    _hide,
+    _losses,
+    pretrain,
+)
 from llm4waam.pretraining.tiers import TIERS
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
-from llm4waam.training.bookmark import Bookmark
 from stages import pretrain as stage
 
 ENCODERS, NAMES = ("bert", "roberta"), ("bert-mini", "roberta-mini")
@@ -56,18 +63,18 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def school_of(encoder: str, beads: int = 64) -> tuple[School, Learner]:
+def school_of(encoder: str, beads: int = 64) -> tuple[SentenceSource, PretrainingModel]:
     card = read_card(ROOT / stage.CARD)
     texts = [row["text"] for row in make_corpus(other_laboratories(beads, 1), card, 2, 1)]
     tokenizer = train_tokenizer(encoder, texts, 400)
-    school = School(card, tokenizer, beads, 1)
+    school = SentenceSource(card, tokenizer, beads, 1)
     torch.manual_seed(0)
     config = small_config(encoder, tokenizer, layers=1, width=32, heads=2)
-    return school, Learner(config, len(school.names), len(school.formulas)).eval()
+    return school, PretrainingModel(config, len(school.names), len(school.formulas)).eval()
 
 
 @pytest.fixture(scope="module", params=ENCODERS)
-def school(request) -> tuple[School, Learner]:
+def school(request) -> tuple[SentenceSource, PretrainingModel]:
     return school_of(request.param)
 
 
@@ -116,14 +123,14 @@ def test_facts_channel_and_model_card_say_what_was_learned(
     assert facts["tier"] == tier
     assert facts["sentences"] == 64 * (tier + 1)
     assert facts["fields"] == card.fields("post_weld", 2)
-    channel, scales = read_channel(str(folder), facts)
+    channel, scales = read_number_embedding(str(folder), facts)
     assert set(scales) == {
         name
         for name in facts["fields"]
         if name in card.derived or card.columns[name].kind == "number"
     }
     assert scales["travel_speed_mm_s"].log
-    stored = load_file(folder / CHANNEL)
+    stored = load_file(folder / NUMBERS_FILE)
     assert torch.equal(channel.linear.weight, stored["linear.weight"])
     assert channel.linear.weight.shape == (len(facts["fields"]) + 1, 32)
     text = (folder / "README.md").read_text(encoding="utf-8")
@@ -153,30 +160,31 @@ def test_the_curve_has_a_row_for_every_epoch(done: Path, encoder: str) -> None:
 def test_the_stage_is_the_same_byte_for_byte_after_a_kill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed after the first of tier 0's two epochs, then after the last of tier 1's."""
-    put, puts = Bookmark.put, []
+    """Killed in tier 1, then in tier 2: a finished tier is not learned again."""
+    epochs, real = [], tiers.pretrain
 
-    def killed_after(epochs: int | None) -> None:
-        def counted(*arguments: object) -> None:
-            put(*arguments)
-            puts.append(1)
-            if len(puts) == epochs:
-                raise KeyboardInterrupt
+    def killed_in(tier: int | None) -> None:
+        def counted(*told: object, **how: object):
+            for row in real(*told, **how):
+                epochs.append(how["seed"] - TINY["seed"])
+                yield row
+                if epochs[-1] == tier:
+                    raise KeyboardInterrupt
 
-        monkeypatch.setattr(Bookmark, "put", counted)
+        monkeypatch.setattr(tiers, "pretrain", counted)
 
     monkeypatch.setattr(stage, "ENCODERS", ["bert"])
     trees = []
-    for name, kills in (("whole", []), ("killed", [1, 4])):
+    for name, kills in (("whole", []), ("killed", [1, 2])):
         folder = enter(tmp_path / name, monkeypatch, epochs=[2, 2, 2], beads=32)
-        puts.clear()
+        epochs.clear()
         for kill in kills:
-            killed_after(kill)
+            killed_in(kill)
             with pytest.raises(KeyboardInterrupt):
                 stage.main()
-        killed_after(None)
+        killed_in(None)
         stage.main()
-        assert len(puts) == 6  # no epoch was learned twice
+        assert epochs.count(0) == 2
         files = [*(folder / "data/encoders").rglob("*"), *(folder / stage.PLOTS).rglob("*")]
         trees.append({f.relative_to(folder): f.read_bytes() for f in files if f.is_file()})
     assert trees[0] == trees[1]
@@ -199,12 +207,12 @@ def test_another_seed_leaves_other_weights(
 
 def test_every_lesson_is_about_new_beads_and_the_same_again(school) -> None:
     teacher, _ = school
-    first, again, other = teacher.lesson(1, 2), teacher.lesson(1, 2), teacher.lesson(2, 2)
+    first, again, other = teacher.sentences(1, 2), teacher.sentences(1, 2), teacher.sentences(2, 2)
     assert len(first.prompts) == len(first.formulas) == 64
     assert [p.ids for p in first.prompts] == [p.ids for p in again.prompts]
     assert np.array_equal(first.formulas, again.formulas, equal_nan=True)
     assert not {tuple(p.ids) for p in first.prompts} & {tuple(p.ids) for p in other.prompts}
-    assert len(teacher.lesson(1, 0, 10).prompts) == 10
+    assert len(teacher.sentences(1, 0, 10).prompts) == 10
 
 
 def test_formulas_are_asked_tier_by_tier_from_set_points_alone(school) -> None:
@@ -215,7 +223,7 @@ def test_formulas_are_asked_tier_by_tier_from_set_points_alone(school) -> None:
     assert {"arc_power_w", "line_energy_j_mm"}.isdisjoint(teacher.formulas)
     outcomes = teacher.card.named("outcome")
     assert set(outcomes).isdisjoint(teacher.formulas)
-    answers = teacher.lesson(0, 2).formulas  # the beads of the scales
+    answers = teacher.sentences(0, 2).formulas  # the beads of the scales
     assert np.allclose(np.nanmean(answers, axis=0), 0, atol=1e-9)
     assert np.allclose(np.nanstd(answers, axis=0), 1)
 
@@ -228,7 +236,7 @@ def test_whole_values_are_hidden_and_never_a_special_token(encoder: str) -> None
     teacher, _ = school_of(encoder)
     special = set(teacher.tokenizer.all_special_ids)
     rng, values, others = np.random.default_rng(0), [], []
-    for prompt in teacher.lesson(1, 2).prompts * 4:
+    for prompt in teacher.sentences(1, 2).prompts * 4:
         room = 5  # padding
         fields = torch.tensor(prompt.fields + [NO_FIELD] * room)
         ids = torch.tensor(prompt.ids + [teacher.tokenizer.pad_token_id] * room)
@@ -260,15 +268,15 @@ class Witness:
 ROWS = range(8)
 
 
-def shown(teacher: School, lesson: Lesson, formulas: int) -> Witness:
+def shown(teacher: SentenceSource, lesson: Sentences, formulas: int) -> Witness:
     witness = Witness()
-    _look(witness, lesson, ROWS, teacher.tokenizer, formulas, False, np.random.default_rng(3))
+    _losses(witness, lesson, ROWS, teacher.tokenizer, formulas, False, np.random.default_rng(3))
     return witness
 
 
 def test_half_of_a_batch_is_masked_and_half_of_each_half_has_no_channel(school) -> None:
     teacher, _ = school
-    lesson = teacher.lesson(1, 2)
+    lesson = teacher.sentences(1, 2)
     seen = shown(teacher, lesson, 3)
     for row in ROWS:
         prompt = lesson.prompts[row]
@@ -291,7 +299,7 @@ def test_half_of_a_batch_is_masked_and_half_of_each_half_has_no_channel(school) 
 
 def test_formulas_are_asked_of_whole_sentences_and_up_to_the_tier(school) -> None:
     teacher, _ = school
-    lesson = teacher.lesson(1, 2)
+    lesson = teacher.sentences(1, 2)
     for count in (0, 3, len(teacher.formulas)):
         asked = shown(teacher, lesson, count).formulas
         assert torch.isnan(asked[:4]).all()
@@ -300,25 +308,25 @@ def test_formulas_are_asked_of_whole_sentences_and_up_to_the_tier(school) -> Non
         assert torch.equal(asked[4:, :count], expected)
 
 
-def losses(school, lesson: Lesson, formulas: int) -> tuple[float, float]:
+def losses(school, lesson: Sentences, formulas: int) -> tuple[float, float]:
     teacher, learner = school
     with torch.no_grad():
         rng = np.random.default_rng(3)
-        found = _look(learner, lesson, ROWS, teacher.tokenizer, formulas, False, rng)
+        found = _losses(learner, lesson, ROWS, teacher.tokenizer, formulas, False, rng)
     return tuple(loss.item() for loss in found)
 
 
-def changed(lesson: Lesson, row: int, places: list[bool]) -> Lesson:
+def changed(lesson: Sentences, row: int, places: list[bool]) -> Sentences:
     """The lesson with other z-scores at some tokens of a row."""
     prompts = list(lesson.prompts)
     told = prompts[row]
     numbers = [n + 1.5 if here else n for n, here in zip(told.numbers, places, strict=True)]
-    prompts[row] = Prompt(told.ids, told.fields, numbers)
-    return Lesson(prompts, lesson.formulas)
+    prompts[row] = TokenisedPrompt(told.ids, told.fields, numbers)
+    return Sentences(prompts, lesson.formulas)
 
 
 def test_the_number_of_a_hidden_value_does_not_leak(school) -> None:
-    lesson = school[0].lesson(1, 2)
+    lesson = school[0].sentences(1, 2)
     row = 1  # masked, and with the channel
     prompt = lesson.prompts[row]
     labels = shown(school[0], lesson, 3).labels[row, : len(prompt)]
@@ -336,7 +344,7 @@ def test_the_number_of_a_hidden_value_does_not_leak(school) -> None:
 
 def test_the_answers_of_a_higher_tier_do_not_enter_the_loss(school) -> None:
     teacher, _ = school
-    lesson = teacher.lesson(1, 2)
+    lesson = teacher.sentences(1, 2)
     for tier in (0, 1, 2):
         asked = teacher.known_formulas(tier)
         first = losses(school, lesson, asked)
@@ -345,7 +353,7 @@ def test_the_answers_of_a_higher_tier_do_not_enter_the_loss(school) -> None:
         for column in range(len(teacher.formulas)):
             other = lesson.formulas.copy()
             other[:, column] += 3
-            found = losses(school, Lesson(lesson.prompts, other), asked)
+            found = losses(school, Sentences(lesson.prompts, other), asked)
             assert found[0] == first[0]
             assert (found[1] != first[1]) is (column < asked)
 
@@ -354,18 +362,17 @@ def test_the_answers_of_a_higher_tier_do_not_enter_the_loss(school) -> None:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_both_losses_fall(encoder: str, tmp_path: Path) -> None:
+def test_both_losses_fall(encoder: str) -> None:
     teacher, learner = school_of(encoder, beads=192)
-    untrained = [p.detach().clone() for p in learner.channel.parameters()]
+    untrained = [p.detach().clone() for p in learner.number_embedding.parameters()]
     rows = list(
         pretrain(
             learner,
-            lambda epoch: teacher.lesson(1 + epoch, 1),
-            teacher.lesson(1, 1, 64),
+            lambda epoch: teacher.sentences(1 + epoch, 1),
+            teacher.sentences(1, 1, 64),
             teacher.tokenizer,
-            Bookmark(tmp_path),
             epochs=5,
-            sentences=192,
+            count=192,
             batch_size=16,
             learning_rate=0.005,
             formulas=teacher.known_formulas(1),
@@ -376,7 +383,7 @@ def test_both_losses_fall(encoder: str, tmp_path: Path) -> None:
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
     for column in ("words", "formulas", "new_words", "new_formulas"):
         assert rows[-1][column] < rows[0][column], column
-    moved = zip(learner.channel.parameters(), untrained, strict=True)
+    moved = zip(learner.number_embedding.parameters(), untrained, strict=True)
     assert all(not torch.equal(now, before) for now, before in moved)
 
 

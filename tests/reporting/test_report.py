@@ -12,12 +12,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from llm4waam.ablations.trials import trials_of
+from llm4waam.ablations.variations import variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
+from llm4waam.plotting.pages import number, probability
 from llm4waam.reporting.report import verdicts
-from llm4waam.reporting.report_words import FILE, LANGUAGES, Words, probability, shown
-from llm4waam.reporting.sweeps import HEADINGS
+from llm4waam.reporting.report_words import FILE, LANGUAGES, Words
 from llm4waam.splits.tasks import make_task
 from stages import report
 from stages.check_params import AllParams
@@ -44,8 +44,8 @@ def told(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "data/encoders/bert-mini-tier1", "data/encoders/bert-mini-tier1")
     shutil.copytree(ROOT / "data/encoders/roberta-mini-tier1", "data/encoders/roberta-mini-tier1")
-    Path("plots/explore").mkdir()
-    for name in ("explore/label_sets", "explore/defect_map", "parity"):
+    for name in ("explore/label_sets", "explore/defect_map", "ablations/parity/parity"):
+        Path("plots", name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / f"plots/{name}.svg", f"plots/{name}.svg")
     counts = {"rows": 91, "rows_rejected": 7, "beads": 84, "cells": 42, "missing": {"ctwd_mm": 3}}
     Path("metrics/clean.json").write_text(json.dumps(counts), encoding="utf-8")
@@ -53,7 +53,7 @@ def told(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read(name: str) -> str:
-    return Path("plots", name).read_text(encoding="utf-8")
+    return Path("plots/report", name).read_text(encoding="utf-8")
 
 
 def test_every_text_is_there_in_both_languages_with_the_same_blanks() -> None:
@@ -66,14 +66,19 @@ def test_every_text_is_there_in_both_languages_with_the_same_blanks() -> None:
     assert leaves({"a": {"en": "x"}})[0][1].keys() != set(LANGUAGES)  # a lack would be seen
 
 
-def test_every_variant_of_every_sweep_has_words() -> None:
-    settings = read_params(AllParams, ROOT / "params.yaml").trials
-    for sweep in HEADINGS:
-        for trial in trials_of(sweep, settings, 12):
+def test_every_variation_has_words() -> None:
+    params = read_params(AllParams, ROOT / "params.yaml")
+    file = ROOT / "data/raw/waam_beads.yaml"
+    tasks = {name: make_task(read_card(file), name, file) for name in params.tasks}
+    for kind in ("protocols", "groups", "information", "rates", "samples", "noise"):
+        for one in variations_of(kind, params.ablations, tasks, 12):
             for language in LANGUAGES:
-                assert "{" not in Words.read(language).variant(trial.key)
-    assert Words.read("ko").variant("beads_20") == "훈련 비드 20개"
-    assert EN.variant("noise_0.1") == "10% of outcomes wrong"
+                said = Words.read(language).variation(one.key, "no words")
+                assert "{" not in said
+                assert said != "no words"
+    assert Words.read("ko").variation("beads_20", "") == "훈련 비드 20개"
+    assert EN.variation("noise_0.1", "") == "10% of outcomes wrong"
+    assert EN.variation("lora", "low-rank additions") == "low-rank additions"
 
 
 @pytest.mark.usefixtures("told")
@@ -98,16 +103,17 @@ def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
 
 
 @pytest.mark.usefixtures("told")
-def test_a_sweep_that_was_not_run_is_named_with_its_command() -> None:
+def test_an_ablation_that_was_not_run_is_named_with_its_command() -> None:
     report.main()
     page = unescape(read("report.html"))
-    assert page.count("The command make sweep makes this section.") == 8
-    assert page.count("The command make losses makes this section.") == 1
+    assert page.count("The command make ablations KIND=nested makes this section.") == 2
+    for kind in ("losses", "protocols", "groups", "information", "samples", "rates", "noise"):
+        assert page.count(f"The command make ablations KIND={kind} makes this section.") == 1
     rows = pd.DataFrame(
         {
             "task": "quality",
             "model": ["bert", "bert", "nearest_neighbour"],
-            "variant": ["grouped", "rows", "grouped"],
+            "variation": ["grouped", "rows", "grouped"],
             "title": "x",
             "metric": "accuracy",
             "score": [0.71234, 0.91234, 0.51234],
@@ -116,11 +122,11 @@ def test_a_sweep_that_was_not_run_is_named_with_its_command() -> None:
             "beads": 76,
         }
     )
-    Path("plots/trials").mkdir()
-    rows.to_csv("plots/trials/protocols.csv", index=False)
+    Path("plots/ablations/protocols").mkdir()
+    rows.to_csv("plots/ablations/protocols/protocols.csv", index=False)
     report.main()
     page = unescape(read("report.html"))
-    assert page.count("The command make sweep makes this section.") == 7
+    assert "KIND=protocols" not in page
     assert "<td>ungrouped rows of doubled templates *</td><td>0.912 (0.800 ~ 1.000)</td>" in page
     assert "<td>0.512</td>" in page
 
@@ -134,7 +140,7 @@ def test_numbers_are_those_of_the_metrics() -> None:
         for encoder in ("bert", "roberta"):
             found = json.loads(Path(f"metrics/{encoder}/{task}.json").read_text())["oof"]
             for key in chosen.sample(["val_loss", "mae" if "mae" in found else "exact_match"], 2):
-                assert all(f"<td>{shown(found[key])}</td>" in page for page in pages), (task, key)
+                assert all(f"<td>{number(found[key])}</td>" in page for page in pages), (task, key)
     compared = json.loads(Path("metrics/comparisons.json").read_text())["quality"]
     assert f"<td>{probability(compared['bert_vs_baseline']['p_holm'])}</td>" in pages[0]
     before = read("report.html")
@@ -192,17 +198,18 @@ def test_only_a_real_difference_is_called_one(gap: float, real: int, said: str) 
 @pytest.mark.usefixtures("told")
 def test_cards_hold_the_metrics_and_what_the_model_must_not_be_used_for() -> None:
     report.main()
-    cards = {file.stem for file in Path("plots/cards").glob("*.md")}
+    cards = {file.stem for file in Path("plots/report/cards").glob("*.md")}
     assert cards == {"data"} | {
         f"{e}_{t}"
         for e in ("bert", "roberta")
         for t in ("defects", "quality", "heat_input", "energy")
     }
     card, found = read("cards/bert_quality.md"), json.loads(read_metrics("bert/quality.json"))
-    assert f"| accuracy | {shown(found['oof']['accuracy'])} |" in card
+    row = f"accuracy | {number(found['oof']['accuracy'])} |"
+    assert row in re.sub(" +", " ", card)
     assert "data/encoders/bert-mini-tier1" in card
     assert "Not for releasing a part" in card
-    assert "| `ctwd_mm` |" in read("cards/data.md")
+    assert "| `ctwd_mm`" in read("cards/data.md")
 
 
 def read_metrics(name: str) -> str:

@@ -17,15 +17,15 @@ from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_jsonl, read_table, write_jsonl
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
-from llm4waam.decisions.target_scale import Scaler
-from llm4waam.encoders.model import Reader
-from llm4waam.encoders.number_embedding import FieldScale, NumberChannel
-from llm4waam.encoders.quantiles import WORDS, Quantiles
-from llm4waam.encoders.tokens import read_prompts
+from llm4waam.decisions.target_scale import TargetScale
+from llm4waam.encoders.model import BeadModel
+from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding
+from llm4waam.encoders.tokens import tokenise
 from llm4waam.splits.tasks import make_task
-from llm4waam.training.batches import predict
-from llm4waam.training.data import Material, Reading, make_material
-from llm4waam.training.fit import SEEDS_APART, Fitted, fit_fold
+from llm4waam.stacked.engine import engine_of
+from llm4waam.training.data import NumberScales, TaskData, make_task_data
+from llm4waam.training.fit import SEEDS_APART, FittedFold, fit_folds
+from llm4waam.training.loop import predict
 from stages import split, train
 from stages.check_params import AllParams
 
@@ -61,31 +61,32 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
     loaded = AutoModel.from_pretrained(model / "seed-1")
     assert loaded.config.model_type == encoder
     head = load_file(model / "seed-1/head.safetensors")
-    channel = {"channel.linear.weight", "channel.square.weight"}
+    channel = {"number_embedding.linear.weight", "number_embedding.square.weight"}
     layers = {f"{layer}.{part}" for layer in ("dense", "output") for part in ("weight", "bias")}
     assert set(head) == channel | layers
     assert head["output.weight"].shape == (labels, 32)
     assert AutoTokenizer.from_pretrained(model)("speed 4.5")["input_ids"]
-    assert (model / ("scaler.json" if task == "heat_input" else "decision.json")).is_file()
-    reading = json.loads((model / "reading.json").read_text(encoding="utf-8"))
-    assert reading["fields"] == list(reading["scales"]) == ["travel_speed_mm_s"]
+    fitted = json.loads((model / "fitted.json").read_text(encoding="utf-8"))
+    assert (fitted["target_scale"] is None) is (task != "heat_input")
+    assert (fitted["decision"] is None) is (task == "heat_input")
+    assert fitted["fields"] == list(fitted["scales"]) == ["travel_speed_mm_s"]
     recipe = json.loads((model / "recipe.json").read_text(encoding="utf-8"))
     assert recipe == read_params(AllParams).recipe(encoder, task).model_dump()
 
 
-def load_reader(folder: Path) -> Reader:
+def load_model(folder: Path) -> BeadModel:
     """A model from its folder alone, as a later consumer would."""
     encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
     head = load_file(folder / "head.safetensors")
-    channel = NumberChannel(len(head["channel.linear.weight"]) - 1, 32, 0.02)
-    reader = Reader(encoder, channel, "mean", len(head["output.bias"]))
+    channel = NumberEmbedding(len(head["number_embedding.linear.weight"]) - 1, 32, 0.02)
+    reader = BeadModel(encoder, channel, "mean", len(head["output.bias"]))
     reader.load_state_dict({f"encoder.{n}": p for n, p in encoder.state_dict().items()} | head)
     return reader
 
 
 def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
-    """Two seeds with low-rank additions and words of quantiles, loaded by stock classes."""
-    folder = study(seeds=2, lora_rank=2, quantiles=3)
+    """Two seeds with low-rank additions, loaded by stock classes."""
+    folder = study(seeds=2, lora_rank=2)
     train.main("bert", "quality")
     rows = read_table(folder / "data/predictions/bert/quality.csv")
     rows = rows[rows["fold"] == -1].set_index("bead")
@@ -93,13 +94,11 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     assert {path.name for path in model.iterdir() if path.is_dir()} == {"seed-1", "seed-2"}
     shutil.rmtree(folder / "data/encoders")
     tokenizer = AutoTokenizer.from_pretrained(model)
-    stored = json.loads((model / "reading.json").read_text(encoding="utf-8"))
+    stored = json.loads((model / "fitted.json").read_text(encoding="utf-8"))
     names = stored["fields"]
-    words = [tokenizer(f" {w}", add_special_tokens=False)["input_ids"] for w in WORDS[3]]
-    edges = {names.index(n) + 1: np.array(e) for n, e in stored["quantiles"].items()}
     scales = {name: FieldScale(**scale) for name, scale in stored["scales"].items()}
-    reading = Reading(names, scales, Quantiles(edges, words))
-    readers = [load_reader(model / f"seed-{number}") for number in (1, 2)]
+    numbers = NumberScales(names, scales)
+    readers = [load_model(model / f"seed-{number}") for number in (1, 2)]
     assert not torch.equal(readers[0].output.weight, readers[1].output.weight)
     recipe = read_params(AllParams).recipe("bert", "quality")
     prompts = read_jsonl(folder / "data/text/prompts.jsonl")
@@ -107,7 +106,7 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     assert len(rows) > 2
     for bead, row in rows.iterrows():
         said = [prompt for prompt in asked if prompt["bead"] == bead]
-        told = [reading.of(p) for p in read_prompts(tokenizer, said, names, recipe.max_tokens)]
+        told = [numbers.apply(p) for p in tokenise(tokenizer, said, names, recipe.max_tokens)]
         logits = torch.stack([predict(r, told, recipe).mean(dim=0) for r in readers])
         assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)
 
@@ -129,7 +128,7 @@ def test_two_runs_are_equal_byte_for_byte_and_another_seed_is_not(study) -> None
 
 
 def test_nothing_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
-    """Law 2: other targets in one fold change that fold's losses, not its predictions."""
+    """other targets in one fold change that fold's losses, not its predictions."""
     folder = study()
     train.main("bert", "heat_input")
     place = ["bead", "fold", "score"]
@@ -147,7 +146,7 @@ def test_nothing_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
 
 
 def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
-    """Law 2: a bead of one fold, told with another number, changes no neighbour's prediction."""
+    """a bead of one fold, told with another number, changes no neighbour's prediction."""
     folder = study()
     train.main("bert", "quality")
     place = ["bead", "fold", "score"]
@@ -169,10 +168,10 @@ def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None
     assert (after.loc[elsewhere, "score"] != before.loc[elsewhere, "score"]).all()
 
 
-def material_of(folder: Path, task: str, **changes: object) -> Material:
+def data_of(folder: Path, task: str, **changes: object) -> TaskData:
     params = read_params(AllParams)
     card = read_card(params.card_file)
-    return make_material(
+    return make_task_data(
         params.encoder.source("bert"),
         make_task(card, task, params.card_file),
         params.recipe("bert", task).model_copy(update=changes),
@@ -182,9 +181,11 @@ def material_of(folder: Path, task: str, **changes: object) -> Material:
     )[0]
 
 
-def fit(folder: Path, task: str = "quality", **changes: object) -> Fitted:
+def fit(folder: Path, task: str = "quality", **changes: object) -> FittedFold:
     beads = members(read_table(folder / "data/split/folds.csv"), 0, 0)
-    return fit_fold(material_of(folder, task, **changes), (0, 0), *beads)
+    data = data_of(folder, task, **changes)
+    [fitted] = fit_folds(data, [((0, 0), *beads)], engine_of(data.recipe))
+    return fitted
 
 
 @pytest.mark.parametrize("task", ["quality", "heat_input"])
@@ -196,23 +197,23 @@ def test_the_scores_of_two_seeds_are_the_mean_of_both(study, task: str) -> None:
     assert not np.isclose(alone[0]["score"], alone[1]["score"], rtol=1e-9).any()
     for column in ("score", "loss"):
         assert np.array_equal(both.predictions[column], (alone[0][column] + alone[1][column]) / 2)
-    assert [member.judge.recipe.seed for member in both.members] == [
-        one.members[0].judge.recipe.seed for one in (first, second)
+    assert [trained.scorer.recipe.seed for trained in both.models] == [
+        one.models[0].scorer.recipe.seed for one in (first, second)
     ]
     assert both.history == first.history
 
 
-def test_a_bead_is_judged_by_the_mean_of_its_prompts_or_by_the_first(study) -> None:
+def test_a_bead_is_scored_by_the_mean_of_its_prompts_or_by_the_first(study) -> None:
     folder = study()
     mean, first = fit(folder), fit(folder, average=False)
-    [ours], [theirs] = mean.members, first.members
-    for name, weight in ours.reader.state_dict().items():
-        assert torch.equal(weight, theirs.reader.state_dict()[name])
+    [ours], [theirs] = mean.models, first.models
+    for name, weight in ours.model.state_dict().items():
+        assert torch.equal(weight, theirs.model.state_dict()[name])
     beads = first.predictions["bead"].tolist()
-    prompts = [ours.judge.prompts([bead])[0] for bead in beads]
+    prompts = [ours.scorer.prompts([bead])[0] for bead in beads]
     assert {len(asked) for asked in prompts} == {2}
-    recipe = ours.judge.recipe
-    by_prompt = predict(ours.reader, [p for asked in prompts for p in asked], recipe)
+    recipe = ours.scorer.recipe
+    by_prompt = predict(ours.model, [p for asked in prompts for p in asked], recipe)
     by_prompt = by_prompt.double().reshape(len(beads), 2)
     averaged = torch.sigmoid(by_prompt.mean(dim=1))
     assert np.allclose(mean.predictions["score"], averaged, rtol=0, atol=1e-6)
@@ -224,9 +225,9 @@ def test_a_bead_is_judged_by_the_mean_of_its_prompts_or_by_the_first(study) -> N
 def test_an_epoch_takes_one_prompt_of_a_bead_or_every_one(study) -> None:
     folder = study()
     drawn, whole = fit(folder), fit(folder, prompts="all")
-    beads = sorted(drawn.members[0].judge.material.targets)[:10]
+    beads = sorted(drawn.models[0].scorer.data.targets)[:10]
     targets = np.arange(10.0)[:, None]
-    some, every = (f.members[0].judge.learned(beads, targets) for f in (drawn, whole))
+    some, every = (f.models[0].scorer.training_examples(beads, targets) for f in (drawn, whole))
     assert (len(some), len(every)) == (10, 20)
     assert {len(choices) for choices in some.choices} == {2}
     every_ids = [choices[0].ids for choices in every.choices]
@@ -267,12 +268,12 @@ def test_a_loss_of_another_kind_is_refused(study, params) -> None:
 def test_the_scaler_is_stored_and_restores(study) -> None:
     folder = study()
     train.main("roberta", "heat_input")
-    stored = json.loads((folder / "data/models/roberta/heat_input/scaler.json").read_text())
+    stored = json.loads((folder / "data/models/roberta/heat_input/fitted.json").read_text())
     folds = read_table(folder / "data/split/folds.csv")
     beads = read_table(folder / "data/clean/beads.csv").set_index("bead")
     training = beads.loc[folds.loc[folds["role"] == "train", "bead"], "heat_input_j_mm"]
-    scaler = Scaler(**stored)
-    assert scaler == Scaler.fit(training.to_numpy(), "log")
+    scaler = TargetScale(**stored["target_scale"])
+    assert scaler == TargetScale.fit(training.to_numpy(), "log")
     assert scaler.restore(scaler.scale(np.array([300.0]))) == pytest.approx([300.0])
 
 
@@ -283,7 +284,7 @@ def test_every_task_of_params_yaml_has_a_recipe(params) -> None:
 
 def test_the_logarithm_of_a_negative_target_is_refused() -> None:
     with pytest.raises(ValueError, match="logarithm of -1"):
-        Scaler.fit(np.array([-1.0, 2.0]), "log")
+        TargetScale.fit(np.array([-1.0, 2.0]), "log")
 
 
 def test_folds_together_leave_the_same_however_many_processes_share_them(study) -> None:

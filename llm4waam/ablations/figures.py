@@ -1,0 +1,157 @@
+"""Figures of the ablations, from the table of `scores`: steps from the top down, or a curve."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+
+from llm4waam.ablations.scores import best_baseline
+from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.evaluation.metrics import HEADLINES
+from llm4waam.plotting.style import COLOURS, GREY, MARKERS, model_colour, new_figure, title
+
+FLOOR = -0.5  # an R2 below it says "worse than the mean"; its dot stands at the edge
+APART = 0.16  # between the models of a variation, in steps
+BELOW = 0.42  # inches
+WIDTH = 42  # letters of a line of a variation's title
+
+# Kind -> label of its axis, and whether that is logarithmic; the other kinds have steps.
+AXES = {
+    "rates": ("learning rate (logarithmic)", True),
+    "samples": ("training beads of a fold", False),
+    "noise": ("share of training beads with a wrong outcome", False),
+}
+
+
+def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequence[str]]) -> Figure:
+    """The figure of a kind; `models` are those shown of a task."""
+    if kind in AXES:
+        return curve_figure(table, models, *AXES[kind])
+    return steps_figure(table, models, lines=kind == "ladder")
+
+
+def steps_figure(
+    table: pd.DataFrame, models: Mapping[str, Sequence[str]], *, lines: bool
+) -> Figure:
+    """One panel a task: every variation from the top down, a dot and its interval for each model.
+
+    With `lines`, vertical ones stand for the baselines of the ladder.
+    """
+    steps = max(_steps(table, task, names).shape[0] for task, names in models.items())
+    columns = min(len(models), 2)
+    figure, axes = new_figure(
+        -(-len(models) // columns), columns, width=5.8, height=1.4 + 0.26 * max(steps, 4)
+    )
+    for axis in axes[len(models) :]:
+        axis.set_visible(False)
+    for axis, (task, names) in zip(axes, models.items(), strict=False):
+        shown = _steps(table, task, names)
+        part = _headline(table, task)
+        for number, model in enumerate(names):
+            rows = part[part["model"] == model].set_index("variation")
+            rows = rows[rows.index.isin(shown["variation"])]
+            places = shown.set_index("variation").loc[rows.index, "place"].to_numpy()
+            heights = places + (number - (len(names) - 1) / 2) * APART
+            _dots(axis, rows, heights, number, model, upright=False)
+        if lines:
+            _baseline_lines(axis, table, task)
+        labels = [fill(text, WIDTH) for text in shown["label"]]
+        axis.set_yticks(shown["place"], labels)
+        for label, variation in zip(axis.get_yticklabels(), shown["variation"], strict=True):
+            label.set_fontweight("bold" if variation == "" else "normal")
+        axis.set_ylim(len(shown) - 0.4, -0.6)
+        axis.set_xlabel(f"{_metric(part)} (bar: 95 % interval)")
+        axis.set_title(title(task))
+        axis.grid(axis="x", color="#E5E5E5")
+        axis.set_axisbelow(True)
+        _legend(axis)
+    return figure
+
+
+def _steps(table: pd.DataFrame, task: str, models: Sequence[str]) -> pd.DataFrame:
+    """The rows of a panel: place, label and variation, which is empty for the name of a group."""
+    part = _headline(table, task)
+    part = part[part["model"].isin(models)].drop_duplicates("variation")
+    rows, group = [], ""
+    for one in part.itertuples():
+        if one.group and one.group != group:
+            group = one.group
+            rows.append((group, ""))
+        rows.append((one.title, one.variation))
+    found = pd.DataFrame(rows, columns=["label", "variation"])
+    return found.assign(place=range(len(found)))
+
+
+def _baseline_lines(axis: Axes, table: pd.DataFrame, task: str) -> None:
+    """The formula, or the majority, and the best baseline of each tier; named in the legend."""
+    part = _headline(table, task)
+    for model in ("majority", FORMULAS["pre_weld"]):
+        for value in part.loc[part["model"] == model, "score"].head(1):
+            axis.axvline(value, color=GREY, ls=":", lw=1.1, label=title(model), zorder=1)
+    for tier, colour in enumerate((COLOURS[5], COLOURS[0], COLOURS[3])):
+        best = best_baseline(table, task, tier)
+        if best is not None and best["score"] > FLOOR:
+            label = f"tier {tier}: {title(best['model'])}"
+            axis.axvline(best["score"], color=colour, ls="--", lw=1.1, label=label, zorder=1)
+
+
+def curve_figure(
+    table: pd.DataFrame, models: Mapping[str, Sequence[str]], label: str, log: bool
+) -> Figure:
+    """One panel a task: score over the number in the key of the variation, a line a model."""
+    figure, axes = new_figure(1, len(models), width=5.2, height=3.8)
+    for axis, (task, names) in zip(axes, models.items(), strict=True):
+        part = _headline(table, task)
+        for number, model in enumerate(names):
+            rows = part[part["model"] == model]
+            x = rows["variation"].str.rpartition("_")[2].astype(float).to_numpy()
+            shift = (number - (len(names) - 1) / 2) * 0.008
+            x = x * (1 + shift) if log else x + shift * x.max(initial=0)
+            _dots(axis, rows, x, number, model, upright=True)
+        if log:
+            axis.set_xscale("log")
+        known = part["variation"].drop_duplicates().str.rpartition("_")[2]
+        axis.set_xticks(known.astype(float), known)
+        axis.minorticks_off()
+        axis.set_xlabel(label)
+        axis.set_ylabel(f"{_metric(part)} (bar: 95 % interval)")
+        axis.set_title(title(task))
+        axis.grid(axis="y", color="#E5E5E5")
+        axis.set_axisbelow(True)
+        _legend(axis)
+    return figure
+
+
+def _dots(
+    axis: Axes, rows: pd.DataFrame, where: np.ndarray, number: int, model: str, *, upright: bool
+) -> None:
+    colour = model_colour(model) if model in ENCODERS else (GREY, *COLOURS[3:])[max(number - 2, 0)]
+    score, low, high = (
+        rows[name].clip(lower=FLOOR).to_numpy(float) for name in ("score", "low", "high")
+    )
+    known = ~np.isnan(low)
+    draw = axis.vlines if upright else axis.hlines
+    draw(where[known], low[known], high[known], color=colour, lw=1.4)
+    first, second = (where, score) if upright else (score, where)
+    style = {"color": colour, "marker": MARKERS[number], "label": title(model)}
+    axis.plot(first, second, ls="-" if upright else "", lw=0.9, ms=5, **style)
+
+
+def _legend(axis: Axes) -> None:
+    """Under the label of the axis, however high the panel is."""
+    below = ScaledTranslation(0, -BELOW, axis.figure.dpi_scale_trans)
+    place = {"bbox_to_anchor": (0.5, 0), "bbox_transform": axis.transAxes + below}
+    axis.legend(loc="upper center", **place, ncols=2, fontsize=8)
+
+
+def _headline(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    return table[(table["task"] == task) & table["metric"].isin(HEADLINES.values())]
+
+
+def _metric(part: pd.DataFrame) -> str:
+    name = title(part["metric"].iloc[0])
+    return f"{name[:1].upper()}{name[1:]}"

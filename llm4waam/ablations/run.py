@@ -1,0 +1,258 @@
+"""Runs the variations of a kind: prediction rows of one encoder, or of all baselines.
+
+Every fit that is done is kept, so that an interrupted run goes on where it stopped.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from llm4waam.ablations.plans import (
+    Job,
+    bead_of,
+    fold_plan,
+    group_plan,
+    pair_plan,
+    row_name,
+    row_plan,
+    some,
+    with_noise,
+)
+from llm4waam.ablations.variations import LADDER_BASELINES, Ablations, Variation
+from llm4waam.baselines.features import Features, make_features
+from llm4waam.baselines.folds import predict_jobs
+from llm4waam.baselines.models import Baselines, baselines_of
+from llm4waam.card.card import Card
+from llm4waam.encoders.settings import Source
+from llm4waam.sentences.prompts import TextStyle, make_prompts
+from llm4waam.splits.folds import inner_hold_out, inner_strata, make_folds, strata_of
+from llm4waam.splits.tasks import Task, known_targets
+from llm4waam.stacked.engine import engine_of
+from llm4waam.training.data import TaskData, make_task_data
+from llm4waam.training.early_stopping import PUBLISHED
+from llm4waam.training.fit import fit_folds
+from llm4waam.training.recipe import TrainingParams
+from llm4waam.training.resume import FinishedFolds
+
+SEEDS_APART = 100  # between the folds, when beads are drawn or outcomes spoiled
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every variation starts from; `seed` is that of the split, `file` the clean table."""
+
+    card: Card
+    beads: pd.DataFrame
+    folds: pd.DataFrame
+    tasks: Mapping[str, Task]
+    style: TextStyle
+    params: TrainingParams
+    settings: Ablations
+    seed: int
+    file: Path
+
+    def prompts(self, variation: Variation) -> list[dict]:
+        """The prompts of a variation."""
+        style = self.style.model_copy(update=variation.text)
+        return list(make_prompts(self.beads, self.card, style, list(self.tasks)))
+
+    def plain_prompts(self) -> list[dict]:
+        """The study's own prompts."""
+        return list(make_prompts(self.beads, self.card, self.style, list(self.tasks)))
+
+    def jobs(
+        self, variation: Variation, targets: Mapping[str, np.ndarray], texts: Mapping[str, Sequence]
+    ) -> list[Job]:
+        """The jobs of a variation, for beads whose outcome is in `targets`.
+
+        `texts` maps a bead to its prompts of the task; with plan "rows" every one of them is a row
+        of its own.
+        """
+        found = []
+        for place, train, test in self._plan(variation, texts):
+            train, test = (
+                [row for row in part if bead_of(row) in targets] for part in (train, test)
+            )
+            if variation.beads:
+                train = some(train, variation.beads, self._seed(place))
+            found.append((place, train, test))
+        return found
+
+    def spoiled(
+        self, variation: Variation, targets: Mapping[str, np.ndarray], job: Job
+    ) -> dict[str, np.ndarray]:
+        """The targets that a job learns from: with noise, some of them wrong."""
+        place, train, _ = job
+        if not variation.noise:
+            return dict(targets)
+        return with_noise(targets, train, variation.noise, self._seed(place))
+
+    def _seed(self, place: tuple[int, int]) -> int:
+        return self.settings.seed + SEEDS_APART * place[1]
+
+    def _plan(self, variation: Variation, texts: Mapping[str, Sequence]) -> list[Job]:
+        count = int(self.folds["fold"].max()) + 1
+        if variation.plan == "pairs":
+            return pair_plan(self.folds)
+        if variation.plan == "groups":
+            return group_plan(self.folds, self.beads, self.settings.leave_out, self.file)
+        if variation.plan == "rows":
+            train = self.folds.loc[self.folds["role"] == "train", "bead"].unique()
+            rows = [row_name(bead, n) for bead in train for n in range(len(texts[bead]))]
+            return row_plan(rows, count, self.seed)
+        if variation.plan == "everyone":
+            strata = strata_of(self.card, list(self.tasks.values()), self.beads)
+            options = {"folds": count, "repeats": 1, "hold_out": 0, "seed": self.seed}
+            return fold_plan(make_folds(self.beads, strata, **options, file=self.file))
+        return fold_plan(self.folds)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fine-tuning of a variation; `role` inner: `test` is a hold-out of the training beads."""
+
+    variation: str
+    data: TaskData
+    finished: FinishedFolds
+    job: Job
+    role: str
+
+    def run(self) -> pd.DataFrame:
+        """The prediction rows, from the last run if they are there already."""
+        fitted = self.finished.load(self.job[0])
+        if fitted is None:
+            engine = engine_of(self.data.recipe)
+            [fitted] = fit_folds(self.data, [self.job], engine, watch=False)
+            self.finished.store(self.job[0], fitted)
+        who = {"variation": self.variation, "task": self.data.task.name, "role": self.role}
+        return fitted.predictions.assign(**who)
+
+
+def encoder_fits(
+    study: Study, variations: Sequence[Variation], encoder: str, folder: Path
+) -> Iterator[Fit]:
+    """Every fine-tuning of one encoder; what is done is kept under `folder`.
+
+    A variation whose checkpoint is not installed has none.
+    """
+    for variation in variations:
+        if encoder not in variation.sources:
+            continue
+        source = study.params.encoder.source(encoder)
+        if variation.checkpoint is not None:
+            place = variation.folder(encoder)
+            if place is None:
+                continue
+            source = Source(encoder=encoder, checkpoint=place, revision=None)
+        prompts = study.prompts(variation)
+        for name in variation.tasks:
+            data = _data(study, variation, source, study.tasks[name], prompts)
+            jobs = study.jobs(variation, data.targets, data.prompts)
+            if variation.plan == "rows":
+                data = as_rows(data)
+            part = folder / f"{variation.key}_{study.settings.seed}" / name
+            finished = FinishedFolds(part, data, study.folds)
+            for job in jobs:
+                spoiled = replace(data, targets=study.spoiled(variation, data.targets, job))
+                yield Fit(variation.key, spoiled, finished, job, "oof")
+            if variation.candidate and name in study.settings.ladder.choice_tasks:
+                finished = FinishedFolds(part / "inner", data, study.folds)
+                for place, train, _ in jobs:
+                    strata = inner_strata(data.task, data.values(train))
+                    inner = inner_hold_out(train, data.cells, strata, data.recipe.seed)
+                    yield Fit(variation.key, data, finished, (place, *inner), "inner")
+
+
+def _data(
+    study: Study, variation: Variation, source: Source, task: Task, prompts: list[dict]
+) -> TaskData:
+    """The data of a variation for one encoder and task."""
+    changes = {"engine": study.settings.engine} | variation.recipe
+    recipe = study.params.recipe(source.encoder, task.name).model_copy(update=changes)
+    if recipe.selection == "published":
+        recipe = recipe.model_copy(update={"select_by": PUBLISHED[task.kind]})
+    threads = study.params.train.threads
+    data, _ = make_task_data(source, task, recipe, study.card, study.beads, prompts, threads)
+    if not variation.shuffled:
+        return data
+    known = sorted(data.targets)
+    others = np.random.default_rng(recipe.seed).permutation(known)
+    return replace(data, targets={a: data.targets[b] for a, b in zip(known, others, strict=True)})
+
+
+def as_rows(data: TaskData) -> TaskData:
+    """Every prompt as if it were a bead of its own, the way the published protocol takes it."""
+    owners = {
+        row_name(bead, n): (bead, prompt)
+        for bead, prompts in data.prompts.items()
+        for n, prompt in enumerate(prompts)
+    }
+    targets = data.targets
+    return replace(
+        data,
+        prompts={row: [prompt] for row, (_, prompt) in owners.items()},
+        targets={row: targets[bead] for row, (bead, _) in owners.items() if bead in targets},
+        cells={row: row for row in owners},
+    )
+
+
+def baseline_fits(
+    study: Study, kind: str, variations: Sequence[Variation], settings: Baselines
+) -> Iterator[partial]:
+    """For every variation and task that concerns a baseline: a call that gives its rows."""
+    for variation in variations:
+        for name in variation.tasks if "baselines" in variation.sources else ():
+            names = LADDER_BASELINES if kind == "ladder" else None
+            yield partial(baseline_rows, study, variation, study.tasks[name], settings, names)
+
+
+def baseline_rows(
+    study: Study,
+    variation: Variation,
+    task: Task,
+    settings: Baselines,
+    names: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Prediction rows of the baselines `names` (None: all) in every job of a variation."""
+    prompts, style = study.prompts(variation), study.style.model_copy(update=variation.text)
+    features = make_features(study.beads, prompts, study.card, task.name, style)
+    targets = known_targets(study.card, task, study.beads)
+    texts: dict[str, list[str]] = {bead: [] for bead in study.beads["bead"]}
+    for row in prompts:
+        if row["task"] in (None, task.name):
+            texts[row["bead"]].append(row["text"])
+    jobs = study.jobs(variation, targets, texts)
+    if variation.plan == "rows":
+        features, targets = features_as_rows(features, targets, texts)
+    models = baselines_of(task, settings.pretrained, names)
+    found = []
+    # A hundred beads are too few to share out, and the sums of one thread are always the same.
+    with threadpool_limits(1):
+        for job in jobs:
+            spoiled = study.spoiled(variation, targets, job)
+            found += predict_jobs(
+                task, features, spoiled, [job], settings.trees, settings.seed, models
+            )
+    rows = pd.concat(found, ignore_index=True).assign(task=task.name, variation=variation.key)
+    return rows.sort_values("model", kind="stable")
+
+
+def features_as_rows(
+    features: Features, targets: Mapping[str, np.ndarray], texts: Mapping[str, Sequence[str]]
+) -> tuple[Features, dict[str, np.ndarray]]:
+    """Features and targets with every prompt as if it were a bead of its own."""
+    owners = [(bead, n) for bead, said in texts.items() for n in range(len(said))]
+    rows = [row_name(bead, n) for bead, n in owners]
+    beads = [bead for bead, _ in owners]
+    made = Features(
+        features.table.loc[beads].set_axis(rows),
+        pd.Series([texts[bead][n] for bead, n in owners], rows, dtype=object),
+        features.formulas.loc[beads].set_axis(rows),
+    )
+    known = {row: targets[bead] for row, bead in zip(rows, beads, strict=True) if bead in targets}
+    return made, known

@@ -1,0 +1,68 @@
+"""What all pages share: numbers, intervals and Markdown tables, drawings, the word for the data."""
+
+import math
+import re
+
+import pandas as pd
+from markupsafe import Markup
+
+DASH = "–"  # not run, or not defined
+
+
+def number(value: float | None) -> str:
+    """A score, width or count as pages show it: 3 decimals below 10, 1 below 1,000, then none."""
+    if value is None or math.isnan(value):
+        return DASH
+    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0
+
+
+def between(
+    score: float | None, low: float | None, high: float | None, *, joined_by: str = "to"
+) -> str:
+    """A score and its interval, "0.774 (0.681 to 0.856)"; the score alone where there is none."""
+    if low is None or math.isnan(low):
+        return number(score)
+    return f"{number(score)} ({number(low)} {joined_by} {number(high)})"
+
+
+def probability(p: float | None) -> str:
+    """A p-value as pages show it."""
+    if p is None or math.isnan(p):
+        return DASH
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def markdown_table(table: pd.DataFrame, left: int = 1) -> str:
+    """A table of texts in Markdown; all but the first `left` columns stand to the right."""
+    sides = ["left"] * left + ["right"] * (len(table.columns) - left)
+    return table.to_markdown(index=False, disable_numparse=True, colalign=sides)
+
+
+def kind_of_data(*, simulated: bool) -> str:
+    """What every page and card says of its table."""
+    return "simulated data" if simulated else "measured data"
+
+
+def sentence_case(text: str) -> str:
+    """The text with a capital first letter; "RMSE" and "R²" stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def model_card(text: str, **facts: object) -> str:
+    """A model card: `facts` as its YAML head (license, tags, ...), `text` below it."""
+    # Only here: what else uses a page need not wait for the hub's library.
+    from huggingface_hub import ModelCard, ModelCardData
+
+    return str(ModelCard(f"---\n{ModelCardData(**facts).to_yaml()}\n---\n\n{text}"))
+
+
+def drawing(svg: str) -> Markup:
+    """An SVG as a part of a page, without what only a file of its own needs.
+
+    What one drawing defines (glyphs, markers, clips) is named by its content, so that several of
+    them in one page do not disturb each other.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    return Markup(re.sub(r"\s*\n\s*", " ", svg))

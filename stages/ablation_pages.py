@@ -1,0 +1,145 @@
+"""Stage `page` of ablations/dvc.yaml: `python -m stages.ablation_pages KIND`."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from llm4waam.ablations import nested, parity
+from llm4waam.ablations.figures import ablation_figure
+from llm4waam.ablations.page import REFERENCES, ablation_page, chosen_section
+from llm4waam.ablations.scores import (
+    assess_variations,
+    choose_default,
+    differences,
+    paid_scores,
+    pairs_against,
+    score_table,
+)
+from llm4waam.ablations.variations import Ablations, Variation, variations_of
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_table, write_metrics, write_table, write_text
+from llm4waam.core.settings import read_params
+from llm4waam.core.stage import run_stage
+from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.plotting.style import empty_figure, save
+from llm4waam.reporting.figures import interval_figure, temperature_figure
+from llm4waam.reporting.report_tables import shown_models
+from llm4waam.splits.tasks import Task, make_task
+from llm4waam.training.recipe import TrainingParams
+
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+PREDICTIONS, ROWS = Path("data/predictions"), Path("data/ablations")
+PLOTS, METRICS = Path("plots/ablations"), Path("metrics/ablations")
+SOURCES = (*ENCODERS, "baselines")
+
+
+class Params(TrainingParams):
+    """The sections of params.yaml that this stage reads."""
+
+    ablations: Ablations
+
+
+def main(kind: str) -> None:
+    """Score a kind, beside the study itself where the study is one of its variations."""
+    params = read_params(Params)
+    card = read_card(params.card_file)
+    tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
+    rows = pd.concat([read_table(ROWS / kind / f"{source}.csv") for source in SOURCES])
+    if kind == "nested":
+        _nested(rows, tasks, simulated=card.simulated)
+    elif kind == "parity":
+        _parity(rows, simulated=card.simulated)
+    else:
+        variations = variations_of(kind, params.ablations, tasks, params.train.epochs)
+        _scores(kind, rows, variations, tasks, simulated=card.simulated)
+    logging.info("see %s", PLOTS / kind / f"{kind}.md")
+
+
+def _scores(
+    kind: str,
+    rows: pd.DataFrame,
+    variations: list[Variation],
+    tasks: dict[str, Task],
+    *,
+    simulated: bool,
+) -> None:
+    inner, rows = (rows[rows["role"] == role] for role in ("inner", "oof"))
+    if kind in REFERENCES:
+        key, title = REFERENCES[kind]
+        variations = [Variation(key, title, variations[0].tasks), *variations]
+        rows = pd.concat([_own(variations[0].tasks).assign(variation=key), rows])
+    cells = read_table(BEADS).set_index("bead")["cell"]
+    found = assess_variations(rows, tasks, cells)
+    table = score_table(found, variations, tasks)
+    gaps = pd.DataFrame()
+    if kind in REFERENCES or kind == "ladder":
+        gaps = differences(found, pairs_against(kind, found, table, variations))
+    if kind == "protocols":
+        paid = paid_scores(rows[rows["variation"] != variations[0].key], tasks)
+        table = pd.concat([table, paid], ignore_index=True)
+    shown = shown_models(table, probe=kind == "protocols")
+    if kind == "ladder":  # its baselines stand below the table, and as lines in the figure
+        shown = {task: list(ENCODERS) for task in shown}
+    page = ablation_page(kind, table, shown, gaps, simulated=simulated)
+    metrics: dict = {}
+    for row in table[table["model"].isin(ENCODERS)].to_dict("records"):
+        place = metrics.setdefault(row["task"], {}).setdefault(row["model"], {})
+        key = row["variation"].replace(".", "_")
+        place.setdefault(key, {})[row["metric"]] = row["score"]
+    if len(inner):
+        default, scores = choose_default(inner, tasks)
+        page += f"\n{chosen_section(default, scores, variations)}"
+        metrics["default"] = default
+    write_table(PLOTS / kind / f"{kind}.csv", table, rounded=True)
+    write_text(PLOTS / kind / f"{kind}.md", page)
+    save(PLOTS / kind / f"{kind}.svg", ablation_figure(kind, table, shown), simulated=simulated)
+    write_metrics(METRICS / f"{kind}.json", metrics)
+
+
+def _own(names: tuple[str, ...]) -> pd.DataFrame:
+    """The study's own out-of-fold rows."""
+    return pd.concat(
+        rows[rows["role"] == "oof"].assign(task=name)
+        for source in SOURCES
+        for name in names
+        for rows in [read_table(PREDICTIONS / source / f"{name}.csv")]
+    )
+
+
+def _nested(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> None:
+    folds = read_table(FOLDS)
+    tasks = {name: task for name, task in tasks.items() if name in set(rows["task"])}
+    calibration = nested.calibration_table(rows, _own(tuple(tasks)), tasks, folds)
+    widths, beads = nested.interval_table(rows, tasks, folds)
+    write_table(PLOTS / "nested/calibration.csv", calibration, rounded=True)
+    write_table(PLOTS / "nested/intervals.csv", widths, rounded=True)
+    page = nested.nested_page(calibration, widths, simulated=simulated)
+    write_text(PLOTS / "nested/nested.md", page)
+    made = {"calibration": empty_figure("there is no classification task")}
+    made["intervals"] = empty_figure("there is no regression task")
+    if len(calibration):
+        made["calibration"] = temperature_figure(calibration)
+    if len(beads):
+        shown = (*ENCODERS, "gradient_boosting", FORMULAS["pre_weld"])
+        units = {name: task.unit for name, task in tasks.items()}
+        made["intervals"] = interval_figure(beads[beads["model"].isin(shown)], units)
+    for name, figure in made.items():
+        save(PLOTS / "nested" / f"{name}.svg", figure, simulated=simulated)
+    metrics: dict = {}
+    for row in widths.to_dict("records"):
+        found = {name: row[name] for name in ("coverage", "mean_width")}
+        metrics.setdefault(row["task"], {})[row["model"]] = found
+    write_metrics(METRICS / "nested.json", metrics)
+
+
+def _parity(table: pd.DataFrame, *, simulated: bool) -> None:
+    write_table(PLOTS / "parity/parity.csv", table, rounded=True)
+    write_text(PLOTS / "parity/parity.md", parity.parity_page(table, simulated=simulated))
+    save(PLOTS / "parity/parity.svg", parity.parity_figure(table), simulated=simulated)
+    write_metrics(METRICS / "parity.json", parity.summarise(table))
+
+
+if __name__ == "__main__":
+    run_stage(main, *sys.argv[1:])

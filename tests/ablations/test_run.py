@@ -1,0 +1,114 @@
+"""Ablations run on a small table: what they write, and that they go on where they stopped."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from llm4waam.ablations import plans, run
+from llm4waam.ablations.parity import STACKED, STEPS
+from llm4waam.core.files import read_table
+from llm4waam.training.losses import names_for
+from stages import ablate, ablation_pages
+
+ROWS = Path("data/ablations")
+
+
+@pytest.fixture
+def study(ready, params):
+    """A function that fills a folder, with changes of the section `ablations`."""
+
+    def fill(**changes: object) -> Path:
+        params["ablations"] |= {"engine": "loop", "tasks": ["quality"], "noise_tasks": ["quality"]}
+        params["ablations"] |= {"noise": [0.2], **changes}
+        params["ablations"]["losses"] |= {"epochs": 1}
+        params["ablations"]["parity"] |= {"seeds": 2, "epochs": 2}
+        return ready(epochs=2, batch_size=4)
+
+    return fill
+
+
+def training_beads() -> set[str]:
+    folds = read_table(Path("data/split/folds.csv"))
+    return set(folds.loc[folds["role"] == "train", "bead"])
+
+
+def test_a_kind_goes_on_where_it_stopped(study, monkeypatch) -> None:
+    study()
+    ablate.main("nested", "bert")
+    file = ROWS / "nested/bert.csv"
+    table, whole = read_table(file), file.read_bytes()
+    assert len(table) == 2 * len(training_beads())  # each bead by two pairs of three folds
+    assert set(table["bead"]) == training_beads()
+    assert not Path("data/unfinished/ablations/nested/bert").exists()
+
+    fitted, fit = [], run.fit_folds
+
+    def stop(data, jobs, *rest, **options):
+        if len(fitted) == 2:
+            raise KeyboardInterrupt
+        fitted.append(jobs)
+        return fit(data, jobs, *rest, **options)
+
+    monkeypatch.setattr(run, "fit_folds", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ablate.main("nested", "bert")
+    fitted.clear()
+    ablate.main("nested", "bert")
+    assert len(fitted) == 1
+    assert file.read_bytes() == whole
+
+
+def test_the_published_protocol_and_noise_run_on_the_study_s_beads(study) -> None:
+    study(tasks=["heat_input"])
+    for source in ("bert", "baselines"):
+        ablate.main("protocols", source)
+    rows = read_table(ROWS / "protocols/bert.csv")
+    for _, part in rows.groupby("variation"):
+        assert len(part) == 2 * len(training_beads())
+        assert set(part["bead"].map(plans.bead_of)) == training_beads()
+    baselines = read_table(ROWS / "protocols/baselines.csv")
+    assert set(baselines["variation"]) == {"rows"}  # a baseline has no epochs to choose
+    ablate.main("noise", "bert")
+    noisy = read_table(ROWS / "noise/bert.csv").set_index("bead")["target"]
+    clean = read_table(Path("data/clean/beads.csv")).set_index("bead")["labels"]
+    assert (noisy == (clean.loc[noisy.index] == "Normal")).all()  # scored by the true outcome
+
+
+def test_parity_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study) -> None:
+    folder = study()
+    for source in ("bert", "roberta", "baselines"):
+        ablate.main("parity", source)
+    ablation_pages.main("parity")
+    found = json.loads((folder / "metrics/ablations/parity.json").read_text(encoding="utf-8"))
+    assert set(found) == {"defects", "heat_input"}
+    for steps in found.values():
+        assert set(steps) == {*STEPS, STACKED, "trainer_with_another_seed"}
+        assert steps["fused_adamw"]["max_logit_difference"] == 0
+        assert steps["as_published"]["max_logit_difference"] > 1e-4
+        assert steps[STACKED]["max_logit_difference"] > 1e-4  # other random numbers
+        assert steps["trainer_with_another_seed"]["max_logit_difference"] > 1e-4
+    assert found["heat_input"]["as_published"]["flipped_beads"] is None
+    assert found["defects"]["fused_adamw"]["flipped_beads"] == 0
+    table = read_table(folder / "plots/ablations/parity/parity.csv")
+    assert len(table) == 2 * ((len(STEPS) + 1) * 2 + 1)
+    page = (folder / "plots/ablations/parity/parity.md").read_text(encoding="utf-8")
+    assert "simulated data" in page
+    assert "bit for bit the same" in page
+
+
+def test_every_loss_of_every_task_has_its_row(study) -> None:
+    folder = study()
+    for source in ("bert", "roberta", "baselines"):
+        ablate.main("losses", source)
+    ablation_pages.main("losses")
+    assert read_table(ROWS / "losses/roberta.csv").empty
+    found = json.loads((folder / "metrics/ablations/losses.json").read_text(encoding="utf-8"))
+    assert set(found["defects"]["bert"]) == set(names_for("multi_label"))
+    assert set(found["quality"]["bert"]) == set(names_for("binary"))
+    regressions = {
+        f"{n}_{s}" for n in names_for("regression") for s in ("raw", "standardised", "log")
+    }
+    assert set(found["heat_input"]["bert"]) == regressions
+    page = (folder / "plots/ablations/losses/losses.md").read_text(encoding="utf-8")
+    assert "on simulated data" in page
