@@ -46,7 +46,7 @@ def findings(
     heat: float | None = None,
     reasons: dict[str, float] | None = None,
     missing: tuple[str, ...] = (),
-    numbers: tuple[str, ...] = ("heat_input", "energy"),
+    numbers: tuple[str, ...] = (),
     **more: object,
 ) -> Findings:
     """Findings on one bead; `reasons` are contributions, `heat` is the heat input after `moves`."""
@@ -70,7 +70,10 @@ def findings(
 
 
 BEADS = {
-    "good": findings(0.93, reason="normal", reasons={"travel_speed_mm_s": 1.3, "ctwd_mm": 0.05}),
+    "good": findings(
+        0.93, reason="normal", reasons={"travel_speed_mm_s": 1.3, "ctwd_mm": 0.05},
+        numbers=("heat_input", "energy"),
+    ),
     "below the bar": findings(
         0.58, reasons={"note": 0.6, "gas_flow_l_min": -0.4}, missing=("gas_flow_l_min",),
         rules=[STARVED, TOO_HOT],
@@ -91,7 +94,7 @@ BEADS = {
     "no rule broken, fields missing": findings(
         0.33, "Discontinuity", missing=("interpass_temperature_c", "gas_flow_l_min", "ctwd_mm"),
     ),
-    "no set-point to turn": findings(0.17, "Lack of fusion", reason="unknown", numbers=("none",)),
+    "no set-point to turn": findings(0.17, "Lack of fusion", reason="unknown"),
     "a defect named, normal likely": findings(
         0.64, "Humping", moves=(SLOWER,), heat=272.0, rules=[TOO_FAST], named_after=["Humping"],
     ),
@@ -100,16 +103,15 @@ BEADS = {
     ),
     "no defect named, normal unlikely": findings(0.42, moves=(MORE_WIRE,), rules=[TOO_HOT]),
     "outside by range and word": findings(
-        0.35, reason="outside", rules=[TOO_FAST], missing=("gas_flow_l_min",), numbers=("none",),
+        0.35, reason="outside", rules=[TOO_FAST], missing=("gas_flow_l_min",),
         outside=[("ctwd_mm", 27.0, (10.0, 20.0)), ("shielding_gas", "Ar+30%He", "Ar, Ar+2%CO2")],
     ),
     "outside by word and range": findings(
-        0.84, reason="outside", rules=[OVERFED], numbers=("none",),
+        0.84, reason="outside", rules=[OVERFED],
         outside=[("material", "ER4043", "ER316L"), ("travel_speed_mm_s", 29.0, (3.0, 15.0))],
     ),
     "outside, fields unknown": findings(
         0.84, reason="outside", outside=[("material", "", ""), ("travel_speed_mm_s", "", "")],
-        numbers=("none",),
     ),
-    "far": findings(0.88, reason="outside", outside=[("", "2.71", "1.35")], numbers=("none",)),
+    "far": findings(0.88, reason="outside", outside=[("", "2.71", "1.35")]),
 }  # fmt: skip
