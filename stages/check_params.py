@@ -5,11 +5,11 @@ import logging
 from pydantic import ConfigDict
 
 from llm4waam.ablations.variations import Ablations
-from llm4waam.advice.settings import Advice
+from llm4waam.advice.counterfactual import Advice
 from llm4waam.baselines.models import Baselines
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.pretraining.settings import Pretrain
+from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.simulator.population import Simulate
 from llm4waam.splits.folds import Split

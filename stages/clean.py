@@ -25,8 +25,8 @@ def main() -> None:
         raw, broken = read_prompt_file(raw_file), {}
     else:
         raw, broken = read_strings(raw_file)
-    beads, ledger = clean_table(raw, card, broken, raw_file)
-    entries = ledger.table()
+    beads, log = clean_table(raw, card, broken, raw_file)
+    entries = log.table()
     whole = entries["column"] == WHOLE_ROW
     write_table(BEADS, beads)
     write_table(REJECTED, entries)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
+from llm4waam.advice.counterfactual import Advice
 from llm4waam.advice.faithfulness import each, measure
 from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import make_examiner, unsuited
 from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
-from llm4waam.advice.settings import Advice
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_metrics, write_text
 from llm4waam.core.settings import read_params

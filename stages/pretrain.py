@@ -16,8 +16,8 @@ from llm4waam.core.processes import in_processes
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
+from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.pretraining.figure import pretraining_figure
-from llm4waam.pretraining.settings import Pretrain
 from llm4waam.pretraining.tiers import Tiers
 
 FOLDER, PLOTS = Path("data/encoders"), Path("plots/pretraining")

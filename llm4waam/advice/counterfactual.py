@@ -9,11 +9,14 @@ speed, at a bead's other settings.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations, product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from llm4waam.card.card import Card
+from llm4waam.core.settings import Positive, Section
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
@@ -24,6 +27,23 @@ POINTS = 20  # of the process map along each axis
 
 # P(Normal) (beads,) of beads, rows of the clean table.
 Chance = Callable[[pd.DataFrame], np.ndarray]
+
+
+class Advice(Section):
+    """Explanations and advice from the final models of one encoder, the stage `explain`.
+
+    `background` training beads stand in for absent fields, `bar` is the probability of a normal
+    bead that a change must reach, `margin` what it must have beyond. `shown` is the number of
+    hold-out beads on the page; each advised bead is run `simulated_runs` times in the simulator.
+    """
+
+    encoder: Literal["bert", "roberta"]
+    seed: int
+    background: int = Positive
+    bar: float = Field(gt=0, lt=1)
+    margin: float = Field(ge=0, lt=1)
+    shown: int = Positive
+    simulated_runs: int = Positive
 
 
 @dataclass(frozen=True)

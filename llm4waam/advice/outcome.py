@@ -14,7 +14,7 @@ from llm4waam.advice.counterfactual import Adviser, Move, carried_out
 from llm4waam.advice.findings import Examiner
 from llm4waam.simulator.defects import draw_states, name_labels
 from llm4waam.simulator.population import LIMITS
-from llm4waam.simulator.weld import run_trials, scores_of
+from llm4waam.simulator.weld import run_welds, scores_of
 
 TRIES = 200  # draws of a random move, until one lies inside the training data
 DIGITS = 4  # decimals of a metric
@@ -110,7 +110,7 @@ def normal_shares(beads: pd.DataFrame, training: pd.DataFrame, runs: int, seed: 
         table[name] = table[name].fillna(typical) if typical is not None else table[name]
     rows = table.loc[table.index.repeat(runs)].reset_index(drop=True)
     rows["campaign"] = np.tile(np.arange(runs), len(table)).astype(str)
-    found = run_trials(rng, rows, draw_states(rng, len(rows)))
+    found = run_welds(rng, rows, draw_states(rng, len(rows)))
     normal = np.array(name_labels(scores_of(found), LIMITS)) == "Normal"
     return normal.reshape(len(table), runs).mean(axis=1)
 

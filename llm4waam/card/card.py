@@ -1,4 +1,7 @@
-"""The data card: the only place that knows the columns of a raw table."""
+"""The data card of a raw table: read, checked, and asked for columns, fields and tasks.
+
+Nothing else in the library knows a column by its name. What a card consists of is in `columns`.
+"""
 
 import re
 from pathlib import Path
@@ -98,6 +101,7 @@ def read_card(file: Path) -> Card:
 
 
 def _check(card: Card) -> None:
+    """Raise ValueError where names, units, formulas or labels of a card do not fit together."""
     known = {*card.columns, *card.derived, *card.properties(("set_point", "measurement"))}
     formulas = {f"derived.{name}": [d.formula] for name, d in card.derived.items()}
     for name, column in card.columns.items():

@@ -1,4 +1,4 @@
-"""What a data card is made of: columns, derived fields, checks and tasks."""
+"""What a data card consists of: columns, derived fields, checks and tasks."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Label sets: spelled in many ways in a raw table, in one way after it."""
+"""Label sets of a bead: spelled in many ways in a raw table, in one way in the clean one."""
 
 import re
 
@@ -10,10 +10,6 @@ _JOINERS = re.compile(r"\s+(?:or|and)\s+|[,;/|&+]", re.IGNORECASE)
 def split(labels: str) -> list[str]:
     """The labels of a clean label set: "Humping or Balling" -> ["Humping", "Balling"]."""
     return labels.split(JOINER)
-
-
-def _key(spelling: str) -> str:
-    return re.sub(r"[\W_]+", " ", spelling.casefold()).strip()
 
 
 def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None) -> str:
@@ -36,3 +32,8 @@ def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None)
     if exclusive in found and len(found) > 1:
         raise ValueError(f"{exclusive} cannot stand beside another label")
     return JOINER.join(label for label in spellings if label in found)
+
+
+def _key(spelling: str) -> str:
+    """A spelling without case, hyphens and spaces: "Bead-cut" gives "bead cut"."""
+    return re.sub(r"[\W_]+", " ", spelling.casefold()).strip()

@@ -1,6 +1,6 @@
-"""Numbers as people and loggers write them, read right or refused, and written back.
+"""Quantities: numbers as people and loggers write them, and their units.
 
-One system of units: what pint knows, and nothing else.
+A number is read right or refused, never guessed. A unit is what pint knows, and nothing else.
 """
 
 import math

@@ -1,28 +1,42 @@
-"""The ledger: what cleaning altered or rejected, cell by cell."""
+"""The cleaning log: every value or row that cleaning altered or rejected, with the reason."""
 
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
 WHOLE_ROW = "(row)"
 
 
-@dataclass
-class Ledger:
-    """Entries of (row, column, value, action, reason); row 1 is the first under the header."""
+class Entry(NamedTuple):
+    """What happened to one value; row 1 is the first under the header."""
 
-    entries: list[tuple[int, str, str, str, str]] = field(default_factory=list)
+    row: int
+    column: str  # a column of the card or of the raw table, or WHOLE_ROW
+    value: str  # as it stood in the raw table
+    action: Literal["altered", "rejected"]
+    reason: str
+
+
+@dataclass
+class CleaningLog:
+    """The entries in the order in which they were made."""
+
+    entries: list[Entry] = field(default_factory=list)
 
     def reject(self, row: int, column: str, value: object, reason: str) -> None:
         """A value, or a whole row, that the clean table does not hold."""
-        self.entries.append((int(row), column, str(value), "rejected", reason))
+        self.entries.append(Entry(int(row), column, str(value), "rejected", reason))
 
     def alter(self, row: int, column: str, value: object, reason: str) -> None:
         """A value that the clean table holds in another form than a mere change of unit."""
-        self.entries.append((int(row), column, str(value), "altered", reason))
+        self.entries.append(Entry(int(row), column, str(value), "altered", reason))
+
+    def rejected(self) -> list[Entry]:
+        """The entries of what was rejected."""
+        return [entry for entry in self.entries if entry.action == "rejected"]
 
     def table(self) -> pd.DataFrame:
         """The entries by row, in the order in which they were made."""
-        names = ["row", "column", "value", "action", "reason"]
-        table = pd.DataFrame(self.entries, columns=names)
+        table = pd.DataFrame(self.entries, columns=list(Entry._fields))
         return table.sort_values("row", kind="stable", ignore_index=True)

@@ -1,4 +1,8 @@
-"""Raw strings of one column to values of the card's kind and unit."""
+"""One column of a raw table, strings, to values of the card's kind and unit.
+
+Used for the raw table, for tables that users bring and for the values of a shop-floor log, so that
+a cell means the same everywhere.
+"""
 
 from collections.abc import Callable
 
@@ -8,26 +12,24 @@ from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Column
 from llm4waam.card.quantities import convert, is_missing, parse_number, split_unit
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.core.errors import StudyError
 
 FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
 SHORT = {"ipm": "in/min"}  # as welders write, and pint does not know
 
-Reader = Callable[[str], float | str]
-
 
 def parse_column(
-    raw: pd.DataFrame, card: Card, name: str, ledger: Ledger, file: object
+    raw: pd.DataFrame, card: Card, name: str, log: CleaningLog, file: object
 ) -> pd.Series:
     """The column `name` of the clean table, shape (rows,); missing or rejected cells are missing.
 
-    Every rejected cell is entered in the ledger. Raises StudyError for a unit the card does not
+    Every rejected cell is logged. Raises StudyError for a unit the card does not
     accept: that is a mistake of the table, not of a row.
     """
     column = card.columns[name]
     number = column.kind == "number"
-    units = _units(raw, card, column, ledger, file) if number else {}
+    units = _units(raw, card, column, log, file) if number else {}
     read = _reader(column)
     cells = raw[column.header].str.strip()
     values = {}
@@ -35,15 +37,19 @@ def parse_column(
         try:
             values[row] = _number(text, column, units.get(row)) if number else read(text)
         except ValueError as error:
-            ledger.reject(row, name, text, str(error))
+            log.reject(row, name, text, str(error))
     dtype = float if column.kind in ("number", "flag") else "str"
     return pd.Series(values, index=raw.index, dtype=dtype)
 
 
 def _units(
-    raw: pd.DataFrame, card: Card, column: Column, ledger: Ledger, file: object
+    raw: pd.DataFrame, card: Card, column: Column, log: CleaningLog, file: object
 ) -> dict[int, str]:
-    """Unit of each row whose cell has none of its own: row -> unit; a row without is lost."""
+    """The unit of every row, of its cell or else of the unit column: row -> unit.
+
+    A row whose unit is lost takes that of the other rows of its group where they all have the same;
+    it is missing here where they do not.
+    """
     allowed = {u.casefold(): u for u in [*column.accepted_units, column.raw_unit, column.unit] if u}
     texts = raw[column.header].str.strip()
     found: dict[int, str] = {}
@@ -73,15 +79,16 @@ def _units(
         group = raw[card.columns[column.lost_unit_like].header]
         units = pd.Series(found, dtype=object).groupby(group.reindex(list(found))).unique()
         for row in raw.index.difference(list(found)):
-            habit = units.get(group[row], [])
-            if len(habit) == 1 and not is_missing(texts[row]):
-                found[row] = habit[0]
-                reason = f"unit lost; every other row of {group[row]} has {habit[0]}"
-                ledger.alter(row, column.header, texts[row], reason)
+            others = units.get(group[row], [])
+            if len(others) == 1 and not is_missing(texts[row]):
+                found[row] = others[0]
+                reason = f"unit lost; every other row of {group[row]} has {others[0]}"
+                log.alter(row, column.header, texts[row], reason)
     return found
 
 
 def _number(text: str, column: Column, unit: str | None) -> float:
+    """One number in the card's unit; raises ValueError with the reason."""
     if unit is None:
         raise ValueError("unit lost and no other row tells it")
     digits = split_unit(text)[0] if column.unit else text
@@ -104,7 +111,7 @@ def _number(text: str, column: Column, unit: str | None) -> float:
     return canonical(value)
 
 
-def _reader(column: Column) -> Reader:
+def _reader(column: Column) -> Callable[[str], float | str]:
     """How one cell that is no number is read; the reader raises ValueError with the reason."""
     if column.kind == "labels":
         return lambda text: labels.normalise(text, column.labels, column.exclusive)

@@ -1,4 +1,7 @@
-"""Prompts that somebody templated already: the prompts of one bead are known by their numbers."""
+"""A raw table of prompts that somebody templated already, as the original study's.
+
+Nothing says which prompts are of one bead; they are recognised by their numbers.
+"""
 
 import json
 import re
@@ -7,20 +10,18 @@ from pathlib import Path
 import pandas as pd
 
 from llm4waam.card.card import Card
-from llm4waam.cleaning.log import WHOLE_ROW, Ledger
+from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
 from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_lines
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)*(?!\w)")
 
 
 def read_prompt_file(path: Path) -> pd.DataFrame:
     """A JSON list of `{"input": sentence, "output": answer}` as strings, indexed from row 1."""
-    if not path.is_file():
-        raise StudyError(path, "there is no such file", expected="a JSON list")
+    text = "".join(read_lines(path, "a JSON list"))
     try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise StudyError(path, f"byte {error.start} is not UTF-8", expected="UTF-8") from None
+        rows = json.loads(text)
     except json.JSONDecodeError as error:
         raise StudyError(path, f"line {error.lineno}: {error.msg}", expected="JSON") from None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -37,12 +38,12 @@ def numbers_in(text: str, without: list[str]) -> tuple[str, ...]:
     return tuple(sorted(_NUMBER.findall(text)))
 
 
-def merge_prompts(table: pd.DataFrame, card: Card, ledger: Ledger) -> pd.DataFrame:
+def merge_prompts(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
     """One row a bead: its prompts as a JSON list, its outcome, and the columns bead and cell.
 
     Prompts with the same numbers are one bead. Beads that differ only in measured numbers (after
     the phrase of a measurement column) or only in their words are one cell. A bead whose prompts
-    disagree about the outcome is entered in the ledger and left out.
+    disagree about the outcome is logged and left out.
     """
     [prompt] = card.named("prompt")
     measured = [c.phrase for c in card.columns.values() if c.role == "measurement" and c.phrase]
@@ -53,7 +54,9 @@ def merge_prompts(table: pd.DataFrame, card: Card, ledger: Ledger) -> pd.DataFra
     for _, rows in table.groupby(signature, sort=False):
         if (rows[outcomes].nunique(dropna=False) > 1).any():
             for row in rows.index:
-                ledger.reject(row, WHOLE_ROW, "", f"twins of row {rows.index[0]} disagree")
+                log.reject(
+                    row, WHOLE_ROW, "", f"other prompts of the bead of row {rows.index[0]} disagree"
+                )
             continue
         texts = list(dict.fromkeys(rows[prompt]))
         cells.append(numbers_in(texts[0], measured) or (texts[0],))

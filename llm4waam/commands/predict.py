@@ -11,11 +11,11 @@ from typing import TextIO
 
 import pandas as pd
 
+from llm4waam.advice.counterfactual import Advice
 from llm4waam.advice.findings import Examiner, make_examiner
 from llm4waam.advice.narration import Language, narrate
-from llm4waam.advice.settings import Advice
 from llm4waam.card.card import Card
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Params as StudyParams
@@ -103,11 +103,11 @@ def is_long(request: Request) -> bool:
 
 
 def _accepted(
-    parts: Iterable[tuple[pd.DataFrame, Ledger]], skipped: list[int | str]
+    parts: Iterable[tuple[pd.DataFrame, CleaningLog]], skipped: list[int | str]
 ) -> Iterator[pd.DataFrame]:
     """The tables that hold a bead; rows that are left out are logged and added to `skipped`."""
-    for beads, ledger in parts:
-        for row, column, value, _, reason in ledger.entries:
+    for beads, log in parts:
+        for row, column, value, _, reason in log.entries:
             logging.warning("skipped: row %s, column %s: %r: %s", row, column, value, reason)
             skipped.append(row)
         if not beads.empty:

@@ -1,9 +1,8 @@
-"""Beads that a user brings, read by the card as the raw table is: incomplete ones are welcome.
+"""Tables that users bring, CSV or JSON lines, read by the card as the raw table is.
 
-The rows of a file that a user brings: CSV or JSON lines, one after the other.
+Incomplete beads are welcome; a bead with a value that cannot be read is left out.
 """
 
-import csv
 import itertools
 import json
 from collections.abc import Iterator
@@ -14,60 +13,36 @@ import pandas as pd
 from llm4waam.card.card import Card
 from llm4waam.card.columns import ROLES, Information
 from llm4waam.card.quantities import is_missing, split_unit
-from llm4waam.cleaning.log import WHOLE_ROW, Ledger
+from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
 from llm4waam.cleaning.parsing import parse_column
-from llm4waam.core.errors import StudyError, require_file
+from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_csv, read_lines
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
+CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
 Row = tuple[int, dict[str, str] | str]  # its number, and its cells by column or why it has none
 
 
 def read_rows(file: Path) -> Iterator[Row]:
     """(row, cells by column) of a CSV or of JSON lines, one after the other; row 1 is the first.
 
-    A row that cannot be read is (row, reason). Raises StudyError for a file that is missing, not
-    UTF-8, or a CSV without a header or with a column that stands twice.
+    A row that cannot be read is (row, reason). Raises StudyError as `core.files.read_lines` and
+    `core.files.read_csv`.
     """
-    require_file(file, "a CSV table or JSON lines")
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield from (_objects if file.suffix.lower() in JSON_LINES else _records)(lines, file)
-    except UnicodeDecodeError:
-        line = _first_undecodable(file)
-        raise StudyError(file, f"line {line} is not UTF-8", expected="UTF-8") from None
-    except csv.Error as error:
-        raise StudyError(file, f"not a CSV table ({error})", expected="comma, quotes") from None
-
-
-def _first_undecodable(file: Path) -> int:
-    """The line of a file that is not UTF-8; a decoder only knows the place in its own buffer."""
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    raise ValueError(f"{file} is UTF-8")
-
-
-def _records(lines: Iterator[str], file: Path) -> Iterator[Row]:
-    rows = csv.reader(lines, strict=True)
-    header = [name.strip() for name in next(rows, [])]
-    if not header:
-        raise StudyError(file, "the file is empty", expected="a header and rows")
-    if len(header) == 1 and ";" in header[0]:
-        raise StudyError(file, "columns are parted by semicolons", expected="commas")
-    for name in header:
-        if header.count(name) > 1:
-            raise StudyError(file, "a column stands twice", column=name, expected="unique names")
-    for number, cells in enumerate(rows, start=1):
-        if len(cells) != len(header) and any(map(str.strip, cells)):
-            yield number, f"{len(cells)} cells: expected {len(header)}"
-        elif any(map(str.strip, cells)):
+    expected = "a CSV table or JSON lines"
+    if file.suffix.lower() in JSON_LINES:
+        yield from _objects(read_lines(file, expected))
+        return
+    rows = read_csv(file, expected)
+    _, header = next(rows)
+    for number, cells in rows:
+        if len(cells) == len(header):
             yield number, dict(zip(header, cells, strict=True))
+        else:
+            yield number, f"{len(cells)} cells: expected {len(header)}"
 
 
-def _objects(lines: Iterator[str], _: Path) -> Iterator[Row]:
+def _objects(lines: Iterator[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -85,31 +60,28 @@ def _objects(lines: Iterator[str], _: Path) -> Iterator[Row]:
             yield number, "no JSON object of column and value"
 
 
-CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
-
-
 def chunks(
     rows: Iterator[Row], card: Card, information: Information
-) -> Iterator[tuple[pd.DataFrame, Ledger]]:
-    """Clean beads and what was rejected, CHUNK rows at a time; see `take`."""
+) -> Iterator[tuple[pd.DataFrame, CleaningLog]]:
+    """Clean beads and the cleaning log, CHUNK rows at a time; see `take`."""
     while part := list(itertools.islice(rows, CHUNK)):
         yield take(part, card, information)
 
 
-def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.DataFrame, Ledger]:
-    """Beads with the columns of the clean table that may be known, and the ledger of the rest.
+def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.DataFrame, CleaningLog]:
+    """Beads with the columns of the clean table that may be known, and the cleaning log.
 
     Columns go by the raw table's header or by their name in the card; a number under the latter
     has the card's unit where the cell gives none. A row of which any value cannot be read is
     rejected as a whole: nothing is predicted from a guess. Outcomes are never read, measurements
-    only where sentences tell them. `bead` is the card's identifier, else the number of the row.
+    only where sentences say them. `bead` is the card's identifier, else the number of the row.
     """
-    ledger = Ledger()
+    log = CleaningLog()
     for number, cells in rows:
         if isinstance(cells, str):
-            ledger.reject(number, WHOLE_ROW, "", cells)
-    told = {number: cells for number, cells in rows if not isinstance(cells, str)}
-    raw = pd.DataFrame.from_dict(told, orient="index").fillna("").astype(str)
+            log.reject(number, WHOLE_ROW, "", cells)
+    whole = {number: cells for number, cells in rows if not isinstance(cells, str)}
+    raw = pd.DataFrame.from_dict(whole, orient="index").fillna("").astype(str)
     wanted = [*card.named(*ROLES[information]), *card.named("note")]
     table = pd.DataFrame(index=raw.index)
     for name in dict.fromkeys([*wanted, *card.named("measurement")]):
@@ -119,14 +91,14 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
         if given is None:
             table[name] = pd.Series(None, index=raw.index, dtype=dtype)
         else:
-            table[name] = _parsed(given, card, name, ledger).astype(dtype)
+            table[name] = _parsed(given, card, name, log).astype(dtype)
     table.insert(0, "bead", _names(raw, card))
-    bad = {entry[0] for entry in ledger.entries if entry[3] == "rejected"}
+    bad = {entry.row for entry in log.rejected()}
     table = table[~table.index.isin(bad)]
     empty = table[card.named(*ROLES[information])].isna().all(axis=1)
     for number in table.index[empty]:
-        ledger.reject(number, WHOLE_ROW, "", "no set-point is given")
-    return table[~empty], ledger
+        log.reject(number, WHOLE_ROW, "", "no set-point is given")
+    return table[~empty], log
 
 
 def known_columns(card: Card) -> set[str]:
@@ -153,7 +125,7 @@ def _given(raw: pd.DataFrame, card: Card, name: str) -> pd.DataFrame | None:
         own = given[column.header].map(lambda cell: _with_unit(cell, column.unit or ""))
         given[column.header] = given[column.header].mask(by_name, own)
     if column.lost_unit_like:
-        # Rows are strangers to each other here: none tells the unit of another.
+        # Rows of a user need not be of one laboratory: none gives its unit to another.
         given[card.columns[column.lost_unit_like].header] = raw.index.astype(str)
     return given
 
@@ -166,17 +138,17 @@ def _with_unit(cell: str, unit: str) -> str:
         return cell
 
 
-def _parsed(given: pd.DataFrame, card: Card, name: str, ledger: Ledger) -> pd.Series:
+def _parsed(given: pd.DataFrame, card: Card, name: str, log: CleaningLog) -> pd.Series:
     try:
-        return parse_column(given, card, name, ledger, "")
+        return parse_column(given, card, name, log, "")
     except StudyError:  # one unit that the card does not accept; only its row is bad
         column, parts = card.columns[name], []
         for row in given.index:
             try:
-                parts.append(parse_column(given.loc[[row]], card, name, ledger, ""))
+                parts.append(parse_column(given.loc[[row]], card, name, log, ""))
             except StudyError as error:
                 reason = str(error).partition(": ")[2]
-                ledger.reject(row, name, given.at[row, column.header].strip(), reason)
+                log.reject(row, name, given.at[row, column.header].strip(), reason)
         return pd.concat(parts).reindex(given.index) if parts else pd.Series(index=given.index)
 
 

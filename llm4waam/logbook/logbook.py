@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from llm4waam.card.card import Card
 from llm4waam.logbook.lexicon import lexicon
-from llm4waam.logbook.text import LogText
-from llm4waam.logbook.tokens import Token
-from llm4waam.logbook.values import Bindings, correct
+from llm4waam.logbook.tokens import LogText, Token
+from llm4waam.logbook.values import Claims, apply_corrections
 
 
 @dataclass(frozen=True)
@@ -37,15 +36,15 @@ def read_log(text: str, card: Card) -> Log:
     `logbook.yaml` itself is wrong.
     """
     log = LogText(unicodedata.normalize("NFC", text), lexicon(card.model_dump_json()))
-    doubts = correct(log)
-    bindings = Bindings(log)
-    values = {name: bindings.settle(name) for name in card.columns}
+    doubts = apply_corrections(log)
+    claims = Claims(log)
+    values = {name: claims.value_of(name) for name in card.columns}
     found = {name: value for name, value in values.items() if value is not None}
     for token in log.tokens:  # "material: 316L"
         read = token.columns and {*token.columns} <= {*found} & {*log.lexicon.categories}
         token.used |= token.kind == "term" and bool(read)
     note, rest = _leftovers(log)
-    doubts = list(dict.fromkeys([*doubts, *bindings.doubts]))
+    doubts = list(dict.fromkeys([*doubts, *claims.doubts]))
     return Log(found, "; ".join(note) or None, rest, doubts)
 
 

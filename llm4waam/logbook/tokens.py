@@ -1,59 +1,18 @@
-"""The words of free-text logs: the vocabulary file, tokens, and patterns of names."""
+"""A free text cut into tokens, and what each token says."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Literal
 
-from llm4waam.core.settings import Section, read_yaml
+from llm4waam.logbook.lexicon import Kind, Lexicon
 
-Kind = Literal["level", "unlisted", "term", "number", "outcome", "word", "break"]
-PARTICLE = "(?:(?:은|는|이|가|을|를|의|로|으로|도|만|에|에서|와|과|으로는)(?![가-힣]))?"
-
-
-class ColumnWords(Section):
-    """How one column is named in a log; see `logbook.yaml`."""
-
-    words: list[str] = []  # noqa: RUF012 (pydantic copies the defaults)
-    near: list[str] = []  # noqa: RUF012
-    negative: list[str] = []  # noqa: RUF012
-    bare: bool = False
-    loose: bool = False
-
-
-class Vocabulary(Section):
-    """All of `logbook.yaml`."""
-
-    columns: dict[str, ColumnWords]
-    levels: dict[str, dict[str, list[str]]]
-    alone: list[str]
-    grounds: list[str]
-    unlisted: dict[str, list[str]]
-    others: list[str]
-    outcomes: list[str]
-    outcome_words: list[str]
-    lengths: dict[str, list[str]]
-    times: dict[str, list[str]]
-    per: dict[str, list[str]]
-    units: dict[str, list[str]]
-    links: list[str]
-    fillers: list[str]
-    splits: list[str]
-    corrected: list[str]
-    denied: list[str]
-    far: list[str]
-    denied_after: list[str]
-    order: dict[str, str]
-    subjects: str
-    conditions: str
-    continued: str
-
-
-@lru_cache(maxsize=1)
-def vocabulary() -> Vocabulary:
-    """The vocabulary of `logbook.yaml`; raises StudyError where that file is wrong."""
-    return read_yaml(Vocabulary, Path(__file__).with_name("logbook.yaml"))
+# One character each, so that places in the text stay.
+ALIKE = str.maketrans("−‐‑＋，．×✕％", "---+,.xx%")
+_WORD = re.compile(
+    r"(?:no|nr|ca|approx|subst|slt|bef)\.(?=\s)|"
+    r"[A-Za-z][A-Za-z0-9']*(?:[-.+][A-Za-z0-9]+)*|[가-힣]+|\d[\w.,%-]*\w|\w+|\S"
+)
+_BREAK = re.compile(r"[,;!?\n。、()\[\]]|\.(?!\d)|(?<=\s)[-–—|/](?=\s)")
 
 
 @dataclass
@@ -79,15 +38,124 @@ class Token:
     dropped: bool = False
 
 
-def loose(phrase: str, joints: str = r"[\s\-_]*") -> str:
-    """A pattern that finds the phrase however its words are joined; "ER316L" finds "ER 316L"."""
-    parts = [re.escape(part) for part in re.split(r"[\s\-_+/%]+", phrase.rstrip("*")) if part]
-    parts = [re.sub(r"(?<=[A-Za-z])(?=\d)", r"[\\s-]?", part) for part in parts]
-    return (joints.join(parts) or re.escape(phrase)) + r"\w*" * phrase.endswith("*")
+def cut(text: str, lexicon: Lexicon) -> list[Token]:
+    """All tokens of the text, in order; nothing but white space lies between them."""
+    plain, place, tokens = text.translate(ALIKE), 0, []
+    while place < len(text):
+        if plain[place].isspace() and plain[place] != "\n":
+            place += 1
+            continue
+        tokens.append(_next(plain, place, lexicon))
+        place = tokens[-1].end
+    return tokens
 
 
-def term(phrase: str) -> str:
-    """A pattern of a name, with the particle that Korean puts behind it."""
-    # "WFS6.5" and "Ø1.2": a digit may follow.
-    end = r"(?![A-Za-z_])" if phrase[-1].isascii() else ""
-    return loose(phrase) + end + PARTICLE + ("" if phrase[-1].isascii() else "(?![가-힣])")
+def _next(plain: str, place: int, lexicon: Lexicon) -> Token:
+    if found := _BREAK.match(plain, place):
+        return Token(place, found.end(), "break")
+    options = (*lexicon.named.get(plain[place].casefold(), ()), *lexicon.named.get("", ()))
+    best, end = None, place
+    for pattern, name in options:
+        found = pattern.match(plain, place)
+        if not found or found.end() <= end:
+            continue
+        # "AlMg 5 m/min" holds no AlMg5, and "ER70S 6.5" no ER70S-6.
+        digit = name.kind == "level" and found[0][-1].isdigit() and len(found[0].split()) > 1
+        if not (digit and lexicon.unit.match(plain, found.end())):
+            best, end = name, found.end()
+    if best:
+        # "WFS (m/min): 6.5"
+        beside = lexicon.aside.match(plain, end) if best.kind == "term" else None
+        units = lexicon.meanings(beside[1]) if beside else ()
+        end = beside.end() if beside else end
+        return Token(place, end, **vars(best), units=units)
+    found = lexicon.number.match(plain, place)
+    if not found:
+        return Token(place, _WORD.match(plain, place).end(), "word")
+    sign = (found["sign"] or "").strip()
+    units = lexicon.meanings(found["unit"] or found["aside"] or "", found["per"])
+    tight = bool(sign) and found["sign"] == sign
+    before = plain[:place].rstrip()[-1:]
+    dash = sign == "-" and (not tight or plain[place - 1 : place].isalnum())
+    dash |= not sign and before in ("-", "–", "—") and bool(before)
+    value = ("" if dash or sign != "-" else "-") + found["digits"]
+    many = bool(found["more"])
+    return Token(place, found.end(), "number", value=value, units=units, many=many, dash=dash)
+
+
+class LogText:
+    """One text with its tokens, which the readers of this text mark as used, claimed, dropped."""
+
+    def __init__(self, text: str, lexicon: Lexicon) -> None:
+        self.text, self.lexicon, self.words = text, lexicon, lexicon.words
+        self.tokens = cut(text, lexicon)
+        for place, token in enumerate(self.tokens):
+            if token.kind == "level" and not token.strong and not self._stands_alone(place):
+                token.kind, token.columns = "word", ()
+
+    def said(self, *tokens: Token) -> str:
+        """The text from the first token to the last, verbatim."""
+        return " ".join(self.text[tokens[0].start : tokens[-1].end].split())
+
+    def span(self, tokens: list[Token]) -> str:
+        """The text that the tokens cover, in whatever order they come."""
+        tokens = sorted(tokens, key=lambda token: token.start)
+        return self.said(tokens[0], tokens[-1])
+
+    def is_word(self, token: Token, words: list[str]) -> bool:
+        """Whether the token is one of the words; "weld*" stands for all that begin with it."""
+        return self.said(token).casefold() in words or any(
+            len(word) > 1 and word.endswith("*") and self.said(token).startswith(word[:-1])
+            for word in words
+        )
+
+    def is_link(self, token: Token) -> bool:
+        """Whether the token may stand between a name and its number: "is", "of", ":"."""
+        return token.kind in ("word", "break") and self.is_word(token, self.words.links)
+
+    def is_small(self, token: Token) -> bool:
+        """Whether the token alone says nothing: "ran", "with", "at"."""
+        return self.is_link(token) or self.is_word(token, self.words.fillers)
+
+    def plainly(self, tokens: list[Token]) -> str:
+        """The tokens' texts in small letters, joined by single spaces."""
+        return " ".join(self.said(token).casefold() for token in tokens)
+
+    def chains(self) -> Iterator[list[list[Token]]]:
+        """Names and numbers that stand side by side, by turns; tokens of one name in one list."""
+        chain: list[list[Token]] = []
+        for token in self.tokens:
+            name = token.kind == "outcome" or (
+                token.kind == "term"
+                and token.strong
+                and not (token.columns and token.columns[0] in self.lexicon.categories)
+            )
+            if token.kind == "number" and not token.dropped:
+                if chain and chain[-1][0].kind == "number":
+                    yield chain
+                    chain = []
+                chain.append([token])
+            elif name and chain and chain[-1][0].kind != "number":
+                if chain[-1][0].columns == token.columns:
+                    chain[-1].append(token)
+                else:
+                    yield chain
+                    chain = [[token]]
+            elif name:
+                chain.append([token])
+            elif not (token.used or self.is_link(token) or token.kind in ("level", "term")):
+                yield chain
+                chain = []
+        yield chain
+
+    def _stands_alone(self, place: int) -> bool:
+        """Whether no word that is not understood stands in the same clause."""
+        for side in (reversed(self.tokens[:place]), iter(self.tokens[place + 1 :])):
+            for token in side:
+                if token.kind == "break":
+                    break
+                known = self.is_link(token) or self.is_word(token, self.words.fillers)
+                other = token.kind == "word" and not known
+                if other or self.is_word(token, self.words.grounds):
+                    return False
+        return True

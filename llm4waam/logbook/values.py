@@ -1,10 +1,8 @@
-"""Which column each value of a log belongs to.
+"""Which value of a log belongs to which column: what is taken back, what is claimed, what fits.
 
-What tokens of a log are claimed to say of the columns, and what becomes of it.
-
-Whether a number of a log fits a column, as the card's own cleaning judges it.
-
-What a log takes back: denials and corrections.
+First the corrections ("6, no 6.5") drop what the log takes back. Then the tokens claim columns:
+names beside a number, near words, units alone. Whether a number fits a column is for the card's own
+cleaning to say. What stays unclear is a doubt and no value.
 """
 
 import itertools
@@ -16,38 +14,273 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import unit
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.cleaning.parsing import parse_column
 from llm4waam.core.errors import StudyError
 from llm4waam.logbook.lexicon import Lexicon
-from llm4waam.logbook.text import LogText
-from llm4waam.logbook.tokens import Token
+from llm4waam.logbook.tokens import LogText, Token
 
 
-def cleaned(text: str, card: Card, name: str) -> tuple[object, str]:
-    """(value in the card's unit, "") of a cell, or (None, why the card's cleaning rejects it)."""
-    headers = (column.header for column in card.columns.values())
-    units = (column.unit_header for column in card.columns.values())
-    raw = pd.DataFrame({h: [""] for h in (*headers, *units) if h}, dtype=str)
-    raw[card.columns[name].header] = text
-    ledger = Ledger()
-    try:
-        value = parse_column(raw, card, name, ledger, "log").iloc[0]
-    except StudyError as error:
-        return None, str(error)
-    reasons = [entry[-1] for entry in ledger.entries if entry[3] == "rejected"]
-    return (None, reasons[0]) if reasons else (value, "")
+def apply_corrections(log: LogText) -> list[str]:
+    """Drop what the log takes back: "6, no 6.5", "not 6.5 but 7", "7, not 6.5".
+
+    What replaces another takes over its unit and place. Returns a doubt for each value that is
+    denied without another, and for each pair of which it is unclear which one holds.
+    """
+    doubts = []
+    places = [n for n, t in enumerate(log.tokens) if t.kind in ("number", "level")]
+    denied = {n: _denied(log, n) for n in places}
+    for first, second in itertools.pairwise(places):
+        one, two = log.tokens[first], log.tokens[second]
+        gap = log.tokens[first + 1 : second]
+        if one.dropped or one.kind != two.kind or not _alike(one, two):
+            continue
+        words = [t for t in gap if t.kind == "word" and not log.is_link(t)]
+        spoken = log.plainly(words)
+        named = any(t.kind == "term" for t in gap)
+        swap = bool(spoken) and (
+            spoken in log.words.corrected
+            or all(word in log.words.corrected for word in spoken.split())
+        )
+        denials = {id(t) for n in (first, second) for t in denied[n]}
+        plain = len(gap) < 8 and all(
+            log.said(t) not in (".", ";", "\n")
+            if t.kind == "break"
+            else id(t) in denials or log.is_small(t) or log.is_word(t, log.words.corrected)
+            for t in gap
+        )
+        if swap and (named or two.kind == "level"):
+            one.dropped = two.dropped = True
+            doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
+        elif plain and not named and (swap or denied[first] != denied[second]):
+            lost, kept = (one, two) if swap or denied[first] else (two, one)
+            lost.dropped, kept.units = True, kept.units or lost.units
+            for token in (lost, *gap, *denied[first], *denied[second]):
+                token.used = True
+            denied[first] = denied[second] = []
+        elif not named and len(gap) < 6 and not two.units and two.kind == "number":
+            # "6, no, hm, 6.5": taken back, but how is not clear.
+            marks = (*log.words.corrected, *log.words.denied_after)
+            if any(log.is_word(t, marks) for t in gap):
+                one.dropped = two.dropped = True
+                doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
+    for n, words in denied.items():
+        if words and not log.tokens[n].dropped and log.lexicon.knows(log.tokens[n].units):
+            log.tokens[n].dropped = True
+            doubts.append(f"{log.said(log.tokens[n])!r}: denied or not sure")
+    return doubts
 
 
-@lru_cache(maxsize=1024)
-def same(one: str, other: str) -> bool:
-    """Whether two spellings name the same unit; one that nobody knows is only like itself."""
-    if one == other:
-        return True
-    try:
-        return unit(one) == unit(other)
-    except ValueError:
-        return False
+def _alike(one: Token, two: Token) -> bool:
+    if one.kind == "level":
+        return one.columns == two.columns
+    units = {*one.units} & {*two.units}
+    return bool(units) or not (one.units and two.units)
+
+
+def _denied(log: LogText, place: int) -> list[Token]:
+    """The words that deny the value at a place, [] where none does."""
+    before, strange = [], False
+    for token in reversed(log.tokens[max(0, place - 6) : place]):
+        if token.kind == "term" or log.is_link(token):
+            continue
+        if token.kind == "word" and log.is_word(token, log.words.fillers):
+            continue
+        before.insert(0, token)
+        spoken = log.plainly(before)
+        if spoken in (log.words.far if strange else log.words.denied):
+            return before
+        if any(phrase.endswith(" " + spoken) for phrase in log.words.denied):
+            continue
+        if strange or token.kind != "word" or re.search(log.words.conditions, log.said(token)):
+            break
+        before, strange = [], True  # "not the usual 316L"
+    after = log.tokens[place + 1 : place + 3]
+    if after and log.said(after[0]) == "?":
+        return after[:1]
+    for token in after:
+        if log.is_word(token, log.words.denied_after):
+            return [token]
+        if not log.is_link(token):
+            break
+    return []
+
+
+class Claims:
+    """What the tokens of a text say of the columns, found in order; the rest is in `doubts`.
+
+    `claims`: column -> (text as the cleaning reads it, the tokens that say so).
+    """
+
+    def __init__(self, log: LogText) -> None:
+        self.log, self.fits = log, Fits(log.lexicon)
+        self.claims: dict[str, list[tuple[str | None, list[Token]]]] = {}
+        self.doubts: list[str] = []
+        self._levels()
+        self._named_numbers()
+        self._near_numbers()
+        self._bare_numbers()
+
+    def value_of(self, name: str) -> str | None:
+        """The value of a column where all claims agree; None, and a doubt, where they do not."""
+        claims = self.claims.get(name, [])
+        if all(text is None for text, _ in claims):
+            return None
+        values = {None if text is None else self.fits.read(name, text)[0] for text, _ in claims}
+        signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
+        if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
+            self.doubts.append(f"{name}: {self.log.said(signs[0])!r} may turn its sign")
+            return None
+        if len(values) > 1:
+            spelled = dict.fromkeys(repr(self.log.span(tokens)) for _, tokens in claims)
+            self.doubts.append(f"{name}: said more than once, {' and '.join(spelled)}")
+            return None
+        for _, tokens in claims:
+            for token in tokens:
+                token.used = True
+        return claims[0][0]
+
+    def _levels(self) -> None:
+        """Levels of categories claim their column; what is not on the card is a doubt."""
+        for token in self.log.tokens:
+            if token.kind == "unlisted":
+                self._claim(token.columns[0], None, [token])
+                self.doubts.append(f"{self.log.said(token)!r}: not on the card")
+            elif token.kind == "level" and not token.dropped:
+                self._claim(token.columns[0], token.value, [token])
+
+    def _named_numbers(self) -> None:
+        """Numbers before or behind names: whichever of the two fits throughout a chain."""
+        for chain in self.log.chains():
+            if len(chain) < 2:
+                continue
+            first = chain[0][0].kind == "number"
+            before = [(chain[n - 1], chain[n]) for n in range(1 + first, len(chain), 2)]
+            after = [(chain[n + 1], chain[n]) for n in range(not first, len(chain) - 1, 2)]
+            both = [self._good(pairs) for pairs in (before, after)]
+            odd = first and len(chain) % 2 == 1
+            if odd and all(both) and any(names[0].columns for names, _ in before):
+                self._refuse([t for part in chain for t in part], "which name has which number")
+                continue
+            likely, other = (after, before) if first and not odd else (before, after)
+            pairs = other if not self._good(likely) and self._good(other) else likely
+            names, number = pairs[-1]
+            if number is chain[-2] and names[0].columns == chain[-1][0].columns:
+                pairs[-1] = ([*names, *chain[-1]], number)  # "torch angle 10 deg drag"
+            for names, [number] in pairs:
+                number.units = number.units or names[0].units
+                self._bind(names, number)
+
+    def _good(self, pairs: list[tuple[list[Token], list[Token]]]) -> bool:
+        """Whether every number fits its name; one that the card does not know takes any."""
+        return bool(pairs) and all(
+            not names[0].columns
+            or self.fits.fit(number, names[0].columns[0], beside=names[0].units)[0]
+            for names, [number] in pairs
+        )
+
+    def _bind(self, names: list[Token], number: Token) -> None:
+        if not names[0].columns:
+            number.claimed = True
+            return
+        [name] = names[0].columns
+        text, reason = self.fits.fit(number, name, any(token.negative for token in names))
+        if text is None:
+            self._refuse([*names, number], reason)
+        else:
+            self._claim(name, text, [*names, number])
+
+    def _near_numbers(self) -> None:
+        """Numbers beside a weak name or a level, where they fit one column: "wire 1.2"."""
+        for place, number in self._open_numbers():
+            for near in (self._beside(place, -1), self._beside(place, 1)):
+                if near is None:
+                    continue
+                names = near.columns
+                if near.kind == "level":
+                    names = self.log.lexicon.near(near.columns[0])
+                fits = {n: self.fits.fit(number, n)[0] for n in names if self._allowed(number, n)}
+                good = [name for name, text in fits.items() if text]
+                if len(good) == 1:
+                    tokens = [number] if near.kind == "level" else [near, number]
+                    self._claim(good[0], fits[good[0]], tokens)
+                    break
+
+    def _allowed(self, number: Token, name: str) -> bool:
+        """A number without a unit beside a near word: "wire 1.2" but not "wire 2"."""
+        long = len(re.sub(r"\D", "", number.value)) > 1
+        return bool(number.units) or (long and self.log.lexicon.of(name).loose)
+
+    def _beside(self, place: int, step: int) -> Token | None:
+        """The near word or level next to a place; ahead, only if no number follows it."""
+        place += step
+        while 0 <= place < len(self.log.tokens) and (
+            self.log.is_link(self.log.tokens[place]) and self.log.tokens[place].kind == "word"
+        ):
+            place += step
+        if not 0 <= place < len(self.log.tokens):
+            return None
+        token = self.log.tokens[place]
+        following = self.log.tokens[place + 1 : place + 2] if step > 0 else []
+        if following and following[0].kind == "number":
+            return None
+        weak = token.kind == "term" and not token.strong and not token.claimed
+        return token if weak or token.kind == "level" else None
+
+    def _bare_numbers(self) -> None:
+        """Numbers with a unit alone: by plausibility, then by what is left."""
+        numbers, unsure = self.log.lexicon.numbers, []
+        for _, number in self._open_numbers():
+            if not number.units:
+                continue
+            fits = {n: self.fits.fit(number, n)[0] for n in numbers}
+            good = [n for n, text in fits.items() if text]
+            bare = [n for n in good if self.log.lexicon.of(n).bare]
+            if len(bare) == 1:
+                self._claim(bare[0], fits[bare[0]], [number])
+            elif bare:
+                unsure.append((number, {n: fits[n] for n in bare}))
+            elif good:
+                self._refuse([number], f"no name; may be {' or '.join(good)}")
+            elif measured := [n for n in numbers if self.fits.measures(number, n)]:
+                reason = f"no name, and no plausible {' or '.join(measured)}"
+                self._refuse([number], "more than one number" if number.many else reason)
+        order = self.log.words.order
+        pair = [order.get(u) for number, _ in unsure for u in number.units]
+        if pair == list(order.values()) and not {*pair} & {*self.claims}:
+            for (number, fits), name in zip(unsure, pair, strict=True):
+                self._claim(name, fits[name], [number])
+            return
+        for number, fits in unsure:
+            left = {name: text for name, text in fits.items() if name not in self.claims}
+            again = [n for n in fits if n not in left and self._said_already(n, fits[n])]
+            if len(left) == 1 and len(unsure) == 1 and not again:
+                self._claim(*next(iter(left.items())), [number])
+            else:
+                self._refuse([number], f"may be {' or '.join(fits)}")
+
+    def _claim(self, name: str, text: str | None, tokens: list[Token]) -> None:
+        """Enter what the tokens say of a column; None for something that no value of it is."""
+        for token in tokens:
+            token.claimed = True
+        self.claims.setdefault(name, []).append((text, tokens))
+
+    def _refuse(self, tokens: list[Token], reason: str) -> None:
+        """Enter a doubt about tokens and leave their number alone."""
+        for token in tokens:
+            token.claimed = True
+        self.doubts.append(f"{self.log.span(tokens)!r}: {reason}")
+
+    def _open_numbers(self) -> Iterator[tuple[int, Token]]:
+        """Places and tokens of the numbers that nothing has claimed yet."""
+        for place, token in enumerate(self.log.tokens):
+            if token.kind == "number" and not token.dropped and not token.claimed:
+                yield place, token
+
+    def _said_already(self, name: str, text: str) -> bool:
+        """Whether the column has been given this very value."""
+        value = self.fits.read(name, text)[0]
+        return any(said and self.fits.read(name, said)[0] == value for said, _ in self.claims[name])
 
 
 class Fits:
@@ -98,268 +331,27 @@ class Fits:
         return any(same(u, other) for u in own for other in number.units)
 
 
-class Claims:
-    """Column -> (text as the cleaning reads it, the tokens that say so); doubts, a line each."""
-
-    def __init__(self, log: LogText) -> None:
-        self.log, self.fits = log, Fits(log.lexicon)
-        self.claims: dict[str, list[tuple[str | None, list[Token]]]] = {}
-        self.doubts: list[str] = []
-
-    def claim(self, name: str, text: str | None, tokens: list[Token]) -> None:
-        """Enter what the tokens say of a column; None for something that no value of it is."""
-        for token in tokens:
-            token.claimed = True
-        self.claims.setdefault(name, []).append((text, tokens))
-
-    def refuse(self, tokens: list[Token], reason: str) -> None:
-        """Enter a doubt about tokens and leave their number alone."""
-        for token in tokens:
-            token.claimed = True
-        self.doubts.append(f"{self.log.span(tokens)!r}: {reason}")
-
-    def open_numbers(self) -> Iterator[tuple[int, Token]]:
-        """Places and tokens of the numbers that nothing has claimed yet."""
-        for place, token in enumerate(self.log.tokens):
-            if token.kind == "number" and not token.dropped and not token.claimed:
-                yield place, token
-
-    def said_already(self, name: str, text: str) -> bool:
-        """Whether the column has been given this very value."""
-        value = self.fits.read(name, text)[0]
-        return any(said and self.fits.read(name, said)[0] == value for said, _ in self.claims[name])
-
-    def settle(self, name: str) -> str | None:
-        """The value of a column where all claims agree; None, and a doubt, where they do not."""
-        claims = self.claims.get(name, [])
-        if all(text is None for text, _ in claims):
-            return None
-        values = {None if text is None else self.fits.read(name, text)[0] for text, _ in claims}
-        signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
-        if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
-            self.doubts.append(f"{name}: {self.log.said(signs[0])!r} may turn its sign")
-            return None
-        if len(values) > 1:
-            spelled = dict.fromkeys(repr(self.log.span(tokens)) for _, tokens in claims)
-            self.doubts.append(f"{name}: said more than once, {' and '.join(spelled)}")
-            return None
-        for _, tokens in claims:
-            for token in tokens:
-                token.used = True
-        return claims[0][0]
+def cleaned(text: str, card: Card, name: str) -> tuple[object, str]:
+    """(value in the card's unit, "") of a cell, or (None, why the card's cleaning rejects it)."""
+    headers = (column.header for column in card.columns.values())
+    units = (column.unit_header for column in card.columns.values())
+    raw = pd.DataFrame({h: [""] for h in (*headers, *units) if h}, dtype=str)
+    raw[card.columns[name].header] = text
+    cleaning = CleaningLog()
+    try:
+        value = parse_column(raw, card, name, cleaning, "log").iloc[0]
+    except StudyError as error:
+        return None, str(error)
+    rejected = cleaning.rejected()
+    return (None, rejected[0].reason) if rejected else (value, "")
 
 
-class Bindings(Claims):
-    """The claims of a text, found in order.
-
-    Names beside a number come first, then near words, then units alone. What stays unclear is
-    entered in `doubts`.
-    """
-
-    def __init__(self, log: LogText) -> None:
-        super().__init__(log)
-        self._levels()
-        self._named_numbers()
-        self._near_numbers()
-        self._bare_numbers()
-
-    def _levels(self) -> None:
-        for token in self.log.tokens:
-            if token.kind == "unlisted":
-                self.claim(token.columns[0], None, [token])
-                self.doubts.append(f"{self.log.said(token)!r}: not on the card")
-            elif token.kind == "level" and not token.dropped:
-                self.claim(token.columns[0], token.value, [token])
-
-    def _named_numbers(self) -> None:
-        for chain in self.log.chains():
-            if len(chain) < 2:
-                continue
-            first = chain[0][0].kind == "number"
-            before = [(chain[n - 1], chain[n]) for n in range(1 + first, len(chain), 2)]
-            after = [(chain[n + 1], chain[n]) for n in range(not first, len(chain) - 1, 2)]
-            both = [self._good(pairs) for pairs in (before, after)]
-            odd = first and len(chain) % 2 == 1
-            if odd and all(both) and any(names[0].columns for names, _ in before):
-                self.refuse([t for part in chain for t in part], "which name has which number")
-                continue
-            likely, other = (after, before) if first and not odd else (before, after)
-            pairs = other if not self._good(likely) and self._good(other) else likely
-            names, number = pairs[-1]
-            if number is chain[-2] and names[0].columns == chain[-1][0].columns:
-                pairs[-1] = ([*names, *chain[-1]], number)  # "torch angle 10 deg drag"
-            for names, [number] in pairs:
-                number.units = number.units or names[0].units
-                self._bind(names, number)
-
-    def _good(self, pairs: list[tuple[list[Token], list[Token]]]) -> bool:
-        """Whether every number fits its name; one that the card does not know takes any."""
-        return bool(pairs) and all(
-            not names[0].columns
-            or self.fits.fit(number, names[0].columns[0], beside=names[0].units)[0]
-            for names, [number] in pairs
-        )
-
-    def _bind(self, names: list[Token], number: Token) -> None:
-        if not names[0].columns:
-            number.claimed = True
-            return
-        [name] = names[0].columns
-        text, reason = self.fits.fit(number, name, any(token.negative for token in names))
-        if text is None:
-            self.refuse([*names, number], reason)
-        else:
-            self.claim(name, text, [*names, number])
-
-    def _near_numbers(self) -> None:
-        for place, number in self.open_numbers():
-            for near in (self._beside(place, -1), self._beside(place, 1)):
-                if near is None:
-                    continue
-                names = near.columns
-                if near.kind == "level":
-                    names = self.log.lexicon.near(near.columns[0])
-                fits = {n: self.fits.fit(number, n)[0] for n in names if self._allowed(number, n)}
-                good = [name for name, text in fits.items() if text]
-                if len(good) == 1:
-                    tokens = [number] if near.kind == "level" else [near, number]
-                    self.claim(good[0], fits[good[0]], tokens)
-                    break
-
-    def _allowed(self, number: Token, name: str) -> bool:
-        """A number without a unit beside a near word: "wire 1.2" but not "wire 2"."""
-        long = len(re.sub(r"\D", "", number.value)) > 1
-        return bool(number.units) or (long and self.log.lexicon.of(name).loose)
-
-    def _beside(self, place: int, step: int) -> Token | None:
-        """The near word or level next to a place; ahead, only if no number follows it."""
-        place += step
-        while 0 <= place < len(self.log.tokens) and (
-            self.log.is_link(self.log.tokens[place]) and self.log.tokens[place].kind == "word"
-        ):
-            place += step
-        if not 0 <= place < len(self.log.tokens):
-            return None
-        token = self.log.tokens[place]
-        following = self.log.tokens[place + 1 : place + 2] if step > 0 else []
-        if following and following[0].kind == "number":
-            return None
-        weak = token.kind == "term" and not token.strong and not token.claimed
-        return token if weak or token.kind == "level" else None
-
-    def _bare_numbers(self) -> None:
-        """Numbers with a unit alone: by plausibility, then by what is left."""
-        numbers, unsure = self.log.lexicon.numbers, []
-        for _, number in self.open_numbers():
-            if not number.units:
-                continue
-            fits = {n: self.fits.fit(number, n)[0] for n in numbers}
-            good = [n for n, text in fits.items() if text]
-            bare = [n for n in good if self.log.lexicon.of(n).bare]
-            if len(bare) == 1:
-                self.claim(bare[0], fits[bare[0]], [number])
-            elif bare:
-                unsure.append((number, {n: fits[n] for n in bare}))
-            elif good:
-                self.refuse([number], f"no name; may be {' or '.join(good)}")
-            elif measured := [n for n in numbers if self.fits.measures(number, n)]:
-                reason = f"no name, and no plausible {' or '.join(measured)}"
-                self.refuse([number], "more than one number" if number.many else reason)
-        order = self.log.words.order
-        pair = [order.get(u) for number, _ in unsure for u in number.units]
-        if pair == list(order.values()) and not {*pair} & {*self.claims}:
-            for (number, fits), name in zip(unsure, pair, strict=True):
-                self.claim(name, fits[name], [number])
-            return
-        for number, fits in unsure:
-            left = {name: text for name, text in fits.items() if name not in self.claims}
-            again = [n for n in fits if n not in left and self.said_already(n, fits[n])]
-            if len(left) == 1 and len(unsure) == 1 and not again:
-                self.claim(*next(iter(left.items())), [number])
-            else:
-                self.refuse([number], f"may be {' or '.join(fits)}")
-
-
-def correct(log: LogText) -> list[str]:
-    """Drop what the log takes back: "6, no 6.5", "not 6.5 but 7", "7, not 6.5".
-
-    What replaces another takes over its unit and place. Returns a doubt for each value that is
-    denied without another, and for each pair of which it is unclear which one holds.
-    """
-    doubts = []
-    places = [n for n, t in enumerate(log.tokens) if t.kind in ("number", "level")]
-    denied = {n: _denied(log, n) for n in places}
-    for first, second in itertools.pairwise(places):
-        one, two = log.tokens[first], log.tokens[second]
-        gap = log.tokens[first + 1 : second]
-        if one.dropped or one.kind != two.kind or not _alike(one, two):
-            continue
-        words = [t for t in gap if t.kind == "word" and not log.is_link(t)]
-        spoken = log.plainly(words)
-        named = any(t.kind == "term" for t in gap)
-        swap = bool(spoken) and (
-            spoken in log.words.corrected
-            or all(word in log.words.corrected for word in spoken.split())
-        )
-        told = {id(t) for n in (first, second) for t in denied[n]}
-        plain = len(gap) < 8 and all(
-            log.said(t) not in (".", ";", "\n")
-            if t.kind == "break"
-            else id(t) in told or log.is_small(t) or log.is_word(t, log.words.corrected)
-            for t in gap
-        )
-        if swap and (named or two.kind == "level"):
-            one.dropped = two.dropped = True
-            doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
-        elif plain and not named and (swap or denied[first] != denied[second]):
-            lost, kept = (one, two) if swap or denied[first] else (two, one)
-            lost.dropped, kept.units = True, kept.units or lost.units
-            for token in (lost, *gap, *denied[first], *denied[second]):
-                token.used = True
-            denied[first] = denied[second] = []
-        elif not named and len(gap) < 6 and not two.units and two.kind == "number":
-            # "6, no, hm, 6.5": taken back, but how is not clear.
-            marks = (*log.words.corrected, *log.words.denied_after)
-            if any(log.is_word(t, marks) for t in gap):
-                one.dropped = two.dropped = True
-                doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
-    for n, words in denied.items():
-        if words and not log.tokens[n].dropped and log.lexicon.knows(log.tokens[n]):
-            log.tokens[n].dropped = True
-            doubts.append(f"{log.said(log.tokens[n])!r}: denied or not sure")
-    return doubts
-
-
-def _alike(one: Token, two: Token) -> bool:
-    if one.kind == "level":
-        return one.columns == two.columns
-    units = {*one.units} & {*two.units}
-    return bool(units) or not (one.units and two.units)
-
-
-def _denied(log: LogText, place: int) -> list[Token]:
-    """The words that deny the value at a place, [] where none does."""
-    before, strange = [], False
-    for token in reversed(log.tokens[max(0, place - 6) : place]):
-        if token.kind == "term" or log.is_link(token):
-            continue
-        if token.kind == "word" and log.is_word(token, log.words.fillers):
-            continue
-        before.insert(0, token)
-        spoken = log.plainly(before)
-        if spoken in (log.words.far if strange else log.words.denied):
-            return before
-        if any(phrase.endswith(" " + spoken) for phrase in log.words.denied):
-            continue
-        if strange or token.kind != "word" or re.search(log.words.conditions, log.said(token)):
-            break
-        before, strange = [], True  # "not the usual 316L"
-    after = log.tokens[place + 1 : place + 3]
-    if after and log.said(after[0]) == "?":
-        return after[:1]
-    for token in after:
-        if log.is_word(token, log.words.denied_after):
-            return [token]
-        if not log.is_link(token):
-            break
-    return []
+@lru_cache(maxsize=1024)
+def same(one: str, other: str) -> bool:
+    """Whether two spellings name the same unit; one that nobody knows is only like itself."""
+    if one == other:
+        return True
+    try:
+        return unit(one) == unit(other)
+    except ValueError:
+        return False

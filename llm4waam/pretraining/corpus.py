@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, PositiveInt
 
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import convert
+from llm4waam.core.settings import Positive, Section
 from llm4waam.sentences.fields import Said, field_of, is_number, question, say, statement
 from llm4waam.simulator.population import simulate_population
 
@@ -12,6 +14,22 @@ from llm4waam.simulator.population import simulate_population
 # note, and ends in a question.
 OTHER_UNIT, MEASURED, PHYSICS, NOTED, ASKED = 0.25, 0.25, 0.5, 0.7, 0.5
 UNTOLD = 0.15  # cells that a laboratory left empty, units and fields that a sentence leaves out
+
+
+class Pretrain(Section):
+    """The small encoders; `epochs` of tiers 0, 1 and 2, every one with as many new `beads`."""
+
+    seed: int
+    vocabulary: int = Field(ge=300)
+    layers: int = Positive
+    width: int = Positive
+    heads: int = Positive
+    beads: int = Positive
+    epochs: tuple[PositiveInt, PositiveInt, PositiveInt]
+    batch_size: int = Field(ge=4)
+    learning_rate: float = Positive
+    workers: int = Positive
+    threads: int = Positive
 
 
 def other_laboratories(beads: int, seed: int) -> pd.DataFrame:

@@ -20,9 +20,8 @@ from llm4waam.core.files import move_folder, write_json, write_text
 from llm4waam.decisions.prior_knowledge import FACTS
 from llm4waam.encoders.number_embedding import NUMBERS_FILE
 from llm4waam.pretraining.batches import HIGHEST_TIER, SentenceSource
-from llm4waam.pretraining.corpus import make_corpus, other_laboratories
+from llm4waam.pretraining.corpus import Pretrain, make_corpus, other_laboratories
 from llm4waam.pretraining.pretrain import PretrainingModel, pretrain
-from llm4waam.pretraining.settings import Pretrain
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
 
 TIERS = {

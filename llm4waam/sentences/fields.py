@@ -1,4 +1,7 @@
-"""How a sentence says the fields of a bead, and where in it their values stand."""
+"""How a sentence says the fields of a bead, where their values stand in it, and how to find them.
+
+A field is a column of the card or a derived field; its phrase is what a sentence calls it.
+"""
 
 import re
 from dataclasses import dataclass
@@ -61,10 +64,10 @@ def statement(said: list[Said], notes: list[str]) -> tuple[str, list[list]]:
     return _join(parts, "", " ", [f"Operator's note: {note}" for note in notes])
 
 
-def question(said: list[Said], notes: list[str], asked: str) -> tuple[str, list[list]]:
-    """All fields in one sentence, then the task's question; as `statement`."""
+def question(said: list[Said], notes: list[str], task: str) -> tuple[str, list[list]]:
+    """All fields in one sentence, then `task`, the question of a task or ""; as `statement`."""
     parts = [(f"{one.phrase} " if one.phrase else "", one, "") for one in said]
-    after = [f"The operator notes: {note}" for note in notes] + [asked] * bool(asked)
+    after = [f"The operator notes: {note}" for note in notes] + [task] * bool(task)
     return _join(parts, "With ", ", ", after, end=".")
 
 

@@ -27,7 +27,9 @@ Template = Literal["statement", "question"]
 
 
 class TextStyle(Section):
-    """What a sentence tells and how. `names: shuffled` and `names: none` are the controls.
+    """The section `text` of params.yaml: what a sentence says of a bead, and how.
+
+    With `names: shuffled` and `names: none`, the controls, fields have wrong names or none.
 
     `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
     the card's order of the fields, every other is drawn for each bead.
@@ -67,17 +69,18 @@ def make_prompts(
         said = [_say(card, name, row[name], spoken[name], style.units) for name in known]
         noted = [row[name] for name in notes if _has(row, name)]
         for order in range(style.orders):
-            told = [said[place] for place in _places(row["bead"], len(said), order, style.seed)]
+            ordered = [said[n] for n in _places(row["bead"], len(said), order, style.seed)]
             for template in style.templates:
                 if template == "statement":
-                    yield _prompt(row["bead"], None, template, order, statement(told, noted))
+                    yield _prompt(row["bead"], None, template, order, statement(ordered, noted))
                     continue
                 for task in tasks:
-                    asked = question(told, noted, card.tasks[task].question)
-                    yield _prompt(row["bead"], task, template, order, asked)
+                    sentence = question(ordered, noted, card.tasks[task].question)
+                    yield _prompt(row["bead"], task, template, order, sentence)
 
 
 def _places(bead: str, count: int, order: int, seed: int) -> list[int]:
+    """The order of the fields of a bead: the card's for order 0, else one drawn for this bead."""
     if order == 0:
         return list(range(count))
     return np.random.default_rng([seed, order, zlib.crc32(bead.encode())]).permutation(count)
@@ -97,7 +100,8 @@ def _prompt(
 def _spoken(card: Card, fields: list[str], style: TextStyle) -> dict[str, str | None]:
     """The field each is said to be: itself, none, or another number or word if names are shuffled.
 
-    Whoever reads the numbers by their fields is told no more than the sentence tells.
+    `values` of a prompt names this field, not the true one: an encoder that is given the numbers
+    beside the text knows no more than the text says.
     """
     if style.names != "shuffled":
         return {name: name if style.names == "phrases" else None for name in fields}

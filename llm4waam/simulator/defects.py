@@ -1,12 +1,11 @@
-"""Hidden causes of trouble, what they do to a bead, and which of them an operator writes down.
+"""Why a bead turns out bad: its hidden cause, the scores of its defects, and the labels they give.
 
-A bead has at most one cause, weak or strong, drawn independently of its set-points. Everything
-here is a modelling choice [C]: the causes are those that shop floors know; no source gives sizes.
+A bead has at most one hidden cause, weak or strong, drawn independently of its set-points; the
+operator may have seen it, and the kind of the note depends on it alone. The causes are those that
+shop floors know; no source gives sizes, so all of them are modelling choices [C].
 
-From a bead to its labels: scores of five defects, thresholds, and who is named.
-
-Scores are logarithms; a defect shows when score plus noise exceeds its threshold. Forms follow the
-mechanisms in the study's notes ([S]); sizes are modelling choices [C] unless marked.
+Scores are logarithms; a defect shows when its score plus noise exceeds its threshold. Their forms
+follow mechanisms that sources describe [S]; sizes are modelling choices [C] unless marked.
 """
 
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ PRIOR = np.concatenate([[1 - WEAK - STRONG], WEAK * SHARES, STRONG * SHARES])
 KINDS = 15
 NONE, NEUTRAL, REASSURING, HINT, PLAIN = 0, 1, 2, 3, 9
 
-_HABIT = {  # share of: none, neutral, reassuring, hint, plain
+_NOTED = {  # share of: none, neutral, reassuring, hint, plain
     "no cause": (0.750, 0.135, 0.080, 0.027, 0.008),
     "weak": (0.120, 0.045, 0.020, 0.795, 0.020),
     "strong": (0.060, 0.020, 0.010, 0.060, 0.850),
@@ -55,7 +54,7 @@ def note_table() -> np.ndarray:
     table = np.zeros((STATES, KINDS))
     for state in range(STATES):
         grade = "no cause" if state == 0 else "weak" if state <= 6 else "strong"
-        *plainly, hint, plain = _HABIT[grade]
+        *plainly, hint, plain = _NOTED[grade]
         named = SHARES if state == 0 else SHARES * CONFUSED
         if state > 0:
             named = named + (1 - CONFUSED) * np.eye(6)[(state - 1) % 6]
@@ -95,7 +94,7 @@ PRIMARY = ("Humping", "Balling", "Lack of fusion")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Set by `calibration.calibrate`: the population shows each defect as often as wanted."""
+    """The score above which a defect shows; `population.LIMITS` holds those that are used."""
 
     humping: float = 0.0
     balling: float = 0.0
@@ -136,7 +135,7 @@ def name_labels(scores: pd.DataFrame, limits: Thresholds) -> np.ndarray:
     cut = scores["unrest"] + scores["cut"] + 1.2 * humped + 3.5 * balled
     second = np.column_stack([cut - limits.bead_cut, broken - limits.discontinuity])
     added = np.where(second.max(axis=1) > 0, second.argmax(axis=1) + 1, 0)
-    added[primary == 2] = 0  # a bead that does not hold is not judged further
+    added[primary == 2] = 0  # a bead that does not hold gets no second label
     shown = np.zeros((len(scores), len(LABELS)), dtype=bool)
     for code, label in enumerate(PRIMARY):
         shown[:, LABELS.index(label)] = primary == code

@@ -5,7 +5,7 @@ or plate temperature) is folded onto them, so that two cells of a campaign alway
 material, wire feed speed or travel speed. Designs: factorial, central composite (CCD),
 Box-Behnken (all seen in abstracts [S]) and a limit search; levels and ranges are choices [C].
 
-How a laboratory writes: units, decimals, language. A habit belongs to a campaign.
+A campaign is one laboratory's series of beads; it has one record style: units, decimals, language.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,8 +30,8 @@ FEED_GRID = {  # wire feed speed unit -> (m/min in one unit, step, decimals writ
 
 
 @dataclass(frozen=True)
-class Habit:
-    """One laboratory's way of writing a record."""
+class RecordStyle:
+    """How one laboratory writes a record."""
 
     korean: bool = False  # notes in Korean, most of them
     speed_unit: str = "cm/min"
@@ -43,24 +43,24 @@ class Habit:
     voltage_decimals: int = 2
 
     def columns(self) -> dict[str, object]:
-        """The habit as columns of the clean table, prefixed `lab_`; none reaches the raw one."""
+        """The style as columns prefixed `lab_`; none of them reaches the raw table."""
         return {f"lab_{name}": value for name, value in asdict(self).items()}
 
 
-def draw_habit(rng: np.random.Generator) -> Habit:
-    """A laboratory at random; one that groups thousands never writes a decimal comma."""
+def draw_style(rng: np.random.Generator) -> RecordStyle:
+    """A record style at random; a laboratory that groups thousands never writes a decimal comma."""
     units, shares = list(SPEED_GRID), [0.40, 0.20, 0.20, 0.10, 0.10]
     unit = units[rng.choice(len(units), p=shares)]
     american = unit == "in/min"
     comma = bool(not american and rng.random() < 0.3)
-    style = rng.random()
-    return Habit(
+    energy = rng.random()
+    return RecordStyle(
         korean=bool(not american and rng.random() < 0.5),
         speed_unit=unit,
         feed_unit="in/min" if american else "m/min",
         decimal_comma=comma,
         thousands=bool(not comma and rng.random() < 0.3),
-        arc_energy=bool(style < 0.3),
+        arc_energy=bool(energy < 0.3),
         kilojoule=bool(rng.random() < 0.3),
         voltage_decimals=int(rng.integers(2, 4)),
     )
@@ -95,7 +95,7 @@ class Campaign:
     name: str
     wires: tuple[tuple[str, str], ...]
     design: str
-    habit: Habit
+    style: RecordStyle
     blocks: int  # designs run for each wire
 
 
@@ -115,22 +115,22 @@ def coded_points(design: str) -> np.ndarray:
 
 
 def draw_campaign(rng: np.random.Generator, name: str) -> Campaign:
-    """A campaign at random: one or two wires, a mode for each, a design and a habit."""
+    """A campaign at random: one or two wires, a mode for each, a design and a record style."""
     materials = rng.choice(list(WIRES), size=rng.integers(1, 3), replace=False)
     wires = tuple((str(m), str(rng.choice(WIRES[m].modes))) for m in materials)
     design = DESIGNS[rng.choice(4, p=(0.35, 0.25, 0.2, 0.2))]
     blocks = {"factorial": 1, "limit search": 1}.get(design, 2)
-    return Campaign(name, wires, design, draw_habit(rng), blocks)
+    return Campaign(name, wires, design, draw_style(rng), blocks)
 
 
 def draw_cells(rng: np.random.Generator, campaign: Campaign) -> pd.DataFrame:
-    """Set-points of the campaign's cells, one row a cell, with its `lab_` habits and `beads`.
+    """Set-points of the campaign's cells, one row a cell, with the `lab_` columns and `beads`.
 
     Travel and wire feed speed lie on the grid of the lab's unit (`lab_speed`, `lab_feed` hold the
     numbers as written). `ctwd_mm` and the like are set-points in the units of their names.
     """
-    habit, points = campaign.habit, coded_points(campaign.design)
-    speed_grid, feed_grid = SPEED_GRID[habit.speed_unit], FEED_GRID[habit.feed_unit]
+    style, points = campaign.style, coded_points(campaign.design)
+    speed_grid, feed_grid = SPEED_GRID[style.speed_unit], FEED_GRID[style.feed_unit]
     held = {
         "arc_length_correction_pct": 0.0,
         "ctwd_mm": 15.0,
@@ -170,7 +170,7 @@ def draw_cells(rng: np.random.Generator, campaign: Campaign) -> pd.DataFrame:
     cells["beads"] = rng.choice((1, 2, 3), size=len(cells), p=REPEAT_SHARES)
     cells.insert(0, "campaign", campaign.name)
     cells.insert(1, "cell", [f"{campaign.name}-c{n:03d}" for n in range(1, len(cells) + 1)])
-    return cells.assign(lab_third=third, **habit.columns())
+    return cells.assign(lab_third=third, **style.columns())
 
 
 def handbook_heat_input(cells: pd.DataFrame) -> np.ndarray:

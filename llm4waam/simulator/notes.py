@@ -1,24 +1,63 @@
 """The operator's note: written at set-up or at the strike, before the outcome is known.
 
-What is told is the note kind of `causes`; this module only words it. A kind has many wordings in
-two languages, with shop-floor abbreviations and typing slips. Wordings are invented [C].
+What a note says is its kind, drawn in `defects`; this module only puts the kind into words. A kind
+has many wordings in two languages (`wordings.yaml`), with abbreviations and slips of the keys.
+Wordings and shares are modelling choices [C].
 """
 
 import itertools
 import re
 from functools import cache
-from types import ModuleType
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from llm4waam.simulator import wording_english, wording_korean
+from llm4waam.core.settings import Section, read_yaml
 from llm4waam.simulator.defects import CAUSES, HINT, KINDS, NEUTRAL, PLAIN, REASSURING
 
 KOREAN_SHARE = 0.82  # of the notes of a laboratory that writes Korean
 SHORT_SHARE, SLIP_SHARE, CASE_SHARE = 0.30, 0.14, 0.12
-LANGUAGES = (wording_english, wording_korean)
+LANGUAGES = ("english", "korean")
 
 _CHOICE = re.compile(r"\[([^\]]*)\]")
+
+
+class Wordings(Section):
+    """The wordings of one language; `wordings.yaml` says what each list is."""
+
+    hints: dict[str, list[str]]
+    plain: dict[str, list[str]]
+    neutral: list[str]
+    reassuring: list[str]
+    before: list[str]
+    after: list[str]
+    short: list[tuple[str, str]]
+
+
+class _Languages(Section):
+    english: Wordings
+    korean: Wordings
+
+
+@cache
+def words_of(language: Literal["english", "korean"]) -> Wordings:
+    """All wordings of a language; raises StudyError where `wordings.yaml` itself is wrong."""
+    return getattr(read_yaml(_Languages, Path(__file__).with_name("wordings.yaml")), language)
+
+
+@cache
+def wordings(kind: int, language: Literal["english", "korean"]) -> tuple[tuple[str, ...], ...]:
+    """The wordings of a note kind in a language, one tuple a template."""
+    words = words_of(language)
+    if kind == NEUTRAL:
+        templates = words.neutral
+    elif kind == REASSURING:
+        templates = words.reassuring
+    else:
+        by_cause = words.hints if kind < PLAIN else words.plain
+        templates = by_cause[CAUSES[(kind - HINT) % len(CAUSES)]]
+    return tuple(tuple(expand(template)) for template in templates)
 
 
 def expand(template: str) -> list[str]:
@@ -28,50 +67,36 @@ def expand(template: str) -> list[str]:
     return ["".join(choice) for choice in itertools.product(*options)]
 
 
-@cache
-def wordings(kind: int, language: int) -> tuple[tuple[str, ...], ...]:
-    """The wordings of a note kind in a language (0 English, 1 Korean), one tuple a template."""
-    words = LANGUAGES[language]
-    if kind == NEUTRAL:
-        templates = words.NEUTRAL
-    elif kind == REASSURING:
-        templates = words.REASSURING
-    else:
-        table = words.HINTS if kind < PLAIN else words.PLAIN
-        templates = table[CAUSES[(kind - HINT) % len(CAUSES)]]
-    return tuple(tuple(expand(template)) for template in templates)
-
-
 def write_notes(rng: np.random.Generator, kinds: np.ndarray, korean: np.ndarray) -> np.ndarray:
     """Notes for the kinds (rows,), "" for kind 0; `korean` (rows,) says which labs write Korean."""
-    language = (korean & (rng.random(len(kinds)) < KOREAN_SHARE)).astype(int)
+    in_korean = korean & (rng.random(len(kinds)) < KOREAN_SHARE)
     notes = np.full(len(kinds), "", dtype=object)
-    for kind, tongue in itertools.product(range(NEUTRAL, KINDS), (0, 1)):
-        rows = np.flatnonzero((kinds == kind) & (language == tongue))
-        forms = wordings(kind, tongue)
+    for kind, language in itertools.product(range(NEUTRAL, KINDS), LANGUAGES):
+        rows = np.flatnonzero((kinds == kind) & (in_korean == (language == "korean")))
+        forms = wordings(kind, language)
         # Each template is as likely as the next, however many wordings it has.
         template = rng.integers(len(forms), size=len(rows))
         luck = rng.random(len(rows))
         bare = [forms[t][int(u * len(forms[t]))] for t, u in zip(template, luck, strict=True)]
-        notes[rows] = _dress(rng, bare, LANGUAGES[tongue])
+        notes[rows] = _dress(rng, bare, words_of(language))
     return notes
 
 
-def _dress(rng: np.random.Generator, bare: list[str], words: ModuleType) -> list[str]:
+def _dress(rng: np.random.Generator, bare: list[str], words: Wordings) -> list[str]:
     """Add what surrounds a note, abbreviations, case and slips; the same number of notes."""
     size = len(bare)
-    before = rng.integers(len(words.BEFORE), size=size)
-    after = rng.integers(len(words.AFTER), size=size)
+    before = rng.integers(len(words.before), size=size)
+    after = rng.integers(len(words.after), size=size)
     short, slip, case = rng.random((3, size))
     place, manner = rng.random((2, size))
     dressed = []
     for n, note in enumerate(bare):
         if short[n] < SHORT_SHARE:
-            for long, brief in words.SHORT:
+            for long, brief in words.short:
                 note = note.replace(long, brief)
         if slip[n] < SLIP_SHARE:
             note = _slip(note, place[n], manner[n])
-        note = words.BEFORE[before[n]] + note + words.AFTER[after[n]]
+        note = words.before[before[n]] + note + words.after[after[n]]
         if case[n] < CASE_SHARE:
             note = note.upper() if case[n] < CASE_SHARE / 3 else note[:1].upper() + note[1:]
         dressed.append(note)

@@ -1,7 +1,7 @@
 """Arc and bead of one pass: current, voltage, heat input, width, height, penetration.
 
-All functions are vectorised: arrays of shape (rows,) in, the same out. The references are those of
-the study's notes: [S] seen, [R] recalled from the literature and to be opened, [C] our choice.
+All functions are vectorised: arrays of shape (rows,) in, the same out. Marks: [S] seen in a source,
+[R] recalled from the literature, [C] a modelling choice.
 """
 
 import numpy as np
@@ -58,8 +58,8 @@ def melt_width_mm(
 ) -> Number:
     """Width in mm that the arc melts on a thick plate: a blend of Rosenthal's two limits.
 
-    Fast: rf = sqrt(2 q / (pi e rho c TS dT)); slow: rs = q / (2 pi k dT). The blend was checked
-    against the exact point source in the study's notes (error up to 1.1 %).
+    Fast: rf = sqrt(2 q / (pi e rho c TS dT)); slow: rs = q / (2 pi k dT). A test compares
+    the blend with the exact point source.
     """
     fast = np.sqrt(2 * power_w / (np.pi * np.e * heat_capacity * speed_mm_s * rise_k))
     slow = power_w / (2 * np.pi * conductivity * rise_k)

@@ -1,8 +1,8 @@
 """Beads as a simulated laboratory would have run them: set-points, arc log, note, labels.
 
-The rows are synthetic: a literature-anchored model with stated modelling choices, not experiments.
-Columns without prefix are the true record; `lab_` ones are habits of writing, `latent_` ones are
-hidden from every reader of the raw table.
+The rows come from a model that follows the literature and states its own choices, not from
+experiments. Columns without prefix are the true record; `lab_` ones say how the laboratory writes;
+`latent_` ones are hidden from every reader of the raw table.
 """
 
 from typing import Literal
@@ -12,23 +12,18 @@ import pandas as pd
 
 from llm4waam.core.settings import Positive, Section
 from llm4waam.simulator import physics
+from llm4waam.simulator.columns import COLUMNS
 from llm4waam.simulator.defects import Thresholds, draw_kinds, draw_states, name_labels
 from llm4waam.simulator.designs import draw_campaign, draw_cells
 from llm4waam.simulator.materials import MODES, of
 from llm4waam.simulator.notes import write_notes
-from llm4waam.simulator.weld import run_trials, scores_of
+from llm4waam.simulator.weld import run_welds, scores_of
 
-# From `calibration.calibrate` on the scores of 12,000 beads of seed 0; a test repeats it.
+# At these the population shows each defect as often as the 140 beads of the original study do.
+# Found by bisection on the scores of 12,000 beads of seed 0; a test repeats it.
 LIMITS = Thresholds(humping=-0.21, balling=0.688, fusion=1.138, discontinuity=2.101, bead_cut=3.031)
 
 BEADS_OF_CAMPAIGN = 40  # [C] about what one laboratory runs
-COLUMNS = (
-    "record", "campaign", "cell", "repetition", "material", "wire_diameter_mm", "transfer_mode",
-    "wire_feed_speed_m_min", "travel_speed_mm_s", "arc_length_correction_pct", "ctwd_mm",
-    "shielding_gas", "gas_flow_l_min", "torch_angle_deg", "interpass_temperature_c",
-    "bead_length_mm", "voltage_v", "current_a", "efficiency", "heat_input_j_mm", "energy_j",
-    "note", "labels",
-)  # fmt: skip
 
 
 class Simulate(Section):
@@ -57,7 +52,7 @@ def simulate_population(beads: int, seed: int) -> pd.DataFrame:
         cells.append(found)
         count += int(found["beads"].sum())
     table = repeat_cells(pd.concat(cells, ignore_index=True))[:beads]
-    return number_records(rng, weld(rng, table))
+    return number_records(rng, record_beads(rng, table))
 
 
 def repeat_cells(cells: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +62,7 @@ def repeat_cells(cells: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="beads")
 
 
-def weld(rng: np.random.Generator, table: pd.DataFrame) -> pd.DataFrame:
+def record_beads(rng: np.random.Generator, table: pd.DataFrame) -> pd.DataFrame:
     """Run every row of set-points once and write down what was seen; adds the outcome columns.
 
     Heat input (nominal efficiency) and energy are computed from voltage and current as shown, so
@@ -76,11 +71,11 @@ def weld(rng: np.random.Generator, table: pd.DataFrame) -> pd.DataFrame:
     physical, verbal = rng.spawn(2)  # so that no change of wording changes a bead
     states = draw_states(physical, len(table))
     kinds = draw_kinds(physical, states)
-    trials = run_trials(physical, table, states)
+    welds = run_welds(physical, table, states)
     decimals = table["lab_voltage_decimals"].to_numpy()
-    volts = trials["voltage_v"].to_numpy()
+    volts = welds["voltage_v"].to_numpy()
     volts = np.where(decimals == 2, np.round(volts, 2), np.round(volts, 3))
-    amps = trials["current_a"].round(1).to_numpy()
+    amps = welds["current_a"].round(1).to_numpy()
     speed, length = table["travel_speed_mm_s"].to_numpy(), table["bead_length_mm"].to_numpy()
     efficiency = of(MODES, table["transfer_mode"], "efficiency")
     outcome = {
@@ -90,10 +85,10 @@ def weld(rng: np.random.Generator, table: pd.DataFrame) -> pd.DataFrame:
         "heat_input_j_mm": physics.heat_input_j_mm(efficiency, volts, amps, speed),
         "energy_j": physics.energy_j(volts, amps, length, speed),
         "note": write_notes(verbal, kinds, table["lab_korean"].to_numpy()),
-        "labels": name_labels(scores_of(trials), LIMITS),
+        "labels": name_labels(scores_of(welds), LIMITS),
         "latent_note_kind": kinds,
     }
-    hidden = trials.drop(columns=["voltage_v", "current_a"])
+    hidden = welds.drop(columns=["voltage_v", "current_a"])
     return pd.concat([table, pd.DataFrame(outcome, index=table.index), hidden], axis=1)
 
 

@@ -1,19 +1,16 @@
 """The raw table: what the laboratories would have handed over, every cell a string.
 
-Habits (units, decimal commas, arc energy for heat input) belong to the campaign and come from the
-`lab_` columns; slips hit a fixed share of the rows. Every dirty value can be repaired or at least
-recognised by a rule: the units of a campaign are unanimous, the lists of `spellings` are finite,
-and energy and bead length are never missing, so that any heat input can be checked.
-
-What a raw table may write instead of the plain value: finite lists, so that all is repairable.
-
-The kinds of dirt are common in logs and public tables ([S]/[R] in the study's notes); rates are
-modelling choices [C].
+How a laboratory writes (units, decimal commas, arc energy for heat input) belongs to the campaign
+and comes from the `lab_` columns; slips hit a fixed share of the rows. Every dirty value can be
+repaired or at least recognised by a rule: the units of a campaign are unanimous, the lists of other
+spellings below are finite, and energy and bead length are never missing, so that any heat input can
+be checked. Such dirt is common in logs and public tables [S]/[R]; its rates are choices [C].
 """
 
 import numpy as np
 import pandas as pd
 
+from llm4waam.simulator.columns import HEADER, MISSING_RATES, TABLE
 from llm4waam.simulator.defects import LABELS
 from llm4waam.simulator.designs import FEED_GRID, SPEED_GRID
 
@@ -39,25 +36,9 @@ VOLTAGE_FAULTS = ("0", "-1", "99.9", "327.67")  # open, no signal, saturated, in
 CURRENT_FAULTS = ("0", "999.9", "-3.2")  # no signal, saturated, offset
 HEAT_INPUT_SLIPS = (10.0, 0.1, 60 / 25.4)  # the last: in/min taken for mm/s
 
-MISSING_RATES = {
-    "voltage_v": 0.05,
-    "current_a": 0.05,
-    "gas_flow_l_min": 0.08,
-    "interpass_temperature_c": 0.10,
-    "ctwd_mm": 0.04,
-}
 VOLTAGE_FAULT_RATE, CURRENT_FAULT_RATE = 0.03, 0.02
 UNIT_LOST_RATE, SLIP_RATE, COMMA_RATE = 0.06, 0.04, 0.60
 ALIAS_RATE, SPELLING_RATE, DUPLICATE_RATE = 0.30, 0.20, 0.05
-
-
-HEADER = (
-    "record", "campaign", "material", "wire_diameter_mm", "transfer_mode", "wire_feed_speed",
-    "wire_feed_speed_unit", "travel_speed", "travel_speed_unit", "arc_length_correction_pct",
-    "ctwd_mm", "shielding_gas", "gas_flow_l_min", "torch_angle_deg", "interpass_temperature_c",
-    "bead_length_mm", "voltage_v", "current_a", "heat_input", "heat_input_unit", "energy_j",
-    "operator_note", "result",
-)  # fmt: skip
 COMMA_COLUMNS = ("voltage_v", "current_a", "travel_speed")
 KILOJOULE_DECIMALS = 4
 
@@ -81,13 +62,10 @@ def dirty(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def _plain(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """The record as a careful clerk of each laboratory writes it, but for slips in heat input."""
-    raw = table[["record", "campaign", "material", "transfer_mode", "shielding_gas"]].copy()
-    raw["wire_diameter_mm"] = _written(table["wire_diameter_mm"], 1)
-    for column in (
-        "arc_length_correction_pct", "ctwd_mm", "gas_flow_l_min", "torch_angle_deg",
-        "interpass_temperature_c", "bead_length_mm",
-    ):  # fmt: skip
-        raw[column] = _written(table[column], 0)
+    raw = pd.DataFrame(index=table.index)
+    for name, header, decimals, _ in TABLE:
+        if header is not None:  # numbers without fixed decimals are written over below
+            raw[header] = table[name] if decimals is None else _written(table[name], decimals)
     for name, column, grid in (
         ("feed", "wire_feed_speed", FEED_GRID),
         ("speed", "travel_speed", SPEED_GRID),
@@ -96,7 +74,6 @@ def _plain(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         raw[column] = _written(table[f"lab_{name}"], unit.map({u: g[2] for u, g in grid.items()}))
         raw[f"{column}_unit"] = unit
     raw["voltage_v"] = _written(table["voltage_v"], table["lab_voltage_decimals"])
-    raw["current_a"] = _written(table["current_a"], 1)
     energy = _written(table["energy_j"], 0)
     grouped = energy.str.replace(r"(?<=\d)(?=(?:\d{3})+$)", ",", regex=True)
     raw["energy_j"] = energy.mask(table["lab_thousands"], grouped)
@@ -108,8 +85,6 @@ def _plain(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     decimals = (2 * table["lab_voltage_decimals"] - 3).where(~kilo, KILOJOULE_DECIMALS)
     raw["heat_input"] = _written(heat.mask(kilo, heat / 1000), decimals)
     raw["heat_input_unit"] = np.where(kilo, "kJ/mm", "J/mm")
-    raw["operator_note"] = table["note"]
-    raw["result"] = table["labels"]
     return raw
 
 

@@ -1,7 +1,7 @@
-"""The best accuracy that any judge of "is it Normal" can reach, with and without the note.
+"""Reference figures of a simulated table: its contents, and the highest accuracy a model can reach.
 
 The hidden state of a bead (no cause, or one of six, weak or strong: 13 states) is independent of
-its set-points, and its note kind depends on the state alone, by the table of `causes`. So
+its set-points, and its note kind depends on the state alone, by `defects.note_table`. So
 
     p(Normal | set-points)       = sum over states of prior(state) p(Normal | set-points, state)
     p(Normal | set-points, note) = sum over states of P(state | kind) p(Normal | set-points, state)
@@ -9,10 +9,8 @@ its set-points, and its note kind depends on the state alone, by the table of `c
 where P(state | kind) is Bayes' rule, exact. p(Normal | set-points, state) is the share of Normal
 among `draws` simulated runs of the bead in that state, each with lab shifts, arc and noise of its
 own: the laboratory is taken as unknown. The wording of a note depends on its kind alone, so the
-kind is all that a note can tell. A judge who names the likelier class is right with probability
-max(p, 1 - p); the ceiling is its mean over the beads, each with the note that it has.
-
-What a simulated table holds, as numbers for the metrics file.
+kind is all that a note can tell. A model that names the likelier class is right with probability
+max(p, 1 - p); the ceiling of "is it Normal" is its mean over the beads, each with its own note.
 """
 
 import re
@@ -31,7 +29,7 @@ from llm4waam.simulator.defects import (
     posterior,
 )
 from llm4waam.simulator.study_table import WANTED_COUNTS, WANTED_MOMENTS, moments
-from llm4waam.simulator.weld import run_trials, scores_of
+from llm4waam.simulator.weld import run_welds, scores_of
 
 DRAWS = 200
 
@@ -46,8 +44,8 @@ def normal_by_state(
     many = table.loc[table.index.repeat(draws)].reset_index(drop=True)
     many["campaign"] = np.arange(rows * draws)  # a laboratory of its own for every run
     for state in range(STATES):
-        trials = run_trials(rng, many, np.full(rows * draws, state))
-        normal = name_labels(scores_of(trials), limits) == "Normal"
+        welds = run_welds(rng, many, np.full(rows * draws, state))
+        normal = name_labels(scores_of(welds), limits) == "Normal"
         shares[:, state] = normal.reshape(rows, draws).mean(axis=1)
     return shares
 
@@ -65,8 +63,8 @@ def ceiling(
     shares = normal_by_state(table, limits, seed, draws)
     by_kind = shares @ posterior().T  # (rows, kinds)
     kinds = table["latent_note_kind"].to_numpy()
-    told = by_kind[np.arange(len(table)), kinds]
-    without, with_note = (_best(p).mean() for p in (shares @ PRIOR, told))
+    with_own = by_kind[np.arange(len(table)), kinds]
+    without, with_note = (_best(p).mean() for p in (shares @ PRIOR, with_own))
     return {
         "without_note": float(without),
         "with_note": float(with_note),
@@ -88,8 +86,8 @@ def key_of(name: str) -> str:
 def profile(table: pd.DataFrame, raw: pd.DataFrame) -> dict:
     """Beads, cells, raw rows, label sets, moments (J/mm and J) and notes of a table.
 
-    Notes: `telling` name the bead's true cause, `misleading` name another or none that is there,
-    `neutral` name none.
+    Of the notes, `telling` name the bead's true cause, `misleading` name another or one where
+    there is none, `neutral` name none.
     """
     counts = table["labels"].value_counts().sort_index()
     kind, state = table["latent_note_kind"], table["latent_state"]

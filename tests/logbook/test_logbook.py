@@ -9,10 +9,10 @@ from conftest import ROOT
 
 from llm4waam.card.card import Card, read_card
 from llm4waam.card.quantities import convert
-from llm4waam.cleaning.log import Ledger
+from llm4waam.cleaning.log import CleaningLog
 from llm4waam.cleaning.parsing import parse_column
 from llm4waam.logbook.logbook import Log, read_log
-from llm4waam.simulator.notes import wordings
+from llm4waam.simulator.notes import LANGUAGES, wordings
 
 CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
 SMALL = read_card(ROOT / "tests/cards/small.yaml")
@@ -33,9 +33,9 @@ def clean(values: dict[str, str], card: Card = CARD) -> dict[str, object]:
     for name, text in values.items():
         raw = pd.DataFrame({header: [""] for header in headers if header}, dtype=str)
         raw[card.columns[name].header] = text
-        ledger = Ledger()
-        found[name] = parse_column(raw, card, name, ledger, "log").iloc[0]
-        assert not ledger.entries
+        cleaning = CleaningLog()
+        found[name] = parse_column(raw, card, name, cleaning, "log").iloc[0]
+        assert not cleaning.entries
     return found
 
 
@@ -317,7 +317,7 @@ def test_most_notes_of_the_simulator_are_notes_and_none_gives_a_value() -> None:
     read = [
         read_log(note, CARD)
         for kind in range(2, 15)
-        for language in (0, 1)
+        for language in LANGUAGES
         for template in wordings(kind, language)
         for note in template[:2]
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llm4waam.simulator.defects import CAUSES, HINT, KINDS, NONE, PLAIN, draw_kinds
-from llm4waam.simulator.notes import LANGUAGES, expand, wordings, write_notes
+from llm4waam.simulator.notes import LANGUAGES, expand, wordings, words_of, write_notes
 from llm4waam.simulator.population import simulate_population
 
 OUTCOME = re.compile(
@@ -22,10 +22,12 @@ def notes():
 
 
 def test_no_wording_names_the_outcome():
-    every = [w for kind in range(1, KINDS) for tongue in (0, 1) for t in wordings(kind, tongue)
-             for w in t]  # fmt: skip
+    every = [w for kind in range(1, KINDS) for language in LANGUAGES
+             for t in wordings(kind, language) for w in t]  # fmt: skip
     extras = [
-        x for words in LANGUAGES for x in (*words.BEFORE, *words.AFTER, *sum(words.SHORT, ()))
+        text
+        for words in map(words_of, LANGUAGES)
+        for text in (*words.before, *words.after, *sum(words.short, ()))
     ]
     assert [text for text in every + extras if OUTCOME.search(text)] == []
     assert len(every) == len(set(every)) > 700
@@ -43,10 +45,10 @@ def test_half_have_a_note_and_a_third_of_them_is_korean(notes):
 
 
 def test_a_hint_and_a_plain_note_never_share_a_wording():
-    for tongue in (0, 1):
+    for language in LANGUAGES:
         for number in range(len(CAUSES)):
-            hints = {w for t in wordings(HINT + number, tongue) for w in t}
-            plain = {w for t in wordings(PLAIN + number, tongue) for w in t}
+            hints = {w for t in wordings(HINT + number, language) for w in t}
+            plain = {w for t in wordings(PLAIN + number, language) for w in t}
             assert not hints & plain
 
 

@@ -1,12 +1,13 @@
 """The simulator: counts, moments, determinism, designs, physics, ceiling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import brentq, minimize_scalar
 
 from llm4waam.simulator import defects, physics
-from llm4waam.simulator.calibration import calibrate
 from llm4waam.simulator.designs import DESIGNS, coded_points
 from llm4waam.simulator.materials import MODES, WIRES
 from llm4waam.simulator.population import COLUMNS, LIMITS, simulate_population
@@ -89,8 +90,32 @@ def test_the_closed_formulas_are_exact(population):
     np.testing.assert_allclose(population["energy_j"], energy, rtol=1e-9)
 
 
-def test_thresholds_are_those_of_the_calibration():
-    found = calibrate(scores_of(simulate_population(12_000, 0)))
+WANTED = {  # beads of the original 140; each is a threshold and the label that it sets
+    "humping": ("Humping", 44),
+    "balling": ("Balling", 14),
+    "fusion": ("Lack of fusion", 7),
+    "discontinuity": ("Discontinuity", 3),
+    "bead_cut": ("Bead cut", 5),
+}
+
+
+def calibrated(scores: pd.DataFrame) -> defects.Thresholds:
+    """Thresholds at which each defect is as frequent as wanted: bisection on each in turn."""
+    limits = defects.Thresholds()
+    for _ in range(10):
+        for name, (label, wanted) in WANTED.items():
+            low, high = -6.0, 6.0
+            for _ in range(15):
+                middle = (low + high) / 2
+                names = defects.name_labels(scores, replace(limits, **{name: middle}))
+                share = np.mean([label in n for n in names])
+                low, high = (middle, high) if share > wanted / 140 else (low, middle)
+            limits = replace(limits, **{name: round((low + high) / 2, 3)})
+    return limits
+
+
+def test_thresholds_give_every_defect_its_frequency():
+    found = calibrated(scores_of(simulate_population(12_000, 0)))
     for name, value in vars(LIMITS).items():
         assert getattr(found, name) == pytest.approx(value, abs=0.02)
 

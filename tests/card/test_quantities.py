@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from llm4waam.card.quantities import format_number, parse_number, split_unit
+from llm4waam.card.quantities import convert, format_number, parse_number, split_unit
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,17 @@ def test_numbers_are_written_with_significant_digits_and_without_exponent() -> N
         "0.0001",
     ]
     assert math.isclose(float(format_number(14.7221, 5)), 14.722)
+
+
+def test_units_of_the_field_become_one() -> None:
+    assert convert(30, "cm/min", "mm/s") == pytest.approx(5)
+    assert convert(11.811, "in/min", "mm/s") == pytest.approx(5, abs=1e-4)
+    assert convert(0.5, "kJ/mm", "J/mm") == pytest.approx(500)
+    assert convert(298.15, "K", "degC") == pytest.approx(25)
+
+
+def test_what_does_not_measure_the_same_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be turned into"):
+        convert(1, "mm", "s")
+    with pytest.raises(ValueError, match="furlong per"):
+        convert(1, "furlong per what", "mm/s")

@@ -61,7 +61,7 @@ def study(workspace, params):
     return fill
 
 
-def test_twins_are_one_bead_and_repeats_one_cell(study) -> None:
+def test_prompts_with_the_same_numbers_are_one_bead_and_repeats_one_cell(study) -> None:
     folder = study(
         lambda b: ("Normal", "Humping or Balling")[b // 2 % 2], "defects", DEFECTS, LABELS
     )
@@ -83,14 +83,14 @@ def test_answers_that_are_numbers_may_end_in_a_full_stop(study) -> None:
     assert read_table(folder / "data/clean/beads.csv")["answer"].tolist()[:2] == [656.112, 657.112]
 
 
-def test_twins_that_disagree_are_left_out_and_listed(study) -> None:
+def test_a_bead_whose_prompts_disagree_is_left_out_and_listed(study) -> None:
     listed = rows(lambda _: "Normal")
     listed[0]["output"] = "Humping"
     folder = study(listed, "defects", DEFECTS, LABELS)
     clean.main()
     assert len(read_table(folder / "data/clean/beads.csv")) == 23
     rejected = read_table(folder / "data/clean/rejected.csv")
-    assert rejected["reason"].tolist() == ["twins of row 1 disagree"] * 2
+    assert rejected["reason"].tolist() == ["other prompts of the bead of row 1 disagree"] * 2
 
 
 @pytest.mark.parametrize("raw", [b"[", b"{}", b"[]", b"[1]", b'[{"input": "x"}]'])
