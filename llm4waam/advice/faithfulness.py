@@ -40,11 +40,13 @@ RANDOM_ORDERS = 3
 WEIGHT_SD = 0.02  # of the random weights, as BERT starts
 
 
-def measure(examiner: Examiner, held_out: pd.DataFrame, runs: int) -> tuple[dict, pd.DataFrame]:
+def measure(
+    examiner: Examiner, held_out: pd.DataFrame, simulated_runs: int
+) -> tuple[dict, pd.DataFrame]:
     """All of metrics/advice.json, and the shares of `faithfulness`.
 
     `held_out` are rows of the clean table that no model learned from, with their outcomes. Advice
-    is tried on the bad ones, in `runs` simulated runs each, and apart from them on those of the
+    is tried on the bad ones, in `simulated_runs` runs each, and apart from them on those of the
     training beads. Shows progress.
     """
     predictor = examiner.predictor
@@ -54,7 +56,7 @@ def measure(examiner: Examiner, held_out: pd.DataFrame, runs: int) -> tuple[dict
     success = {}
     for name, table in (("hold_out", held_out), ("training", training)):
         bad = table[table["labels"].notna() & (table["labels"] != predictor.normal)]
-        success[name] = advice_success(examiner, each(bad, f"advice, {name}"), runs)
+        success[name] = advice_success(examiner, each(bad, f"advice, {name}"), simulated_runs)
     sure = certainty(predictor, held_out, truths)
     return {"faithfulness": faithful, "advice": success, "certainty": sure}, shares
 

@@ -20,10 +20,10 @@ TRIES = 200  # draws of a random move, until one lies inside the training data
 DIGITS = 4  # decimals of a metric
 
 
-def advice_success(examiner: Examiner, beads: Iterable[pd.Series], runs: int) -> dict:
+def advice_success(examiner: Examiner, beads: Iterable[pd.Series], simulated_runs: int) -> dict:
     """What became of bad beads: how many were advised, and how often a run then came out Normal.
 
-    `as_run`, `random` and `advised` are shares of `runs` simulated runs of the advised beads:
+    `as_run`, `random` and `advised` are shares of `simulated_runs` runs of the advised beads:
     unchanged, after a random move of equal size, and after the advised one; `expected` is the mean
     probability that the model gave the last. The difference to random has a 95 % percentile
     bootstrap over beads.
@@ -56,7 +56,9 @@ def advice_success(examiner: Examiner, beads: Iterable[pd.Series], runs: int) ->
             ["expected", *rows, "difference", "difference_low", "difference_high"]
         )
     shares = {
-        name: normal_shares(pd.concat(parts, ignore_index=True), training, runs, examiner.seed)
+        name: normal_shares(
+            pd.concat(parts, ignore_index=True), training, simulated_runs, examiner.seed
+        )
         for name, parts in rows.items()
     }
     gains = shares["advised"] - shares["random"]
@@ -95,8 +97,10 @@ def random_moves(
     return None
 
 
-def normal_shares(beads: pd.DataFrame, training: pd.DataFrame, runs: int, seed: int) -> np.ndarray:
-    """Share of `runs` simulated runs of each bead that come out Normal, shape (beads,).
+def normal_shares(
+    beads: pd.DataFrame, training: pd.DataFrame, simulated_runs: int, seed: int
+) -> np.ndarray:
+    """Share of `simulated_runs` runs of each bead that come out Normal, shape (beads,).
 
     Every run has a laboratory of its own, new hidden causes and new noise: what is welded next is
     not what was welded. A set-point that is not known takes the middle of the training beads'.
@@ -108,11 +112,11 @@ def normal_shares(beads: pd.DataFrame, training: pd.DataFrame, runs: int, seed: 
         if typical is None and training[name].notna().any():
             typical = training[name].mode().iloc[0]
         table[name] = table[name].fillna(typical) if typical is not None else table[name]
-    rows = table.loc[table.index.repeat(runs)].reset_index(drop=True)
-    rows["campaign"] = np.tile(np.arange(runs), len(table)).astype(str)
+    rows = table.loc[table.index.repeat(simulated_runs)].reset_index(drop=True)
+    rows["campaign"] = np.tile(np.arange(simulated_runs), len(table)).astype(str)
     found = run_welds(rng, rows, draw_states(rng, len(rows)))
     normal = np.array(name_labels(scores_of(found), LIMITS)) == "Normal"
-    return normal.reshape(len(table), runs).mean(axis=1)
+    return normal.reshape(len(table), simulated_runs).mean(axis=1)
 
 
 def _interval(values: np.ndarray, seed: int) -> tuple[float | None, float | None]:

@@ -1,1 +1,1 @@
-"""Metrics, thresholds, temperature, rows of predictions, target scale, prior knowledge."""
+"""From scores to decisions: thresholds, temperature, target scale, prior knowledge."""

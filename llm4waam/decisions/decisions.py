@@ -1,9 +1,7 @@
-"""From scores to decisions: which labels a bead gets.
+"""From scores to decisions: which labels a bead gets, by thresholds and temperatures.
 
-The numbers of a decision, from predictions of beads that the model did not learn from.
-
-Temperature: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, with a sigmoid in the
-place of their softmax.
+Both are fitted on predictions of beads that the model did not learn from. Temperature: Guo et al.,
+On Calibration of Modern Neural Networks, ICML 2017, with a sigmoid in the place of their softmax.
 """
 
 from dataclasses import dataclass

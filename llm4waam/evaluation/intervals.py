@@ -1,4 +1,4 @@
-"""90 % intervals and temperatures for a fold, from models that never saw it: a nested sweep.
+"""90 % intervals and temperatures for a fold, from models that never saw it (ablation `nested`).
 
 For every two folds j < k one model learned from the beads outside both and predicted those of
 both; the fold of its rows is j * K + k (see `pair_plan` in `llm4waam.ablations.plans`). For the
@@ -46,8 +46,8 @@ def nested_intervals(
 ) -> pd.DataFrame:
     """bead, target, score, low, high of every training bead, in the unit of the task.
 
-    `rows` are one model's rows of the nested sweep, `folds` is the table of the split, of which
-    the first repeat counts. Intervals are made on the logarithm where the task learns on it.
+    `rows` are one model's rows of the ablation `nested`, `folds` is the table of the split, of
+    which the first repeat counts. Intervals are made on the logarithm where the task learns on it.
     Raises StudyError for a bead that a pair of folds did not predict.
     """
     log = task.transform == "log" and bool((rows[["target", "score"]] > 0).all(axis=None))
@@ -67,7 +67,7 @@ def nested_intervals(
 def nested_temperatures(rows: pd.DataFrame, task: Task, folds: pd.DataFrame) -> pd.Series:
     """Fold -> its temperature, fitted on the inner predictions of the other folds' beads.
 
-    `rows` are one model's rows of the nested sweep. Raises as `nested_intervals` does.
+    `rows` are one model's rows of the ablation `nested`. Raises as `nested_intervals` does.
     """
     found = {}
     by_output = [outer_folds(rows[rows["label"] == output], folds) for output in task.outputs]
@@ -112,7 +112,7 @@ def outer_folds(rows: pd.DataFrame, folds: pd.DataFrame) -> Iterator[Outer]:
             asked = scores.reindex(index=[*inside, *test], columns=[pair])[pair]
             if asked.isna().any():
                 bead, reason = asked.index[asked.isna()][0], f"folds {inner} and {fold}: no row"
-                raise StudyError("data/trials/nested", reason, column="bead", value=bead)
+                raise StudyError("data/ablations/nested", reason, column="bead", value=bead)
             train += inside
             own.append(asked[inside].to_numpy())
             others.append(np.tile(asked[test].to_numpy(), (len(inside), 1)))

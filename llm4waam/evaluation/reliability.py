@@ -1,8 +1,7 @@
 """Do probabilities keep what they promise? From scores and targets, both (beads, outputs).
 
-For a multi-label task every label of every bead counts as one statement.
-
-Shares of beads and how far they may be off.
+For a multi-label task every label of every bead counts as one statement. `wilson` says how far a
+share of beads may be off.
 """
 
 import numpy as np

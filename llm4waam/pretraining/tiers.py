@@ -1,6 +1,6 @@
-"""All tiers of one small encoder, one after the other.
+"""All tiers of one small encoder, one after the other, and what pretraining leaves of each.
 
-What pretraining leaves: a stock checkpoint, and the number embedding beside it.
+That is a checkpoint as transformers writes it, and the number embedding beside it.
 """
 
 import json

@@ -1,8 +1,7 @@
 """What the clean table looks like before anything learns from it, as tables.
 
-Every function returns None where the card has nothing for it to show.
-
-How long the prompts are to each encoder's own tokenizer.
+Also how long the prompts are to each encoder's own tokenizer. Every function returns None where the
+card has nothing for it to show.
 """
 
 from collections.abc import Callable

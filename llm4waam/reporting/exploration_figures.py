@@ -1,7 +1,4 @@
-"""The figures of the table, each from a table of `llm4waam.reporting.exploration`.
-
-The figure of `llm4waam.reporting.exploration`.
-"""
+"""The figures of the table, each from a table of `llm4waam.reporting.exploration`."""
 
 from collections.abc import Sequence
 

@@ -1,10 +1,7 @@
-"""Figures of scores and of training, each from a table of `llm4waam.reporting.results`.
+"""The figures of a study, each from a table of `llm4waam.reporting.results`.
 
-Figures of single beads: predicted against true, and class by class.
-
-Figures of probabilities and intervals: do they keep what they promise?
-
-All the figures of a study, by the name of their file.
+Scores and training; single beads, predicted against true and class by class; probabilities and
+intervals, whether they keep what they promise.
 """
 
 import numpy as np

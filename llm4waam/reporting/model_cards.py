@@ -12,8 +12,10 @@ from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
 
 ARCHITECTURES = {"bert": "BertModel", "roberta": "RobertaModel"}
-RECIPE = ("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss")
-CRAFT = ("numbers", "pooling", "prompts", "average", "selection", "inner_folds", "seed")
+SHOWN = (
+    *("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss"),
+    *("numbers", "pooling", "prompts", "average", "selection", "inner_folds", "seed"),
+)
 
 
 def model_card(
@@ -43,7 +45,7 @@ def model_card(
                 ["outputs", ", ".join(task.outputs)],
                 ["unit", task.unit or "probability"],
                 ["files", f"`data/models/{encoder}/{task.name}`"],
-                *([key, str(recipe[key])] for key in (*RECIPE, *CRAFT)),
+                *([key, str(recipe[key])] for key in SHOWN),
             ],
         ),
         "Tier 0 is nothing of physics, 1 formulas of the arc and the bead, 2 indices of "
@@ -69,10 +71,11 @@ def model_card(
         parts.append("**Optimistic**: the epoch was chosen on the beads it is scored on.")
     parts += [
         "## What it is for, and what it is not for",
-        "For comparing ways to judge beads, on tables like this one. Not for releasing a part, not "
-        "for a material, wire or machine that the table does not hold, and not for a rare defect: "
-        "a handful of beads teaches nothing. The out-of-fold scores are of models like this one, "
-        "each trained without the beads it was asked for; this one was trained on all of them.",
+        "For comparing ways to predict the outcome of beads, on tables like this one. Not for "
+        "releasing a part, not for a material, wire or machine that the table does not hold, and "
+        "not for a rare defect: a handful of beads teaches nothing. The out-of-fold scores are of "
+        "models like this one, each trained without the beads it was asked for; this one was "
+        "trained on all of them.",
     ]
     if card.simulated:
         parts.append("Its data are simulated: no score on this card is a finding about welding.")

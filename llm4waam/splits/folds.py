@@ -1,9 +1,7 @@
-"""Law 1: folds and hold-out that no bead, and no cell, ever crosses.
+"""The folds and the hold-out, which no bead and no cell ever crosses.
 
-Folds inside the training beads of a fold: what is fitted or chosen there saw no other bead.
-
-Only training beads go in, so that no bead and no cell of the fold that is reported can come out;
-and as everywhere, the beads of one cell stay together.
+Inside a fold, folds over its training beads serve what is fitted or chosen there; no bead and no
+cell of the fold that is reported takes part, and the beads of one cell stay together.
 """
 
 import warnings

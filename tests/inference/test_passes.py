@@ -20,10 +20,10 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
-def built(encoders: Path, encoder: str = "bert", **craft: object) -> BeadModel:
+def built(encoders: Path, encoder: str = "bert", **settings: object) -> BeadModel:
     checkpoint = str(encoders / f"{encoder}-mini")
     source = Source(encoder=encoder, checkpoint=checkpoint, revision=None)
-    return build_model(source, RECIPE.model_copy(update=craft), 2, 3, 0).eval()
+    return build_model(source, RECIPE.model_copy(update=settings), 2, 3, 0).eval()
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def test_what_goes_wrong_in_a_pass_is_told(
 
 
 @pytest.mark.parametrize("encoder", ["bert", "roberta"])
-@pytest.mark.parametrize("craft", [{}, {"numbers": True}, {"pooling": "first"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"numbers": True}, {"pooling": "first"}], ids=str)
 def test_a_graph_answers_as_its_reader(
-    encoders: Path, prompts: list[TokenisedPrompt], encoder: str, craft: dict
+    encoders: Path, prompts: list[TokenisedPrompt], encoder: str, settings: dict
 ) -> None:
-    reader = built(encoders, encoder, **craft)
+    reader = built(encoders, encoder, **settings)
     by_torch = Passes(reader, prompts, RECIPE).logits()
     by_onnx = Passes(Graph(reader), prompts, RECIPE).logits()
     assert float(by_torch.std()) > 1e-3
