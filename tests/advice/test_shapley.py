@@ -82,14 +82,6 @@ def test_a_field_that_nobody_varies_gets_nothing_and_is_never_asked() -> None:
     assert sum(map(len, asked)) < 2**3 * len(same)  # equal beads are asked once
 
 
-def test_two_fields_that_do_the_same_share_alike() -> None:
-    def either(table: pd.DataFrame) -> np.ndarray:
-        return np.maximum(table["a"] > 2.5, table["b"] > 4).to_numpy(float)
-
-    found = explain(either, BEAD, beads((0.0, 0.0, 7.0, "z")), FIELDS, 0)
-    assert found.values.to_dict() == pytest.approx({"a": 0.5, "b": 0.5, "c": 0.0, "wire": 0.0})
-
-
 def test_an_unknown_value_takes_part_as_one() -> None:
     bead = BEAD.copy()
     bead["a"] = np.nan
@@ -100,9 +92,3 @@ def test_an_unknown_value_takes_part_as_one() -> None:
     assert explain(answer, bead, BACKGROUND, FIELDS, 0).values["a"] == pytest.approx(1.0)
     nothing = explain(answer, bead, BACKGROUND.assign(a=np.nan), FIELDS, 0)
     assert nothing.values["a"] == 0.0
-
-
-def test_where_nothing_varies_the_bead_is_its_own_background() -> None:
-    found = explain(additive, BEAD, BEAD.to_frame().T.infer_objects(), FIELDS, 0)
-    assert (found.values == 0).all()
-    assert found.base == found.answer == pytest.approx(additive(BEAD.to_frame().T)[0])
