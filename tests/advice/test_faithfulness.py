@@ -1,11 +1,13 @@
 """The checks of explanations, on answers whose explanation is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from llm4waam.advice.faithfulness import agreement, curves
-from llm4waam.advice.shapley import Attribution, explain
+from llm4waam.advice.shapley import explain
 
 FIELDS = list("abcdef")
 RNG = np.random.default_rng(0)
@@ -18,32 +20,23 @@ def weighted(beads: pd.DataFrame) -> np.ndarray:
     return beads[FIELDS].to_numpy(float) @ WEIGHTS
 
 
-def with_values(values: list[float]) -> Attribution:
-    true = explain(weighted, BEAD, BACKGROUND, FIELDS, 0)
-    return Attribution(pd.Series(values, index=FIELDS), true.errors, true.base, true.answer)
-
-
 def test_a_true_explanation_beats_random_orders_and_a_reversed_one_loses_to_them() -> None:
-    true = curves(
-        weighted, BEAD, BACKGROUND, explain(weighted, BEAD, BACKGROUND, FIELDS, 0), seed=0
-    )
-    false = curves(weighted, BEAD, BACKGROUND, with_values([1, 2, 3, 4, 5, 6]), seed=0)
-    assert true["deletion"] < true["deletion_random"] < false["deletion"]
-    assert true["insertion"] > true["insertion_random"] > false["insertion"]
-    assert 0 < true["deletion"] < 0.3
-    assert 0.7 < true["insertion"] < 1
-
-
-def test_an_answer_below_the_background_is_taken_apart_from_the_other_side() -> None:
+    true = explain(weighted, BEAD, BACKGROUND, FIELDS, 0)
+    right = curves(weighted, BEAD, BACKGROUND, true, seed=0)
+    values = pd.Series([1.0, 2, 3, 4, 5, 6], index=FIELDS)
+    wrong = curves(weighted, BEAD, BACKGROUND, replace(true, values=values), seed=0)
+    assert right["deletion"] < right["deletion_random"] < wrong["deletion"]
+    assert right["insertion"] > right["insertion_random"] > wrong["insertion"]
+    assert 0 < right["deletion"] < 0.3
+    assert 0.7 < right["insertion"] < 1
+    # An answer below the background is taken apart from the other side.
     low = BEAD * -1
     found = curves(weighted, low, BACKGROUND, explain(weighted, low, BACKGROUND, FIELDS, 0), 0)
     assert found["deletion"] < found["deletion_random"]
-
-
-def test_nothing_is_said_where_there_is_nothing_to_take_apart() -> None:
+    # Nothing is returned where there is nothing to take apart.
     same = BACKGROUND.mean()
-    told = explain(weighted, same, BACKGROUND, FIELDS, 0)
-    assert curves(weighted, same, BACKGROUND, told, 0) is None
+    nothing = explain(weighted, same, BACKGROUND, FIELDS, 0)
+    assert curves(weighted, same, BACKGROUND, nothing, 0) is None
 
 
 def test_agreement_is_a_rank_correlation_over_what_both_know() -> None:

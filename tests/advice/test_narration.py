@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from narration_beads import BEADS, CARD, FASTER, SLOWER
+from narration_beads import BEADS, CARD, SLOWER
 
 from llm4waam.advice.counterfactual import Counterfactual
 from llm4waam.advice.narration import REASONS, Language, narrate, with_particle
@@ -32,8 +32,8 @@ def test_every_bead_has_sentences_of_its_language(name: str, language: Language)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_outside_the_training_data_no_reason_and_no_move_is_given(language: Language) -> None:
     outside = BEADS["outside by range"]
-    told = replace(outside, attribution=BEADS["humping"].attribution)
-    assert narrate(told, CARD, language) == narrate(outside, CARD, language)
+    explained = replace(outside, attribution=BEADS["humping"].attribution)
+    assert narrate(explained, CARD, language) == narrate(outside, CARD, language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -71,23 +71,17 @@ def test_the_bar_is_not_called_met_where_a_defect_is_named() -> None:
     assert "Humping" in narrate(met, CARD, "en")
 
 
-def test_a_move_up_is_no_move_down() -> None:
-    assert FASTER.direction == "up"
-    assert SLOWER.direction == "down"
-
-
 @pytest.mark.parametrize(
-    ("word", "particle", "right"),
+    ("word", "particle", "ending"),
     [
-        ("속도", "은", "속도는"),
-        ("가스", "을", "가스를"),
-        ("전압", "이", "전압이"),
-        ("각도", "으로", "각도로"),
-        ("노즐", "으로", "노즐로"),
-        ("간격(CTWD)", "은", "간격(CTWD)은"),
-        ("CMT", "이", "CMT가"),
-        ("8", "을", "8을"),
+        *(("속도", "은", "는"), ("가스", "을", "를"), ("전압", "이", "이"), ("각도", "으로", "로")),
+        *(
+            ("노즐", "으로", "로"),
+            ("간격(CTWD)", "은", "은"),
+            ("CMT", "이", "가"),
+            ("8", "을", "을"),
+        ),
     ],
 )
-def test_a_korean_particle_follows_the_last_sound(word: str, particle: str, right: str) -> None:
-    assert with_particle(word, particle) == right
+def test_a_korean_particle_follows_the_last_sound(word: str, particle: str, ending: str) -> None:
+    assert with_particle(word, particle) == word + ending
