@@ -42,19 +42,14 @@ def test_each_value_counts_once_a_prompt_and_logs_need_positive_numbers() -> Non
     assert list(scales) == ["speed", "angle", "diameter"]
     speed, angle, diameter = scales.values()
     assert (speed.log, angle.log, diameter.log) == (True, False, True)
-    assert math.isclose(speed.mean, math.log(4))
-    assert math.isclose(speed.sd, math.log(2))
-    assert speed.floor == 2
-    assert (angle.mean, angle.sd) == (1, 2)
+    assert (speed.mean, speed.sd) == pytest.approx((math.log(4), math.log(2)), rel=1e-9)
+    assert (speed.floor, angle.mean, angle.sd, diameter.sd) == (2, 1, 2, 1)
     assert math.isclose(diameter.mean, math.log(1.2))
-    assert diameter.sd == 1
 
 
-@pytest.mark.parametrize("count", [1, 60])
-def test_a_field_that_never_varies_says_nothing_however_often_it_is_said(count: int) -> None:
+def test_a_field_that_never_varies_says_nothing_however_often_it_is_said() -> None:
     """The standard deviation of 60 equal logarithms is 3e-17 and not 0."""
-    prompts = [TokenisedPrompt([5], [4], [1.2])] * count
-    scale = fit_scales(prompts, FIELDS)["diameter"]
+    scale = fit_scales([TokenisedPrompt([5], [4], [1.2])] * 60, FIELDS)["diameter"]
     assert scale.sd == 1
     assert abs(scale.z(1.2)) < 1e-9
     assert abs(scale.z(1.3)) < 0.1

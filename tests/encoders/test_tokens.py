@@ -130,11 +130,6 @@ def test_the_first_order_is_the_card_s_and_the_others_are_drawn_for_each_bead(be
     rows = rows_of(beads, orders=4)
     found = orders(rows)
     assert len(found) == len(rows) == 60 * 4 * 3
-    values: dict[str, set] = {}
-    for row in rows:
-        known = frozenset((name, number) for name, _, _, number in row["values"])
-        values.setdefault(row["bead"], set()).add(known)
-    assert all(len(one) == 1 for one in values.values())
     moved = set()
     for bead in beads["bead"]:
         first, *drawn = (found[bead, order, None, "statement"] for order in range(4))

@@ -100,6 +100,7 @@ def test_guarded_partial_score_by_hand() -> None:
     predicted = np.array([[1, 0, 0, 0], [1, 0, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1]], bool)
     expected = (1 / 2 + (1 - 1 / 3) + 0 + 0) / 4
     assert guarded_partial_score(actual, predicted) == pytest.approx(expected)
+    assert guarded_partial_score(actual[:1], predicted[:1]) == 0.5  # as without a false label
     # Beads of which all labels or none are true take no part.
     full, empty, some = (np.array([row], bool) for row in ([1, 1], [0, 0], [1, 0]))
     assert guarded_partial_score(full, full) is None

@@ -12,7 +12,7 @@ from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.training.data import Examples
-from llm4waam.training.loop import FineTuning, fine_tune, forward, predict
+from llm4waam.training.loop import FineTuning, fine_tune, predict
 from llm4waam.training.losses import make_objective
 from llm4waam.training.recipe import Recipe
 
@@ -65,22 +65,6 @@ def test_the_number_channel_alone_is_enough_to_tell_two_beads_apart(encoders: Pa
     losses, logits = trained(encoders, "bert", deaf, prompts)
     assert losses[-1] > 0.6
     assert logits.max() - logits.min() < 1e-6
-
-
-@pytest.mark.parametrize("encoder", ["bert", "roberta"])
-def test_padding_changes_no_logit_and_goes_no_further_than_the_longest(
-    encoders: Path, encoder: str
-) -> None:
-    prompts = prompts_of(encoders, encoder)[:2]
-    model = model_of(encoders, encoder).eval()
-    seen = []
-    model.encoder.embeddings.register_forward_hook(lambda *a: seen.append(a[2].shape[1]))
-    with torch.no_grad():
-        together = forward(model, prompts, RECIPE)
-        alone = torch.cat([forward(model, [one], RECIPE) for one in prompts])
-    assert len(prompts[0]) != len(prompts[1])
-    assert seen[0] == max(map(len, prompts))
-    assert torch.allclose(together, alone, atol=1e-6)
 
 
 def test_the_two_heads_start_alike(encoders: Path) -> None:
