@@ -72,7 +72,7 @@ def test_sampled_values_come_near_the_exact_ones_and_know_how_near() -> None:
 def test_a_field_that_nobody_varies_gets_nothing_and_costs_no_answers() -> None:
     alone = explain(additive, BEAD, BEAD.to_frame().T.infer_objects(), FIELDS, 0)
     assert (alone.values == 0).all()
-    assert alone.base == alone.answer == pytest.approx(additive(BEAD.to_frame().T)[0])
+    assert alone.base == alone.output == pytest.approx(additive(BEAD.to_frame().T)[0])
     same = BACKGROUND.assign(c=7.0)
     seen = []
 
