@@ -140,3 +140,48 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         evaluate.main()
     return folder
+
+
+@pytest.fixture(scope="session")
+def final_models(tmp_path_factory: pytest.TempPathFactory, encoders: Path) -> Path:
+    """A folder as `dvc repro` leaves it: tiny BERTs of one epoch for all tasks of the real table.
+
+    Tests that enter it must leave what stands there as it is.
+    """
+    from stages import clean, serialize_to_text, split, train
+
+    folder = tmp_path_factory.mktemp("final")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["split"] |= {"folds": 2}
+    params["train"] |= {"epochs": 1, "workers": 1}
+    params["encoder"]["bert"]["checkpoint"] = "data/encoders/bert-mini"
+    params["advice"] |= {"background": 3, "shown": 2, "simulated_runs": 2}
+    params["advice"] |= {"bar": 0.45, "margin": 0.0}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    shutil.copytree(encoders, folder / "data/encoders")
+    shutil.copytree(ROOT / "data/raw", folder / "data/raw")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in (clean, serialize_to_text, split):
+            stage.main()
+        for task in params["tasks"]:
+            train.main("bert", task)
+    return folder
+
+
+@pytest.fixture
+def study(final_models: Path, monkeypatch: pytest.MonkeyPatch):
+    """The parameters of `final_models`, whose folder is entered."""
+    from llm4waam.core.settings import read_params
+    from stages.check_params import AllParams
+
+    monkeypatch.chdir(final_models)
+    return read_params(AllParams)
+
+
+@pytest.fixture
+def predictor(study):
+    """The final models of `final_models`."""
+    from llm4waam.inference.predictor import load_predictor
+
+    return load_predictor("bert", study.tasks, study.text, study.card_file)

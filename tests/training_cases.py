@@ -1,19 +1,27 @@
-"""Small fine-tunings that the tests of the engines share."""
+"""Small fine-tunings that the tests of models and engines share."""
 
 import hashlib
 from pathlib import Path
 
 import torch
 
+from llm4waam.card.card import read_card
+from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.settings import read_params
+from llm4waam.decisions.predictions import members
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.encoders.number_embedding import fit_scales, standardise
 from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
-from llm4waam.training.data import Examples
+from llm4waam.splits.tasks import make_task
+from llm4waam.stacked.engine import engine_of
+from llm4waam.training.data import Examples, TaskData, make_task_data
+from llm4waam.training.fit import FittedFold, fit_folds
 from llm4waam.training.loop import FineTuning, Validation
 from llm4waam.training.losses import make_objective
 from llm4waam.training.recipe import Recipe
+from stages.check_params import AllParams
 
 ROWS, HELD = 19, 7
 TASKS = {  # loss, outputs
@@ -94,3 +102,27 @@ def job_of(
     )
     examples = Examples(choices, targets, draw)
     return FineTuning(model, examples, recipe, objective, validation if evaluate else None)
+
+
+def task_data(folder: Path, task: str, encoder: str = "bert", **changes: object) -> TaskData:
+    """What the folds of a task learn from in a folder that is ready, with changes of the recipe."""
+    params = read_params(AllParams, folder / "params.yaml")
+    card = read_card(folder / params.card_file)
+    return make_task_data(
+        params.encoder.source(encoder),
+        make_task(card, task, params.card_file),
+        params.recipe(encoder, task).model_copy(update=changes),
+        card,
+        read_table(folder / "data/clean/beads.csv"),
+        read_jsonl(folder / "data/text/prompts.jsonl"),
+    )[0]
+
+
+def fold_of(folder: Path) -> tuple[list[str], list[str]]:
+    """The training and the test beads of the first fold."""
+    return members(read_table(folder / "data/split/folds.csv"), 0, 0)
+
+
+def fit_fold(data: TaskData, train: list[str], test: list[str]) -> FittedFold:
+    """One fold fitted."""
+    return fit_folds(data, [((0, 0), train, test)], engine_of(data.recipe))[0]

@@ -1,12 +1,13 @@
-"""The smallest change of at most two set-points that makes a normal bead likely.
+"""What to change at the machine: the smallest change that makes a normal bead likely, and a map.
 
-Only what an operator turns at the machine is moved, in its steps and inside what training has seen;
-everything that follows (current, heat input, energy) is computed from the new set-points. The map
-of one bead shows P(Normal) over wire feed speed and travel speed at its other settings.
+A change moves at most two set-points. Only what an operator turns at the machine is moved, in its
+steps and inside what training has seen; everything that follows (current, heat input, energy) is
+computed from the new set-points. The process map is P(Normal) over wire feed speed and travel
+speed, at a bead's other settings.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Literal
 
@@ -19,8 +20,12 @@ from llm4waam.core.settings import Positive, Section
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
-BATCH = 48  # candidates asked at a time, the smallest changes first
-MOST = 480  # candidates asked in all: seconds on two cores
+BATCH = 48  # candidates that go through the model at a time, the smallest changes first
+MOST = 480  # candidates in all: seconds on two cores
+AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")  # of the process map, x and y
+POINTS = 20  # of the process map along each axis
+
+# P(Normal) (beads,) of beads, rows of the clean table.
 Chance = Callable[[pd.DataFrame], np.ndarray]
 
 
@@ -70,12 +75,11 @@ class Counterfactual:
     expected: float | None = None
     size: float = 0.0
     reason: str = ""
-    asked: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class Adviser:
-    """`chance` gives P(Normal) (beads,); `bar` plus `margin` is what a change must reach."""
+    """Searches for changes; P(Normal) by `chance` must reach `bar` plus `margin` after one."""
 
     card: Card
     domain: ApplicabilityDomain
@@ -100,7 +104,6 @@ class Adviser:
         if not self.controls(bead):
             return Counterfactual(chance, reason="unknown")
         moves, sizes = self.candidates(bead)
-        asked = 0
         for start in range(0, min(len(moves), MOST), BATCH):
             part = moves[start : start + BATCH]
             tried = carried_out(bead, part, self.card)
@@ -108,12 +111,11 @@ class Adviser:
             chances = np.full(len(part), -1.0)
             if fit.any():
                 chances[fit] = self.chance(tried[fit])
-                asked += int(fit.sum())
             good = np.flatnonzero(chances >= self.bar + self.margin)
             if len(good):
                 found, size = part[good[0]], float(sizes[start + good[0]])
-                return Counterfactual(chance, found, float(chances[good[0]]), size, asked=asked)
-        return Counterfactual(chance, reason="none", asked=asked)
+                return Counterfactual(chance, found, float(chances[good[0]]), size)
+        return Counterfactual(chance, reason="none")
 
     def candidates(self, bead: pd.Series) -> tuple[list[tuple[Move, ...]], np.ndarray]:
         """All changes of one or two set-points and their sizes, the smallest first."""
@@ -166,13 +168,12 @@ def measured(card: Card, rows: pd.DataFrame) -> list[str]:
     return [name for name in card.named("measurement") if name in rows]
 
 
-AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")
-POINTS = 20  # of the map along each axis
-
-
 @dataclass(frozen=True)
 class ProcessMap:
-    """A map: `x` and `y` (points,), P(Normal) and whether it is inside training (y, x)."""
+    """P(Normal) over the two AXES: `x` and `y` (points,), `chance` and `inside` (y, x).
+
+    `inside` is where the point lies in the applicability domain.
+    """
 
     x: np.ndarray
     y: np.ndarray

@@ -1,4 +1,4 @@
-"""Drawings of an explanation and of a piece of advice."""
+"""Figures of explanations and advice: contributions, process map, importance, success."""
 
 import numpy as np
 import pandas as pd
@@ -32,19 +32,35 @@ def contribution_figure(attribution: Attribution, bead: pd.Series, card: Card) -
     return figure
 
 
+def _field_text(card: Card, name: str, value: object) -> str:
+    phrase = field_of(card, name).phrase or name
+    if name in card.named("note"):
+        return "operator's note" if not pd.isna(value) else "no operator's note"
+    if pd.isna(value):
+        return f"{phrase} (not known)"
+    if isinstance(value, str):
+        return f"{phrase} {value}"
+    return f"{phrase} {format_number(value, 3)} {_unit(card, name)}"
+
+
+def _unit(card: Card, name: str) -> str:
+    unit = field_of(card, name).unit
+    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")
+
+
 def process_map_figure(
-    chances: ProcessMap, findings: Findings, training: pd.DataFrame, card: Card
+    process: ProcessMap, findings: Findings, training: pd.DataFrame, card: Card
 ) -> Figure:
-    """The map of a bead, the training beads of its wire, the bead and the advised move."""
+    """The process map of a bead, with the training beads of its wire and the advised move."""
     figure, [axis] = new_figure(1, 1, width=6.2, height=4.4)
     levels = np.linspace(0, 1, 11)
-    filled = axis.contourf(chances.x, chances.y, chances.chance, levels, cmap="cividis")
+    filled = axis.contourf(process.x, process.y, process.chance, levels, cmap="cividis")
     figure.colorbar(filled, ax=axis, label="probability of a normal bead")
-    if chances.chance.min() < findings.bar < chances.chance.max():
-        lines = axis.contour(chances.x, chances.y, chances.chance, [findings.bar], colors="white")
+    if process.chance.min() < findings.bar < process.chance.max():
+        lines = axis.contour(process.x, process.y, process.chance, [findings.bar], colors="white")
         axis.clabel(lines, fmt=lambda _: f"bar {findings.bar:.0%}", fontsize=8)
-    outside = (~chances.inside).astype(float)
-    axis.contourf(chances.x, chances.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
+    outside = (~process.inside).astype(float)
+    axis.contourf(process.x, process.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
     same = training[training["material"] == findings.bead["material"]]
     good = same["labels"] == findings.normal
     marks = {"normal": (same[good], "o", "white"), "defect": (same[~good], "X", COLOURS[1])}
@@ -104,26 +120,10 @@ def success_figure(success: dict[str, dict]) -> Figure:
         colour = (GREY, COLOURS[4], COLOURS[2])[number]
         bars = axis.barh(places, values, height=0.25, color=colour, label=label)
         axis.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
-    told = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
-    axis.set_yticks(np.arange(len(groups)), told)
+    names = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
+    axis.set_yticks(np.arange(len(groups)), names)
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
     axis.set_xlabel("share of simulated runs that come out Normal")
     figure.legend(loc="outside upper center", ncols=3, fontsize=8)
     return figure
-
-
-def _field_text(card: Card, name: str, value: object) -> str:
-    phrase = field_of(card, name).phrase or name
-    if name in card.named("note"):
-        return "operator's note" if not pd.isna(value) else "no operator's note"
-    if pd.isna(value):
-        return f"{phrase} (not known)"
-    if isinstance(value, str):
-        return f"{phrase} {value}"
-    return f"{phrase} {format_number(value, 3)} {_unit(card, name)}"
-
-
-def _unit(card: Card, name: str) -> str:
-    unit = field_of(card, name).unit
-    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")

@@ -1,7 +1,8 @@
 """What is known of one bead, in two to five sentences of English or Korean.
 
 `narrate` writes them: what is expected, the numbers, the reasons, what to change, and last what
-rules and models see otherwise and what was not known. The words stand in words.yaml.
+rules and models see otherwise and what is not known. The words stand in words.yaml; a `Writer`
+puts them together. Korean particles, which depend on the word before, are at the end.
 """
 
 import math
@@ -14,15 +15,19 @@ from typing import Literal
 import yaml
 
 from llm4waam.advice.findings import Findings
-from llm4waam.advice.rules import Finding
+from llm4waam.advice.rules import BrokenRule
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.sentences.fields import field_of
 
 Language = Literal["en", "ko"]
+Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
 
-DIGITS = 3  # what a reader takes in, and more than any model here is sure of
 WORDS = Path(__file__).with_name("words.yaml")
+DIGITS = 3  # what a reader takes in, and more than any model here is sure of
+REASONS = 3  # the fields that do most; more would not be read
+LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
+RULES = 2  # the first of the broken rules
 
 
 @lru_cache(maxsize=1)
@@ -53,9 +58,9 @@ class Writer:
 
     def name(self, kind: str, key: str) -> str:
         """A field, label, rule or target; a field without a word of its own by its phrase."""
-        known = words()[kind].get(key)
-        if known:
-            return known[self.language]
+        word = words()[kind].get(key)
+        if word:
+            return word[self.language]
         return (field_of(self.card, key).phrase or key) if kind == "fields" else key
 
     def say(self, key: str, *, then: bool = False, **values: str) -> str:
@@ -63,18 +68,15 @@ class Writer:
 
         `then` is the form of a part that another follows.
         """
-        texts, korean, forms = words()["sentences"][key], self.language == "ko", {}
-        for name in ("field", "fields", "target", "label", "parts"):
-            if name in values and korean:
-                word = values[name]
-                forms |= {
-                    f"{name}_topic": with_particle(word, "은"),
-                    f"{name}_object": with_particle(word, "을"),
-                    f"{name}_subject": with_particle(word, "이"),
-                    f"{name}_as": with_particle(word, "으로"),
-                }
-        text = texts["then"] if then and korean else texts[self.language]
-        return text.format(**values, **forms)
+        texts = words()["sentences"][key]
+        if self.language == "en":
+            return texts["en"].format(**values)
+        forms = {
+            f"{name}_{form}": with_particle(word, particle)
+            for name, word in values.items()
+            for form, particle in FORMS.items()
+        }
+        return texts["then" if then else "ko"].format(**values, **forms)
 
     def labels(self, names: list[str]) -> str:
         """Labels as a list."""
@@ -84,10 +86,6 @@ class Writer:
         """Parts of a list: "a", "a and b", "a, b and c"."""
         last = words()["joined"][self.language]
         return last.join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-
-
-REASONS = 3  # the fields that do most; more would not be read
-LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
 
 
 def narrate(findings: Findings, card: Card, language: Language) -> str:
@@ -102,8 +100,10 @@ def _expectation(writer: Writer, findings: Findings) -> str:
     p = writer.share(findings.chance)
     defects = findings.defects
     label = writer.labels(defects or [findings.normal])
-    sure, torn = ("defect", "torn") if defects else ("normal", "torn_normal")
-    key = torn if findings.torn else sure
+    if findings.models_disagree:
+        key = "models_disagree" if defects else "models_disagree_normal"
+    else:
+        key = "defect" if defects else "normal"
     return writer.say(key, p=p, label=label)
 
 
@@ -131,9 +131,9 @@ def _reasons(writer: Writer, findings: Findings) -> str:
         direction = "up" if values[name] > 0 else "down"
         field = writer.name("fields", name)
         if findings.bead.isna()[name]:
-            field = writer.say("untold", field=field)
+            field = writer.say("unknown_field", field=field)
         elif name not in writer.card.named("note"):
-            field = writer.say("told", field=field, v=writer.value(name, findings.bead[name]))
+            field = writer.say("known", field=field, v=writer.value(name, findings.bead[name]))
         ratio = format_number(math.exp(values[name]), 2)
         then = number < len(most)
         parts.append(writer.say(f"reason_{direction}", then=then, field=field, x=ratio))
@@ -156,8 +156,8 @@ def _change(writer: Writer, findings: Findings) -> str:
     parts, p = [], writer.share(advice.expected)
     for number, move in enumerate(advice.moves, start=1):
         a, b = writer.value(move.field, move.before), writer.value(move.field, move.after)
-        spoken, then = writer.name("fields", move.field), number < len(advice.moves)
-        parts.append(writer.say(f"move_{move.direction}", then=then, field=spoken, a=a, b=b))
+        field, then = writer.name("fields", move.field), number < len(advice.moves)
+        parts.append(writer.say(f"move_{move.direction}", then=then, field=field, a=a, b=b))
     heat = findings.after.get("heat_input_j_mm")
     if heat is None:
         return writer.say("change_only", p=p, parts=writer.join(parts))
@@ -167,12 +167,13 @@ def _change(writer: Writer, findings: Findings) -> str:
 
 
 def _outside(writer: Writer, findings: Findings) -> str:
-    parts, distance = [], writer.name("said", "distance")
+    """Why nothing is advised: fields beyond the training data, or the distance from it."""
+    parts = []
     for number, (name, value, known) in enumerate(findings.outside, start=1):
-        spoken = writer.name("fields", name) if name else distance
+        named = writer.name("fields", name) if name else words()["distance"][writer.language]
         then = number < len(findings.outside)
         if not known:
-            parts.append(writer.say("outside_untold", then=then, field=spoken))
+            parts.append(writer.say("outside_unknown", then=then, field=named))
             continue
         v = writer.value(name, value) if name else str(value)
         if isinstance(known, tuple):
@@ -180,13 +181,9 @@ def _outside(writer: Writer, findings: Findings) -> str:
             ends = {"low": low, "high": high}
         else:
             key, ends = "outside_word" if name else "outside_far", {"known": known}
-        field = writer.say("told", field=spoken, v=v)
+        field = writer.say("known", field=named, v=v)
         parts.append(writer.say(key, then=then, field=field, v=v, **ends))
     return writer.say("outside", parts=writer.join(parts))
-
-
-RULES = 2  # the first of the rules that speak
-Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
 
 
 def _doubts(writer: Writer, findings: Findings) -> str:
@@ -195,7 +192,7 @@ def _doubts(writer: Writer, findings: Findings) -> str:
     if findings.rules_after:
         doubts.append(("after", _list_rules(writer, findings.rules_after[:RULES]), ""))
     if findings.defects_after:
-        doubts.append(("torn_after", "", writer.labels(findings.defects_after)))
+        doubts.append(("models_disagree_after", "", writer.labels(findings.defects_after)))
     if findings.missing:
         names = [writer.name("fields", name) for name in findings.missing]
         doubts.append(("unknown", writer.join(names), ""))
@@ -216,17 +213,18 @@ def _rules(writer: Writer, findings: Findings) -> list[Part]:
         parts = [_pointing(writer, "agree", shared)]
         return parts + ([_pointing(writer, "also", rest)] if rest else [])
     if first:
-        torn = findings.torn and not named  # the models themselves name no defect and no normal
-        return [_pointing(writer, "point" if torn else "disagree", first)]
+        # Where the models say neither defect nor normal, there is nothing to disagree with.
+        neither = findings.models_disagree and not named
+        return [_pointing(writer, "point" if neither else "disagree", first)]
     return [] if findings.thinks_normal else [("silent", "", "")]
 
 
-def _pointing(writer: Writer, key: str, rules: list[Finding]) -> Part:
+def _pointing(writer: Writer, key: str, rules: list[BrokenRule]) -> Part:
     defects = list(dict.fromkeys(one.leads_to for one in rules))
     return key, _list_rules(writer, rules), writer.labels(defects)
 
 
-def _list_rules(writer: Writer, rules: list[Finding]) -> str:
+def _list_rules(writer: Writer, rules: list[BrokenRule]) -> str:
     """What each of the rules says, and by which quantity and limit."""
     parts = []
     for one in rules:
@@ -237,19 +235,22 @@ def _list_rules(writer: Writer, rules: list[Finding]) -> str:
 
 
 # Korean particles depend on the last sound of the word before: with a final consonant, without.
-PAIRS = {
-    "은": ("은", "는"),
-    "이": ("이", "가"),
-    "을": ("을", "를"),
-    "과": ("과", "와"),
-    "으로": ("으로", "로"),
-}
+PAIRS = {"은": ("은", "는"), "이": ("이", "가"), "을": ("을", "를"), "으로": ("으로", "로")}
+FORMS = {"topic": "은", "subject": "이", "object": "을", "as": "으로"}  # as words.yaml names them
 LIEUL = 8  # the final consonant after which 으로 is 로
 # Digits and letters as they are read aloud: 1 is 일, L is 엘. The value: the final consonant.
 ENDS = {"0": 21, "1": 8, "3": 16, "6": 1, "7": 8, "8": 8} | {"l": 8, "m": 16, "n": 4, "r": 8}
 
 
-def final(word: str) -> int:
+def with_particle(word: str, particle: str) -> str:
+    """The word with the right form of a particle, named by its form after a consonant ("은")."""
+    closed, bare = PAIRS[particle]
+    consonant = _final_consonant(word)
+    open_ended = consonant == 0 or (particle == "으로" and consonant == LIEUL)
+    return word + (bare if open_ended else closed)
+
+
+def _final_consonant(word: str) -> int:
     """The number of the last sound's final consonant, 0 where it has none.
 
     What stands in brackets at the end is passed over: the particle belongs to the word before it.
@@ -275,11 +276,3 @@ def _opening(text: str) -> int:
         if depth == 0:
             return place
     return 0
-
-
-def with_particle(word: str, particle: str) -> str:
-    """The word with the right form of a particle, named by its form after a consonant ("은")."""
-    closed, bare = PAIRS[particle]
-    consonant = final(word)
-    open_ended = consonant == 0 or (particle == "으로" and consonant == LIEUL)
-    return word + (bare if open_ended else closed)

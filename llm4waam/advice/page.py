@@ -1,4 +1,4 @@
-"""The page of advice in one language: what it is worth, and an entry for each bead."""
+"""The page of advice, one a language: an entry for each of some beads, and what advice is worth."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,12 +17,32 @@ from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, drawing
 from llm4waam.plotting.style import save
 
-LANGUAGES = ("en", "ko")
+TEMPLATE = "advice.html.j2"
+FILES = {"en": "advice.html", "ko": "advice.ko.html"}  # the pages by language, in one folder
+# As seen from the folder of these pages.
+REPORTS = {"en": "../report/report.html", "ko": "../report/report.ko.html"}
+# The rows of the tables: keys of metrics/advice.json, whose words stand in words.yaml.
+SUCCESS = (
+    "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
+    "as_run", "random", "advised", "difference", "difference_low", "difference_high",
+)  # fmt: skip
+CERTAIN = (
+    "log_loss_base_rate", "log_loss_before", "log_loss_after", "coverage", "coverage_low",
+    "coverage_high", "median_relative_width",
+)  # fmt: skip
+FAITHFUL = (
+    "completeness_gap", "deletion", "deletion_random", "insertion", "insertion_random",
+    "agreement_seeds", "agreement_templates", "agreement_gradient_boosting",
+    "agreement_random_weights",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class BeadEntry:
-    """One bead: its name, what the inspection found, the narration by language, its drawings."""
+    """One bead on the page: its name, the labels of the table, the narration by language, figures.
+
+    `process_map` is None for a bead without one.
+    """
 
     bead: str
     labels: str
@@ -38,16 +58,16 @@ def make_entries(
     card, training = examiner.predictor.card, examiner.predictor.domain.training
     for number, bead in enumerate(beads, start=1):
         findings = examiner.examine(bead)
-        reasons, drawn = folder / f"bead_{number}_reasons.svg", None
+        reasons, map_file = folder / f"bead_{number}_reasons.svg", None
         figure = contribution_figure(findings.attribution, bead, card)
         save(reasons, figure, simulated=card.simulated)
-        chances = process_map(examiner.adviser, bead)
-        if chances is not None:
-            drawn = folder / f"bead_{number}_process_map.svg"
-            figure = process_map_figure(chances, findings, training, card)
-            save(drawn, figure, simulated=card.simulated)
-        texts = {name: narrate(findings, card, name) for name in LANGUAGES}
-        yield BeadEntry(str(bead["bead"]), str(bead["labels"]), texts, reasons, drawn)
+        process = process_map(examiner.adviser, bead)
+        if process is not None:
+            map_file = folder / f"bead_{number}_process_map.svg"
+            figure = process_map_figure(process, findings, training, card)
+            save(map_file, figure, simulated=card.simulated)
+        texts = {name: narrate(findings, card, name) for name in FILES}
+        yield BeadEntry(str(bead["bead"]), str(bead["labels"]), texts, reasons, map_file)
 
 
 def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -57,60 +77,30 @@ def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataF
     return beads.iloc[order[np.unique(places)]]
 
 
-TEMPLATE = "advice.html.j2"
-FILES = {"en": "advice.html", "ko": "advice.ko.html"}
-# As seen from the folder of this page.
-REPORTS = {"en": "../report/report.html", "ko": "../report/report.ko.html"}
-SUCCESS = (
-    "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
-    "as_run", "random", "advised", "difference", "difference_low", "difference_high",
-)  # fmt: skip
-CERTAIN = (
-    "log_loss_base_rate", "log_loss_before", "log_loss_after", "coverage", "coverage_low",
-    "coverage_high", "median_relative_width",
-)  # fmt: skip
-FAITHFUL = (
-    "completeness_gap", "deletion", "deletion_random", "insertion",
-    "insertion_random", "agreement_seeds", "agreement_templates",
-    "agreement_gradient_boosting", "agreement_random_weights",
-)  # fmt: skip
-
-
 def render(
-    entries: list[BeadEntry], metrics: dict, language: str, card: Card, plots: Path, **told: str
+    entries: list[BeadEntry], metrics: dict, language: str, card: Card, plots: Path, **facts: str
 ) -> str:
     """The page, self-contained and the same bytes from the same sources.
 
-    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `told` fills
-    the introduction in.
+    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `facts` fill
+    the texts of words.yaml in.
     """
     texts = words()["page"]
-    rows = texts["rows"]
 
     def say(key: str, **values: object) -> str:
         return texts[key][language].format(**values)
 
-    success = metrics["advice"]
+    def table(columns: list[str], keys: tuple[str, ...], values: list[dict]) -> tuple[list, list]:
+        head = [texts["groups"][name][language] for name in ("measure", *columns)]
+        known = [key for key in keys if any(key in one for one in values)]
+        rows = [[texts["rows"][k][language], *(shown(one.get(k)) for one in values)] for k in known]
+        return head, rows
+
+    success, certain, faithful = (metrics[n] for n in ("advice", "certainty", "faithfulness"))
     tables = {
-        "worth": (
-            [texts["groups"][g][language] for g in ("measure", *success)],
-            [[rows[k][language], *(shown(success[g][k]) for g in success)] for k in SUCCESS],
-        ),
-        "certainty": (
-            [texts["groups"][g][language] for g in ("measure", *metrics["certainty"])],
-            [
-                [rows[k][language], *(shown(one.get(k)) for one in metrics["certainty"].values())]
-                for k in CERTAIN
-            ],
-        ),
-        "faithful": (
-            [texts["groups"][g][language] for g in ("measure", "value")],
-            [
-                [rows[k][language], shown(metrics["faithfulness"][k])]
-                for k in FAITHFUL
-                if k in metrics["faithfulness"]
-            ],
-        ),
+        "worth": table(list(success), SUCCESS, list(success.values())),
+        "certainty": table(list(certain), CERTAIN, list(certain.values())),
+        "faithful": table(["value"], FAITHFUL, [faithful]),
     }
     here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
     environment = Environment(
@@ -124,7 +114,7 @@ def render(
         report=REPORTS[language],
         say=say,
         banner=say("simulated") if card.simulated else say("measured", title=card.title),
-        told=told | {"beads": metrics["faithfulness"]["beads"]},
+        facts=facts | {"beads": faithful["beads"]},
         tables=tables,
         entries=entries,
         drawn=drawn,

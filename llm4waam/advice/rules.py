@@ -1,8 +1,8 @@
-"""What an experienced eye says without a model: too hot, too cold, too fast, starved.
+"""Rules of thumb, a second opinion without a model: too hot, too cold, too fast, starved, overfed.
 
-A second opinion from quantities that every welder computes. The window of each is what the normal
-training beads of the same wire span, so no threshold of the simulator is in it; a rule speaks where
-a bead lies outside. What each extreme leads to is textbook knowledge.
+Each rule looks at a quantity that every welder computes. Its window is what the normal training
+beads of the same wire span, so no threshold of the simulator is in it; a bead outside the window
+breaks the rule. What each extreme leads to is textbook knowledge.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pandas as pd
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 
-# name -> (formula's derived field or column, which side, what it leads to)
+# name -> (column or derived field of the card, the side on which it is broken, the label then)
 RULES = {
     "too hot": ("handbook_line_energy_j_mm", "high", "Humping"),
     "too cold": ("handbook_line_energy_j_mm", "low", "Lack of fusion"),
@@ -21,11 +21,15 @@ RULES = {
     "overfed": ("bead_section_mm2", "high", "Balling"),
 }
 FEWEST = 5  # normal beads of a wire; with fewer, all wires together give the window
+ENDS = {"low": 0.0, "high": 1.0}  # of a window, as quantiles
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One rule that speaks: `value` lies on the `side` of `limit`, in the unit of `field`."""
+class BrokenRule:
+    """A rule that a bead breaks: `value` is beyond `limit` on its `side` ("low" or "high").
+
+    Both are in the unit of `field`; `leads_to` is the label that is to be expected.
+    """
 
     rule: str
     field: str
@@ -37,7 +41,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rules:
-    """The windows of the normal training beads, by wire; empty for a card without these fields."""
+    """The windows of the normal training beads: one row a wire ("": all), (field, side) columns.
+
+    Empty for a card without these fields.
+    """
 
     card: Card
     windows: pd.DataFrame
@@ -52,12 +59,14 @@ class Rules:
         wires = known.groupby("material") if "material" in known else ()
         for wire, beads in [(None, known), *wires]:
             if wire is None or len(beads) >= FEWEST:
-                ends = beads[fields].quantile([0.0, 1.0])
-                rows[wire or ""] = {(f, e): ends.loc[q, f] for f in fields for e, q in _ENDS}
+                ends = beads[fields].quantile(list(ENDS.values()))
+                rows[wire or ""] = {
+                    (f, side): ends.loc[q, f] for f in fields for side, q in ENDS.items()
+                }
         return cls(card, pd.DataFrame(rows).T)
 
-    def findings(self, bead: pd.Series) -> list[Finding]:
-        """The rules that speak of one bead; a rule whose quantity is not known is silent."""
+    def broken_by(self, bead: pd.Series) -> list[BrokenRule]:
+        """The rules that a bead breaks; a rule whose quantity is not known is not one of them."""
         known = self.card.with_formulas(bead.to_frame().T.infer_objects()).iloc[0]
         material = bead.get("material")
         wire = material if material in self.windows.index else ""
@@ -67,11 +76,8 @@ class Rules:
                 continue
             value, limit = float(known[field]), float(self.windows.loc[wire, (field, side)])
             if value > limit if side == "high" else value < limit:
-                found.append(Finding(rule, field, side, value, limit, leads_to))
+                found.append(BrokenRule(rule, field, side, value, limit, leads_to))
         return found
-
-
-_ENDS = (("low", 0.0), ("high", 1.0))
 
 
 def _is_normal(text: object) -> bool:

@@ -1,9 +1,10 @@
-"""What each field of a bead does to an answer: Shapley values over fields, not tokens.
+"""What each field of a bead contributes to a model's output: Shapley values over fields.
 
-An answer is one number a bead, on the scale on which contributions add up. A field that is absent
-from a coalition takes the value of a training bead, so that the sentence stays one that could have
-been written; what follows from the fields is computed anew. (Shapley 1953; for models Strumbelj and
-Kononenko 2014; in pairs of opposite orders Mitchell et al. 2022.)
+Fields, not tokens: a field that is absent from a coalition takes the value of a training bead, so
+that the sentence stays one that could have been written, and what follows from the fields is
+computed anew. (Shapley 1953; for models Strumbelj and Kononenko 2014; in pairs of opposite orders
+Mitchell et al. 2022.) The output of a model is one number a bead, on the scale on which
+contributions add up; the last part of this file makes it of final models and of baselines.
 """
 
 from collections.abc import Callable
@@ -20,41 +21,36 @@ from llm4waam.baselines.models import Baseline, Fold
 from llm4waam.card.card import Card
 from llm4waam.card.columns import ROLES
 from llm4waam.inference.predictor import Predictor
-from llm4waam.sentences.prompts import Template
+from llm4waam.sentences.prompts import Template, TextStyle
 from llm4waam.splits.tasks import Task, known_targets
 
-EXACT = 10  # so many fields have 1,024 coalitions; more are sampled
+EXACT = 10  # so many fields have 1,024 coalitions; of more fields, orders are sampled
+EDGE = 1e-4  # trees give probabilities of 0 and 1, whose logits are infinite
 
-# Answers (rows,) of beads (rows) as one number each: a logit, a logarithm.
-Answer = Callable[[pd.DataFrame], np.ndarray]
+# Beads (rows of the clean table) to one number each, (rows,): a logit, or a logarithm.
+Output = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """`values` by field sum to `answer` - `base`; `errors` are standard errors (0 where exact).
+    """`values` by field sum to `output` - `base`; `errors` are standard errors (0 where exact).
 
-    `base` is the mean answer over the background beads, `answer` that of the bead itself.
+    `base` is the mean output over the background beads, `output` that of the bead itself.
     """
 
     values: pd.Series
     errors: pd.Series
     base: float
-    answer: float
+    output: float
 
     @property
     def gap(self) -> float:
-        """What is missing from completeness: the sum of the values less answer - base."""
-        return float(self.values.sum() - (self.answer - self.base))
-
-
-def varying(bead: pd.Series, background: pd.DataFrame, fields: list[str]) -> list[str]:
-    """The fields of which a background bead differs from the bead; the others do nothing."""
-    same = {name: _same(background[name], bead[name]) for name in fields}
-    return [name for name in fields if not same[name].all()]
+        """What is missing from completeness: the sum of the values less output - base."""
+        return float(self.values.sum() - (self.output - self.base))
 
 
 def explain(
-    answer: Answer,
+    model: Output,
     bead: pd.Series,
     background: pd.DataFrame,
     fields: list[str],
@@ -67,13 +63,22 @@ def explain(
     of opposite orders for each background bead, whose sums are complete in any case.
     """
     players = varying(bead, background, fields)
-    few = len(players) <= exact
-    found, spread, base, own = (_exact if few else _sampled)(
-        answer, bead, background, players, seed
-    )
-    values = pd.Series(found, index=players, dtype=float).reindex(fields, fill_value=0.0)
-    errors = pd.Series(spread, index=players, dtype=float).reindex(fields, fill_value=0.0)
-    return Attribution(values, errors, base, own)
+    compute = _exact if len(players) <= exact else _sampled
+    values, errors, base, own = compute(model, bead, background, players, seed)
+
+    def by_field(numbers: np.ndarray) -> pd.Series:
+        return pd.Series(numbers, index=players, dtype=float).reindex(fields, fill_value=0.0)
+
+    return Attribution(by_field(values), by_field(errors), base, own)
+
+
+def varying(bead: pd.Series, background: pd.DataFrame, fields: list[str]) -> list[str]:
+    """The fields of which a background bead differs from the bead; the others do nothing."""
+    return [name for name in fields if not _same(background[name], bead[name]).all()]
+
+
+def _same(column: pd.Series, value: object) -> pd.Series:
+    return column.isna() if pd.isna(value) else column == value
 
 
 def mixed(
@@ -90,16 +95,17 @@ def mixed(
     return rows
 
 
-def asked_once(answer: Answer, beads: pd.DataFrame, names: list[str]) -> np.ndarray:
-    """Answers (rows,), each distinct bead (by `names`) asked only once."""
+def outputs_of(model: Output, beads: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """Outputs (rows,); beads that are equal in the columns `names` go through the model once."""
     groups, keys = pd.factorize(pd.MultiIndex.from_frame(beads[names].astype(object).fillna("")))
     first = pd.Series(groups).drop_duplicates().index
-    return answer(beads.iloc[first])[groups] if len(keys) else np.empty(0)
+    return model(beads.iloc[first])[groups] if len(keys) else np.empty(0)
 
 
 def _exact(
-    answer: Answer, bead: pd.Series, background: pd.DataFrame, players: list[str], _: int
+    model: Output, bead: pd.Series, background: pd.DataFrame, players: list[str], _: int
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Values (players,), their errors, the background's output and the bead's own."""
     count = len(players)
     kept = np.array([[bool(s >> p & 1) for p in range(count)] for s in range(2**count)], dtype=bool)
     kept = kept.reshape(2**count, count)
@@ -109,7 +115,7 @@ def _exact(
         np.repeat(kept, len(background), axis=0),
         players,
     )
-    worth = asked_once(answer, rows, players or [rows.columns[0]])
+    worth = outputs_of(model, rows, players or [rows.columns[0]])
     worth = worth.reshape(len(kept), len(background)).mean(axis=1)
     values, sizes = np.zeros(count), kept.sum(axis=1)
     for player in range(count):
@@ -120,8 +126,9 @@ def _exact(
 
 
 def _sampled(
-    answer: Answer, bead: pd.Series, background: pd.DataFrame, players: list[str], seed: int
+    model: Output, bead: pd.Series, background: pd.DataFrame, players: list[str], seed: int
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """As `_exact`, from two orders of the players for each background bead."""
     rng, count, size = np.random.default_rng(seed), len(players), len(background)
     orders = np.array([rng.permutation(count) for _ in range(size)])
     orders = np.stack([orders, orders[:, ::-1]], axis=1).reshape(2 * size, count)
@@ -130,18 +137,11 @@ def _sampled(
     kept = ranks[:, None, :] < steps[None, :, None]  # (orders, steps, players)
     rows = np.repeat(np.arange(size), 2 * (count + 1))
     beads = mixed(bead, background.iloc[rows], kept.reshape(-1, count), players)
-    worth = asked_once(answer, beads, players).reshape(2 * size, count + 1)
+    worth = outputs_of(model, beads, players).reshape(2 * size, count + 1)
     gains = np.diff(worth, axis=1)
     by_player = np.take_along_axis(gains, ranks, axis=1).reshape(size, 2, count).mean(axis=1)
     error = by_player.std(axis=0, ddof=1) / np.sqrt(size) if size > 1 else np.zeros(count)
     return by_player.mean(axis=0), error, float(worth[:, 0].mean()), float(worth[0, -1])
-
-
-def _same(column: pd.Series, value: object) -> pd.Series:
-    return column.isna() if pd.isna(value) else column == value
-
-
-EDGE = 1e-4  # trees say 0 and 1, whose logits are infinite
 
 
 def fields_of(predictor: Predictor) -> list[str]:
@@ -154,25 +154,27 @@ def fields_of(predictor: Predictor) -> list[str]:
     return [*named, *(card.named("note") if style.note else [])]
 
 
-def answer_of(predictor: Predictor, task: str, templates: list[Template] | None = None) -> Answer:
+def model_output(
+    predictor: Predictor, task: str, templates: list[Template] | None = None
+) -> Output:
     """Logits of the first output's calibrated probability, or logarithms of a regression's value.
 
-    With `templates` the bead is said by these alone.
+    With `templates` a bead is scored by the sentences of these alone.
     """
     style = predictor.style
     if templates:
         style = style.model_copy(update={"templates": templates})
-    asked = replace(predictor, style=style)
+    predictor = replace(predictor, style=style)
 
-    def answer(beads: pd.DataFrame) -> np.ndarray:
+    def output(beads: pd.DataFrame) -> np.ndarray:
         named = beads.assign(bead=np.arange(len(beads)).astype(str))
-        scores = asked.raw_scores(named, [task])[task]
-        return _one_number(predictor.tasks[task], asked.confidences[task].probabilities, scores)
+        scores = predictor.raw_scores(named, [task])[task]
+        return _one_number(predictor.tasks[task], predictor.confidences[task].probabilities, scores)
 
-    return answer
+    return output
 
 
-def baseline_answer(predictor: Predictor, task: str, baseline: Baseline, seed: int) -> Answer:
+def baseline_output(predictor: Predictor, task: str, baseline: Baseline, seed: int) -> Output:
     """The same of a baseline that learns from the table, fitted on all training beads."""
     card, style, kind = predictor.card, predictor.style, predictor.tasks[task]
     training = predictor.domain.training
@@ -180,16 +182,16 @@ def baseline_answer(predictor: Predictor, task: str, baseline: Baseline, seed: i
     y = np.array([known[bead] for bead in training["bead"] if bead in known])
     learned = _features(training[training["bead"].isin(known)], card, style)
 
-    def answer(beads: pd.DataFrame) -> np.ndarray:
+    def output(beads: pd.DataFrame) -> np.ndarray:
         fold = Fold(kind, learned, y, _features(beads, card, style), trees=100, seed=seed)
         # Of so few beads threads do nothing but wait for each other.
         with threadpool_limits(1):
             return _one_number(kind, lambda scores: scores, baseline(fold))
 
-    return answer
+    return output
 
 
-def _features(beads: pd.DataFrame, card: Card, style: object) -> Features:
+def _features(beads: pd.DataFrame, card: Card, style: TextStyle) -> Features:
     table = card.with_formulas(beads)[card.fields(style.information, style.derived)]
     none = pd.Series("", index=table.index)
     return Features(table.reset_index(drop=True), none, pd.DataFrame(index=table.index))

@@ -1,4 +1,4 @@
-"""Answers as a person or a program wants them: a table, CSV or JSON lines."""
+"""Answers as a person or a program wants them, in a `form`: "table", "csv" or "json" (lines)."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ def header(columns: list[str], form: str) -> str:
 
 
 def body(answers: pd.DataFrame, form: str) -> str:
-    """The rows in a format of `options`, each ended by a line feed; of a CSV without header."""
+    """The rows of answers, each ended by a line feed; of a CSV without the header."""
     rows = answers.to_dict("records")
     if form == "json":
         return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
@@ -39,19 +39,19 @@ def explained(findings: Findings, text: str, form: str) -> str:
         return _paragraph(answer) + text + "\n\n"
     if form == "csv":
         return _line([str(answer["bead"]), text])
-    told = {
+    facts = {
         "narration": text,
         "odds_ratios": {n: math.exp(v) for n, v in findings.attribution.values.items()},
         "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
         "reason_for_none": findings.reason or None,
-        "models_disagree": findings.torn,
+        "models_disagree": findings.models_disagree,
         "expected_p_normal": advice.expected,
         "labels_after": findings.named_after,
         "after": findings.after,
         "rules": {one.rule: one.leads_to for one in findings.rules},
         "missing": findings.missing,
     }
-    return json.dumps(_plain(answer | told), ensure_ascii=False) + "\n"
+    return json.dumps(_plain(answer | facts), ensure_ascii=False) + "\n"
 
 
 def _paragraph(row: dict) -> str:
@@ -62,9 +62,9 @@ def _paragraph(row: dict) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else format_number(value, 4)
-    return (
-        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _line(cells: list[str]) -> str:

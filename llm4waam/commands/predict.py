@@ -1,4 +1,4 @@
-"""`llm4waam predict`: beads from a file, from options or from a log; answers, or explanations."""
+"""`llm4waam predict`: beads of a file, of options or of a log; answers to them, or explanations."""
 
 import itertools
 import logging
@@ -12,21 +12,21 @@ from typing import TextIO
 import pandas as pd
 
 from llm4waam.advice.counterfactual import Advice
-from llm4waam.advice.findings import make_examiner
-from llm4waam.advice.narration import narrate
+from llm4waam.advice.findings import Examiner, make_examiner
+from llm4waam.advice.narration import Language, narrate
 from llm4waam.card.card import Card
 from llm4waam.cleaning.log import CleaningLog
 from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
-from llm4waam.inference.predictor import Predictor, load_predictor
+from llm4waam.inference.predictor import load_predictor
 from llm4waam.inference.user_table import Row, chunks, known_columns, read_rows
 from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
 SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
-LONG = 1000  # lines of a table, well above where the start of ONNX Runtime is made good
+LONG = 1000  # lines of a table, well above where the start is made good (benchmarks/inference.md)
 
 
 class Params(StudyParams):
@@ -38,36 +38,51 @@ class Params(StudyParams):
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted: one of `file`, `pairs` (COLUMN=VALUE) and `log`, and how it is answered."""
+    """The options: one of `file`, `pairs` (COLUMN=VALUE) and `log`, and how it is answered.
 
-    file: Path | None
-    pairs: list[str]
-    log: str | None
+    `encoder` None is that of params.yaml, `template` None all templates of the study.
+    """
+
+    file: Path | None = None
+    pairs: list[str] | None = None
+    log: str | None = None
     format: str = "table"
     encoder: str | None = None
     explain: bool = False
     template: str | None = None
     precision: str = "fp32"
-    language: str = "en"
+    language: Language = "en"
 
 
 def predict_beads(request: Request, out: TextIO) -> int:
-    """Answer for every bead; the exit status. Raises StudyError for a mistake in the request."""
+    """Write the answers to `out`; the exit status. Each row that is skipped is logged.
+
+    Raises StudyError for a template that the models did not learn from, where there are no final
+    models, and as `rows_of` does.
+    """
     params = read_params(Params)
+    style = _style(request, params.text)
     encoder = request.encoder or params.advice.encoder
-    style = style_of(request, params.text)
     predictor = load_predictor(encoder, params.tasks, style, params.card_file)
     eight_bits = request.precision == "int8"
     if eight_bits or is_long(request):
         predictor = predictor.as_graphs(eight_bits=eight_bits)
-    return SKIPPED if answer(request, predictor, params.advice, out) else 0
+    skipped: list[int | str] = []
+    rows = rows_of(request, predictor.card)
+    tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
+    if request.explain:
+        shared = params.advice.model_dump(include={"background", "bar", "margin", "seed"})
+        out.write(header(EXPLAINED, request.format))
+        out.writelines(_explanations(make_examiner(predictor, **shared), tables, request))
+    else:
+        for number, answers in enumerate(predictor.answers_of_each(tables)):
+            out.write("" if number else header(answers.columns.tolist(), request.format))
+            out.write(body(answers, request.format))
+    return SKIPPED if skipped else 0
 
 
-def style_of(request: Request, style: TextStyle) -> TextStyle:
-    """How the study's sentences are made, or only the one template that is wanted.
-
-    Raises StudyError for a template that the models did not learn from.
-    """
+def _style(request: Request, style: TextStyle) -> TextStyle:
+    """How the study's sentences are made, or only the one template of the request."""
     if request.template is None:
         return style
     if request.template not in style.templates:
@@ -87,24 +102,7 @@ def is_long(request: Request) -> bool:
         return sum(1 for _ in itertools.islice(lines, LONG)) == LONG
 
 
-def answer(request: Request, predictor: Predictor, settings: Advice, out: TextIO) -> int:
-    """Write the answers to `out`; the number of rows that were skipped, each logged as a warning.
-
-    Raises StudyError as `rows_of` does.
-    """
-    rows, skipped = rows_of(request, predictor.card), []
-    tables = _clean(chunks(rows, predictor.card, predictor.style.information), skipped)
-    if request.explain:
-        out.write(header(EXPLAINED, request.format))
-        out.writelines(_explanations(predictor, settings, tables, request))
-    else:
-        for number, answers in enumerate(predictor.answers_of_each(tables)):
-            out.write("" if number else header(answers.columns.tolist(), request.format))
-            out.write(body(answers, request.format))
-    return len(skipped)
-
-
-def _clean(
+def _accepted(
     parts: Iterable[tuple[pd.DataFrame, CleaningLog]], skipped: list[int | str]
 ) -> Iterator[pd.DataFrame]:
     """The tables that hold a bead; rows that are left out are logged and added to `skipped`."""
@@ -117,32 +115,26 @@ def _clean(
 
 
 def _explanations(
-    predictor: Predictor, settings: Advice, tables: Iterable[pd.DataFrame], request: Request
+    examiner: Examiner, tables: Iterable[pd.DataFrame], request: Request
 ) -> Iterator[str]:
-    shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
-    examiner = make_examiner(predictor, **shared)
     for beads in tables:
         for place in range(len(beads)):
             findings = examiner.examine(beads.iloc[place])
-            text = narrate(findings, predictor.card, request.language)
+            text = narrate(findings, examiner.predictor.card, request.language)
             yield explained(findings, text, request.format)
 
 
 def rows_of(request: Request, card: Card) -> Iterator[Row]:
     """Rows of cells by column, as `llm4waam.inference.user_table` takes them.
 
-    What a log did not say clearly is logged as a warning. Raises StudyError for a column that the
-    card does not have, for a log without a value, and as `read_rows` does.
+    What a log does not say clearly is logged as a warning. Raises StudyError for a column that
+    the card does not have, for a log without a value, and as `read_rows` does.
     """
     known = known_columns(card)
     if request.file:
         for number, cells in read_rows(request.file):
             if number == 1 and not isinstance(cells, str):
-                strange = [name for name in cells if name not in known]
-                for name in strange:
-                    _refuse_slip(request.file, name, known)
-                if strange:
-                    logging.warning("columns that the card does not know: %s", ", ".join(strange))
+                _check_header(request.file, list(cells), known)
             yield number, cells
     elif request.pairs:
         pairs = [pair.partition("=") for pair in request.pairs]
@@ -152,15 +144,19 @@ def rows_of(request: Request, card: Card) -> Iterator[Row]:
                 raise StudyError("--set", "no such column", value=name, expected=expected)
         yield 1, {name: value for name, _, value in pairs}
     else:
-        yield 1, _from_log(request.log, card)
+        yield 1, _from_log(request.log or "", card)
 
 
-def _refuse_slip(file: Path, name: str, known: set[str]) -> None:
-    """A column that is nearly one of the card's would leave its set-point silently unknown."""
-    plain = re.sub(r"\(.*?\)|\[.*?\]", "", name).strip().lower().replace(" ", "_")
-    near = get_close_matches(plain, sorted(known), n=1, cutoff=0.75)
-    if near:
-        raise StudyError(file, "the card has no such column", column=name, expected=near[0])
+def _check_header(file: Path, header: list[str], known: set[str]) -> None:
+    """Refuse a slip in a column's name: its set-point would silently be unknown."""
+    strange = [name for name in header if name not in known]
+    for name in strange:
+        plain = re.sub(r"\(.*?\)|\[.*?\]", "", name).strip().lower().replace(" ", "_")
+        near = get_close_matches(plain, sorted(known), n=1, cutoff=0.75)
+        if near:
+            raise StudyError(file, "the card has no such column", column=name, expected=near[0])
+    if strange:
+        logging.warning("columns that the card does not know: %s", ", ".join(strange))
 
 
 def _from_log(text: str, card: Card) -> dict[str, str]:

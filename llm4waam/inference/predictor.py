@@ -24,7 +24,9 @@ from llm4waam.inference.model import FinalModel, load_final
 from llm4waam.sentences.prompts import TextStyle, make_prompts
 from llm4waam.splits.tasks import Task, make_task
 
-COVERAGE = 0.9
+MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
+COVERAGE = 0.9  # of an interval
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,11 @@ def columns_of(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[
     cuts = np.array(model.decision.thresholds)
     decided = decide(scores, cuts, exclusive_index(task))
     chances = zip(task.outputs, sure.probabilities(scores).T, strict=True)
-    told = {probability_column(task.name, output): p for output, p in chances}
+    columns = {probability_column(task.name, output): p for output, p in chances}
     if task.kind == "binary":
-        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | told
+        return {task.name: [task.classes[int(one)] for one in decided[:, 0]]} | columns
     names = np.array(task.outputs)
-    return {task.name: [labels.JOINER.join(names[row]) for row in decided]} | told
+    return {task.name: [labels.JOINER.join(names[row]) for row in decided]} | columns
 
 
 def probability_column(task: str, output: str) -> str:
@@ -115,14 +117,10 @@ def by_formula(card: Card, tasks: Mapping[str, Task], beads: pd.DataFrame) -> di
 def disagree(thinks_normal: bool, named: Iterable[str], normal: str) -> bool:
     """Whether one model thinks a bead normal and the other names a defect, or neither.
 
-    `thinks_normal` is the class that the one decided on by its threshold, `named` are the labels
-    of the other.
+    `thinks_normal` is what the one decided, `named` are the labels that the other decided on, both
+    by the thresholds of their models.
     """
     return thinks_normal == any(label != normal for label in named)
-
-
-MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
-BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 
 
 @dataclass(frozen=True)
@@ -150,10 +148,9 @@ class Predictor:
         """The name of the first task of a kind, None where there is none."""
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
 
-    def thinks_normal(self, answer: pd.Series) -> bool:
-        """Whether the binary task decided that a bead is normal, from its row of `answers`."""
-        binary = self.task_of("binary")
-        return answer[binary] == self.tasks[binary].classes[1]
+    def thinks_normal(self, decided: str) -> bool:
+        """Whether the class that the binary task decided on is the normal one."""
+        return decided == self.tasks[self.task_of("binary")].classes[1]
 
     def as_graphs(self, *, eight_bits: bool = False) -> "Predictor":
         """The same predictor by ONNX Runtime: seconds to start, then faster."""
@@ -224,8 +221,8 @@ class Predictor:
         binary, labelled = self.task_of("binary"), self.task_of("multi_label")
         if binary and labelled:
             table["models_disagree"] = [
-                disagree(self.thinks_normal(row), labels.split(row[labelled]), self.normal)
-                for _, row in table.iterrows()
+                disagree(self.thinks_normal(decided), labels.split(named), self.normal)
+                for decided, named in zip(table[binary], table[labelled], strict=True)
             ]
         table["outside"] = ~self.domain.inside(beads)
         table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"

@@ -11,7 +11,7 @@ from llm4waam.training.loop import predict
 from llm4waam.training.recipe import Recipe
 
 BATCH = 16  # prompts of about one length; what a layer of the mini encoders makes of more leaves
-# the cache (benchmarks/inference.py)
+# the cache
 
 
 class Passes:

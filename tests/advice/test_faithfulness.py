@@ -20,7 +20,7 @@ def weighted(beads: pd.DataFrame) -> np.ndarray:
 
 def with_values(values: list[float]) -> Attribution:
     true = explain(weighted, BEAD, BACKGROUND, FIELDS, 0)
-    return Attribution(pd.Series(values, index=FIELDS), true.errors, true.base, true.answer)
+    return Attribution(pd.Series(values, index=FIELDS), true.errors, true.base, true.output)
 
 
 def test_a_true_explanation_beats_random_orders_and_a_reversed_one_loses_to_them() -> None:

@@ -1,4 +1,4 @@
-"""Rules of thumb: each speaks of a bead that is moved beyond the normal beads of its wire."""
+"""Rules of thumb: each is broken by a bead that is moved beyond the normal beads of its wire."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, SMALL_CARD
 
-from llm4waam.advice.rules import RULES, Finding, Rules
+from llm4waam.advice.rules import RULES, BrokenRule, Rules
 from llm4waam.card.card import read_card
 
 CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
@@ -58,72 +58,56 @@ def middle(wire: str = "ER70S-6", **changes: object) -> pd.Series:
     return found
 
 
-def spoken(bead: pd.Series, rules: Rules = RULEBOOK) -> list[str]:
-    """The rules that speak of a bead."""
-    return [one.rule for one in rules.findings(bead)]
+def broken(bead: pd.Series, rules: Rules = RULEBOOK) -> list[str]:
+    """The names of the rules that a bead breaks."""
+    return [one.rule for one in rules.broken_by(bead)]
 
 
-def test_there_is_a_bead_for_every_rule() -> None:
-    assert set(BEYOND) == set(RULES)
-
-
-@pytest.mark.parametrize("rule", BEYOND)
-def test_a_rule_speaks_beyond_the_normal_beads_and_is_silent_inside(rule: str) -> None:
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_broken_beyond_the_normal_beads_and_not_inside(rule: str) -> None:
     field, side, leads_to = RULES[rule]
-    assert spoken(middle()) == []
+    assert broken(middle()) == []
     strange = middle(**BEYOND[rule])
-    found = {one.rule: one for one in RULEBOOK.findings(strange)}
+    found = {one.rule: one for one in RULEBOOK.broken_by(strange)}
     assert rule in found
     normal = TRAINING[(TRAINING["material"] == "ER70S-6") & (TRAINING["labels"] == "Normal")]
     span = CARD.with_formulas(normal)[field]
     value = CARD.with_formulas(strange.to_frame().T.infer_objects()).iloc[0][field]
     limit = {"high": span.max(), "low": span.min()}[side]
-    assert found[rule] == Finding(rule, field, side, value, limit, leads_to)
+    assert found[rule] == BrokenRule(rule, field, side, value, limit, leads_to)
     opposite = {r for r, (f, s, _) in RULES.items() if f == field and s != side}
     assert opposite.isdisjoint(found)
 
 
-def test_no_rule_speaks_of_the_normal_beads_themselves() -> None:
-    for place in np.flatnonzero(TRAINING["labels"] == "Normal"):
-        bead = TRAINING.iloc[place]
-        if bead["material"] != "ER625":
-            assert spoken(bead) == []
-
-
 def test_defective_and_uninspected_beads_do_not_widen_a_window() -> None:
-    assert "overfed" in spoken(middle(wire_feed_speed_m_min=13.0))
+    assert "overfed" in broken(middle(wire_feed_speed_m_min=13.0))
     wide = Rules.fit(CARD, TRAINING.assign(labels="Normal"))
-    assert spoken(middle(wire_feed_speed_m_min=13.0), wide) == []
+    assert broken(middle(wire_feed_speed_m_min=13.0), wide) == []
 
 
 def test_each_wire_has_a_window_of_its_own() -> None:
     assert set(RULEBOOK.windows.index) == {"", "ER70S-6", "ER5356"}
-    assert "overfed" in spoken(middle(wire_feed_speed_m_min=10.0))
-    assert spoken(middle("ER5356")) == []
+    assert "overfed" in broken(middle(wire_feed_speed_m_min=10.0))
+    assert broken(middle("ER5356")) == []
 
 
 @pytest.mark.parametrize("wire", ["ER625", "ER316L", None])
 def test_a_wire_of_fewer_than_five_normal_beads_is_held_against_all(wire: str | None) -> None:
     lean = middle(wire_feed_speed_m_min=4.5)
-    assert "starved" in spoken(lean)
+    assert "starved" in broken(lean)
     lean["material"] = wire
-    assert "starved" not in spoken(lean)
+    assert "starved" not in broken(lean)
     lean["wire_feed_speed_m_min"] = 2.0
-    found = {one.rule: one.limit for one in RULEBOOK.findings(lean)}
+    found = {one.rule: one.limit for one in RULEBOOK.broken_by(lean)}
     normal = CARD.with_formulas(TRAINING[TRAINING["labels"] == "Normal"])
     assert found["starved"] == normal["bead_section_mm2"].min()
 
 
-def test_a_rule_whose_quantity_is_not_known_is_silent() -> None:
-    assert "too fast" in spoken(middle(travel_speed_mm_s=9.0))
-    assert spoken(middle(travel_speed_mm_s=np.nan)) == []
+def test_a_rule_whose_quantity_is_not_known_is_not_broken() -> None:
+    assert "too fast" in broken(middle(travel_speed_mm_s=9.0))
+    assert broken(middle(travel_speed_mm_s=np.nan)) == []
     hot = middle(travel_speed_mm_s=9.0, transfer_mode=None, wire_diameter_mm=np.nan)
-    assert spoken(hot) == ["too fast"]
-
-
-def test_without_any_normal_bead_all_rules_are_silent() -> None:
-    rules = Rules.fit(CARD, TRAINING.assign(labels="Humping"))
-    assert spoken(middle(travel_speed_mm_s=29.0), rules) == []
+    assert broken(hot) == ["too fast"]
 
 
 def test_a_card_with_few_of_these_fields_or_without_wires_says_what_it_can(tmp_path: Path) -> None:
@@ -134,9 +118,9 @@ def test_a_card_with_few_of_these_fields_or_without_wires_says_what_it_can(tmp_p
         {"material": ["ER70S-6"] * 6, "travel_speed_mm_s": [4.0, 5, 6, 7, 8, 9], "labels": "Normal"}
     ).assign(voltage_v=20.0, current_a=150.0)
     rules = Rules.fit(small, table)
-    assert spoken(table.iloc[0], rules) == []
+    assert broken(table.iloc[0], rules) == []
     table.loc[0, "travel_speed_mm_s"] = 12.0
-    assert spoken(table.iloc[0], rules) == ["too fast"]
+    assert broken(table.iloc[0], rules) == ["too fast"]
     mill = read_card(ROOT / "tests/cards/ai4i2020.yaml")
     runs = pd.DataFrame({name: [300.0, 301.0] for name in mill.clean_columns})
-    assert spoken(runs.iloc[0], Rules.fit(mill, runs)) == []
+    assert broken(runs.iloc[0], Rules.fit(mill, runs)) == []

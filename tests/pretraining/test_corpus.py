@@ -30,53 +30,38 @@ def rows(beads: pd.DataFrame) -> list[dict]:
     return make_corpus(beads, CARD, 2, 77)
 
 
-def test_there_is_a_sentence_for_every_bead_and_it_says_what_its_values_say(beads, rows) -> None:
+def test_every_bead_has_a_sentence_with_its_values_in_whatever_unit_is_written(beads, rows) -> None:
     assert len(rows) == len(beads)
-    table = CARD.with_formulas(beads)
-    told = set()
-    for row, (_, bead) in zip(rows, table.iterrows(), strict=True):
+    units: dict[str, set[str]] = {name: set() for name in SPEEDS}
+    seen = set()
+    for row, (_, bead) in zip(rows, CARD.with_formulas(beads).iterrows(), strict=True):
         for name, start, end, number in row["values"]:
-            assert 0 <= start < end <= len(row["text"])
-            told.add(name)
+            text = row["text"][start:end]
+            seen.add(name)
             if number is None:
-                assert row["text"][start:end] == bead[name]
-            else:
-                assert number == float(format_number(bead[name], field_of(CARD, name).digits))
-                assert math.isfinite(float(row["text"][start:end]))
-    assert told == set(CARD.fields("post_weld", 2))
-
-
-def test_a_number_is_in_the_card_s_unit_whatever_unit_is_said(rows) -> None:
-    said: dict[str, set[str]] = {name: set() for name in SPEEDS}
-    for row in rows:
-        for name, start, end, number in row["values"]:
+                assert text == bead[name]
+                continue
+            assert number == float(format_number(bead[name], field_of(CARD, name).digits))
             if name not in SPEEDS:
+                assert float(text) == number
                 continue
             column = CARD.columns[name]
-            units = "|".join(map(re.escape, sorted(column.accepted_units, key=len, reverse=True)))
-            after = re.match(rf" ({units})(?=[.,])", row["text"][end:])
+            known = "|".join(map(re.escape, sorted(column.accepted_units, key=len, reverse=True)))
+            after = re.match(rf" ({known})(?=[.,])", row["text"][end:])
+            units[name].add(after.group(1) if after else "none")
             unit = after.group(1) if after else column.unit
-            said[name].add(after.group(1) if after else "none")
-            read = convert(float(row["text"][start:end]), unit, column.unit)
+            read = convert(float(text), unit, column.unit)
             assert math.isclose(read, number, rel_tol=1e-3), row["text"]
+    assert seen == set(CARD.fields("post_weld", 2))
     for name in SPEEDS:  # the test has seen every unit, and none
-        assert said[name] == {*CARD.columns[name].accepted_units, "none"}
+        assert units[name] == {*CARD.columns[name].accepted_units, "none"}
 
 
-def test_all_other_numbers_are_said_as_they_are_meant(rows) -> None:
-    for row in rows:
-        for name, start, end, number in row["values"]:
-            if number is not None and name not in SPEEDS:
-                assert float(row["text"][start:end]) == number
-
-
-def test_sentences_differ_in_what_they_tell_and_how(rows) -> None:
-    texts = [row["text"] for row in rows]
-    first = [row["values"][0][0] for row in rows]
-    assert len(set(first)) > 10
+def test_sentences_differ_in_what_they_say_and_how(rows) -> None:
+    assert len({row["values"][0][0] for row in rows}) > 10
     shares = {
-        "question": sum(text.startswith("With ") for text in texts),
-        "note": sum("perator" in text for text in texts),
+        "question": sum(row["text"].startswith("With ") for row in rows),
+        "note": sum("perator" in row["text"] for row in rows),
         "measured": sum(any(v[0] == "voltage_v" for v in row["values"]) for row in rows),
         "indices": sum(any(v[0] == "balling_index" for v in row["values"]) for row in rows),
     }
@@ -100,8 +85,8 @@ def test_outcomes_are_never_said(beads) -> None:
     questions = [task.question for task in CARD.tasks.values()]
     for row in make_corpus(beads, CARD, 2, 5):
         text = row["text"].replace("expected line energy", "").replace("line energy", "")
-        for asked in questions:
-            text = text.removesuffix(asked)
+        for question in questions:
+            text = text.removesuffix(question)
         assert not [word for word in outcomes if word in text], text
 
 
@@ -111,8 +96,6 @@ def test_the_same_seed_gives_the_same_sentences(beads, rows) -> None:
     assert other_laboratories(600, 77).equals(beads)
     assert not other_laboratories(600, 78).equals(beads)
 
-
-# No bead of the study among those that the encoders are pretrained on.
 
 SET_POINTS = ["material", "transfer_mode", "wire_feed_speed_m_min", "travel_speed_mm_s"]
 SET_POINTS += ["arc_length_correction_pct", "bead_length_mm"]
@@ -135,13 +118,9 @@ def pretraining_seeds() -> range:
     return range(settings["seed"], settings["seed"] + sum(settings["epochs"]) + 2)
 
 
-def test_the_seeds_of_pretraining_are_not_those_of_the_study() -> None:
-    assert PARAMS["simulate"]["seed"] not in pretraining_seeds()
-    # Nor those by which the simulator was set up: 1 to 10, and 0 for its thresholds.
-    assert set(pretraining_seeds()).isdisjoint(range(11))
-
-
-def test_no_bead_of_the_study_is_pretrained_on() -> None:
+def test_no_bead_and_no_seed_of_the_study_is_pretrained_on() -> None:
+    # Seeds 1 to 10 set up the simulator, and 0 its thresholds.
+    assert {PARAMS["simulate"]["seed"], *range(11)}.isdisjoint(pretraining_seeds())
     study = study_table(PARAMS["simulate"]["seed"])
     known = records(study)
     assert len(known) == len(study) == 140
@@ -156,8 +135,7 @@ def test_no_bead_of_the_study_is_pretrained_on() -> None:
     assert len(known & records(pd.concat([others, planted], ignore_index=True))) == 1
 
 
-def test_the_embedded_table_is_the_study_that_was_compared() -> None:
-    """The raw table that is in the repository comes from the seed whose beads were compared."""
+def test_the_raw_table_comes_from_the_seed_whose_beads_were_compared() -> None:
     raw = ROOT / "data/raw/waam_beads.csv"
     if not raw.is_file():
         pytest.skip("the raw table has not been made here")

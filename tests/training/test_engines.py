@@ -1,6 +1,7 @@
 """The loop and Trainer end in the same weights, bit for bit; each habit alone breaks that."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from llm4waam.training import loop, trainer
 from llm4waam.training.data import Examples
 from llm4waam.training.loop import FineTuning, Validation, predict
 from llm4waam.training.losses import make_objective
+from llm4waam.training.recipe import Recipe
 
 ENGINES = {"loop": loop.fine_tune, "trainer": trainer.fine_tune}
 
@@ -65,6 +67,16 @@ def run(
     return steps, predict(job.model, job.examples.first(), job.recipe), history
 
 
+def both_engines(watch: Watch, recipe: Recipe, job) -> dict:
+    """What both engines do at every step of a fine-tuning; the first row of the history."""
+    by_hand, by_trainer = (run(name, job(), watch) for name in ENGINES)
+    assert len(set(by_hand[0])) == len(by_hand[0]) == 3 * (2 if recipe.accumulation == 4 else 5)
+    assert by_hand[0] == by_trainer[0]
+    assert torch.equal(by_hand[1], by_trainer[1])
+    assert by_hand[2] == by_trainer[2]
+    return by_hand[2][0]
+
+
 @pytest.mark.parametrize("accumulation", [1, 4])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("encoder", ["bert", "roberta"])
@@ -72,17 +84,9 @@ def test_both_engines_are_equal_after_every_step(
     encoders: Path, watch: Watch, encoder: str, task: str, accumulation: int
 ) -> None:
     recipe = RECIPE.model_copy(update={"accumulation": accumulation})
-    evaluate = task in ("binary", "regression")
-    by_hand, by_trainer = (
-        run(name, job_of(encoders, encoder, task, recipe, evaluate=evaluate), watch)
-        for name in ENGINES
-    )
-    assert len(by_hand[0]) == 3 * (2 if accumulation == 4 else 5)
-    assert len(set(by_hand[0])) == len(by_hand[0])
-    assert by_hand[0] == by_trainer[0]
-    assert torch.equal(by_hand[1], by_trainer[1])
-    assert by_hand[2] == by_trainer[2]
-    assert ("val_loss" in by_hand[2][0]) is evaluate
+    looks = task in ("binary", "regression")
+    job = partial(job_of, encoders, encoder, task, recipe, evaluate=looks)
+    assert ("val_loss" in both_engines(watch, recipe, job)) is looks
 
 
 # Changes of the recipe, and whether rows have several prompts.
@@ -104,14 +108,11 @@ CASES = {
 def test_both_engines_are_equal_whatever_the_recipe(deep: Path, watch: Watch, name: str) -> None:
     changes, several = CASES[name]
     recipe = RECIPE.model_copy(update=changes)
-    by_hand, by_trainer = (
-        run(engine, job_of(deep, "bert", "binary", recipe, evaluate=True, several=several), watch)
-        for engine in ENGINES
+    both_engines(
+        watch,
+        recipe,
+        partial(job_of, deep, "bert", "binary", recipe, evaluate=True, several=several),
     )
-    assert len(set(by_hand[0])) == 3 * (2 if recipe.accumulation == 4 else 5)
-    assert by_hand[0] == by_trainer[0]
-    assert torch.equal(by_hand[1], by_trainer[1])
-    assert by_hand[2] == by_trainer[2]
 
 
 DIFFERENT = {
@@ -151,29 +152,37 @@ HABITS = {
 OURS = Habits(False, False, True, True, RECIPE.max_grad_norm, True, True)
 
 
-def test_without_its_habits_the_published_loop_is_the_loop(encoders: Path) -> None:
+@pytest.mark.parametrize("habit", [None, *HABITS])
+def test_each_habit_of_a_published_loop_alone_changes_the_weights(
+    encoders: Path, habit: str | None
+) -> None:
     one, other = (job_of(encoders, "bert", "binary", RECIPE, evaluate=True) for _ in range(2))
-    published(one, OURS)
-    assert digest(one.model) == run("loop", other)[0][0]
+    published(one, Habits(**(vars(OURS) | ({habit: HABITS[habit]} if habit else {}))))
+    assert (digest(one.model) != run("loop", other)[0][0]) is (habit is not None)
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_each_habit_of_a_published_loop_changes_the_weights(encoders: Path, habit: str) -> None:
-    one, other = (job_of(encoders, "bert", "binary", RECIPE, evaluate=True) for _ in range(2))
-    published(one, Habits(**(vars(OURS) | {habit: HABITS[habit]})))
-    assert digest(one.model) != run("loop", other)[0][0]
+def fitted(encoders: Path, engine: str = "loop", **how: object) -> list[str]:
+    """The digest of the weights after a fine-tuning, without validation unless it is given."""
+    recipe = RECIPE.model_copy(update=how.pop("recipe", {}))
+    return run(engine, job_of(encoders, "bert", "binary", recipe, **{"evaluate": False} | how))[0]
 
 
-def test_another_draw_of_the_prompts_changes_the_weights(encoders: Path) -> None:
-    first, again, other = (
-        run(
-            "loop",
-            job_of(encoders, "bert", "binary", RECIPE, evaluate=False, several=True, draw=draw),
-        )
-        for draw in (0, 0, 1)
-    )
-    assert first[0] == again[0]
-    assert first[0] != other[0]
+def test_the_weights_depend_on_the_draw_of_the_prompts_and_not_on_what_must_not_matter(
+    encoders: Path,
+) -> None:
+    first = fitted(encoders, several=True)
+    assert fitted(encoders, several=True) == first
+    assert fitted(encoders, several=True, draw=1) != first
+    plain = fitted(encoders)
+    # Looking at the validation changes nothing.
+    assert fitted(encoders, evaluate=True) == plain
+    # Nor does clipping that never bites.
+    high, none = (fitted(encoders, recipe={"max_grad_norm": limit}) for limit in (1e9, None))
+    assert high == none
+    # Nor what was drawn before: dropout starts from the seed in both engines.
+    set_seed(99)
+    torch.rand(7)
+    assert fitted(encoders, "trainer") == plain
 
 
 def test_every_row_has_a_draw_of_its_own_in_every_epoch(encoders: Path) -> None:
@@ -187,31 +196,6 @@ def test_every_row_has_a_draw_of_its_own_in_every_epoch(encoders: Path) -> None:
     assert min(agree) > 0.3
     assert max(agree) < 0.7
     assert len({tuple(row) for row in drawn.T}) == 200
-
-
-def test_looking_at_the_validation_changes_nothing(encoders: Path) -> None:
-    looked, not_looked = (
-        run("loop", job_of(encoders, "bert", "binary", RECIPE, evaluate=evaluate))
-        for evaluate in (True, False)
-    )
-    assert looked[0] == not_looked[0]
-
-
-def test_clipping_that_never_bites_changes_nothing(encoders: Path) -> None:
-    high, none = (
-        run(
-            "loop",
-            job_of(
-                encoders,
-                "bert",
-                "binary",
-                RECIPE.model_copy(update={"max_grad_norm": limit}),
-                evaluate=False,
-            ),
-        )
-        for limit in (1e9, None)
-    )
-    assert high[0] == none[0]
 
 
 def test_both_engines_keep_the_best_epoch_and_stop_at_patience(encoders: Path) -> None:
@@ -242,11 +226,3 @@ def test_both_engines_keep_the_best_epoch_and_stop_at_patience(encoders: Path) -
 def test_the_cpu_refuses_half_precision() -> None:
     with pytest.raises(StudyError, match=r"half precision needs a GPU"):
         engine_of(RECIPE.model_copy(update={"precision": "fp16"}))
-
-
-def test_whatever_was_drawn_before_both_engines_start_dropout_from_the_seed(encoders: Path) -> None:
-    set_seed(99)
-    torch.rand(7)
-    first = run("trainer", job_of(encoders, "bert", "binary", RECIPE, evaluate=False))
-    other = run("loop", job_of(encoders, "bert", "binary", RECIPE, evaluate=False))
-    assert first[0] == other[0]

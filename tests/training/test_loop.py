@@ -5,28 +5,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_cases import digest, source_of
+from training_cases import RECIPE as FEW_STEPS
+from training_cases import source_of
 
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.training.data import Examples
-from llm4waam.training.loop import FineTuning, fine_tune, forward, parameter_groups, predict
+from llm4waam.training.loop import FineTuning, fine_tune, predict
 from llm4waam.training.losses import make_objective
 from llm4waam.training.recipe import Recipe
 
 TEXTS = ["The travel speed is 4.5 mm/s.", "The material is ER70S-6. What is the result?"] * 8
-RECIPE = Recipe(
-    engine="loop",
-    seed=3,
-    epochs=3,
-    batch_size=5,
-    max_tokens=64,
-    weight_decay=0.01,
-    warmup=0.1,
-    max_grad_norm=1.0,
-    learning_rate=1e-2,
-    loss="bce",
+RECIPE = FEW_STEPS.model_copy(
+    update={"batch_size": 5, "max_grad_norm": 1.0, "learning_rate": 1e-2, "max_tokens": 64}
 )
 
 
@@ -41,70 +33,38 @@ def model_of(folder: Path, encoder: str, recipe: Recipe = RECIPE) -> BeadModel:
 
 
 def trained(folder: Path, encoder: str, recipe: Recipe = RECIPE, prompts: list | None = None):
-    """(model, training losses, logits) of one fine-tuning."""
+    """(training losses, logits) of one fine-tuning."""
     prompts = prompts or prompts_of(folder, encoder)
     model, targets = model_of(folder, encoder, recipe), torch.tensor([[0.0], [1.0]] * 8)
     objective = make_objective("binary", "bce", targets)
     examples = Examples([[prompt] for prompt in prompts], targets)
     history = fine_tune(FineTuning(model, examples, recipe, objective))
-    return model, [row["train_loss"] for row in history], predict(model, prompts, recipe)
+    return [row["train_loss"] for row in history], predict(model, prompts, recipe)
 
 
 @pytest.mark.parametrize("encoder", ["bert", "roberta"])
 def test_it_learns_what_can_be_learned(encoders: Path, encoder: str) -> None:
-    _, losses, logits = trained(encoders, encoder, RECIPE.model_copy(update={"epochs": 30}))
+    losses, logits = trained(encoders, encoder, RECIPE.model_copy(update={"epochs": 30}))
     assert losses[-1] < 0.3 < losses[0]
     assert ((logits > 0).float().ravel() == torch.tensor([0.0, 1.0] * 8)).all()
 
 
-@pytest.mark.parametrize("encoder", ["bert", "roberta"])
-def test_the_number_channel_alone_tells_two_beads_apart(encoders: Path, encoder: str) -> None:
+def test_the_number_channel_alone_is_enough_to_tell_two_beads_apart(encoders: Path) -> None:
     """One sentence for all: only the z-scores at its third token differ, 1 and -1."""
-    one = prompts_of(encoders, encoder)[0]
+    one = prompts_of(encoders, "bert")[0]
     fields = [int(place == 3) for place in range(len(one))]
     prompts = [
         TokenisedPrompt(one.ids, fields, [z if field else math.nan for field in fields])
         for z in (1.0, -1.0) * 8
     ]
     recipe = RECIPE.model_copy(update={"epochs": 15})
-    _, losses, logits = trained(encoders, encoder, recipe, prompts)
+    losses, logits = trained(encoders, "bert", recipe, prompts)
     assert losses[-1] < 0.1
     assert ((logits > 0).float().ravel() == torch.tensor([0.0, 1.0] * 8)).all()
     deaf = recipe.model_copy(update={"numbers": False})
-    _, losses, logits = trained(encoders, encoder, deaf, prompts)
+    losses, logits = trained(encoders, "bert", deaf, prompts)
     assert losses[-1] > 0.6
     assert logits.max() - logits.min() < 1e-6
-
-
-def test_one_recipe_ends_in_one_set_of_weights_and_another_seed_does_not(encoders: Path) -> None:
-    first = digest(trained(encoders, "bert")[0])
-    assert digest(trained(encoders, "bert")[0]) == first
-    assert digest(trained(encoders, "bert", RECIPE.model_copy(update={"seed": 4}))[0]) != first
-
-
-@pytest.mark.parametrize("numbers", [True, False])
-@pytest.mark.parametrize("encoder", ["bert", "roberta"])
-def test_padding_changes_no_logit_and_goes_no_further_than_the_longest(
-    encoders: Path, encoder: str, numbers: bool
-) -> None:
-    prompts = prompts_of(encoders, encoder)[:2]
-    model = model_of(encoders, encoder, RECIPE.model_copy(update={"numbers": numbers})).eval()
-    seen = []
-    model.encoder.embeddings.register_forward_hook(lambda *a: seen.append(a[2].shape[1]))
-    with torch.no_grad():
-        together = forward(model, prompts, RECIPE)
-        alone = torch.cat([forward(model, [one], RECIPE) for one in prompts])
-    assert len(prompts[0]) != len(prompts[1])
-    assert seen[0] == max(map(len, prompts))
-    assert torch.allclose(together, alone, atol=1e-6)
-
-
-def test_biases_and_layer_norm_do_not_decay(encoders: Path) -> None:
-    model = model_of(encoders, "bert")
-    decay, spared = parameter_groups(model, RECIPE)
-    assert all(parameter.ndim == 2 for parameter in decay["params"])
-    assert all(parameter.ndim == 1 for parameter in spared["params"])
-    assert len(decay["params"]) + len(spared["params"]) == len(list(model.parameters()))
 
 
 def test_the_two_heads_start_alike(encoders: Path) -> None:

@@ -3,11 +3,13 @@
 import multiprocessing
 import shutil
 import signal
+import threading
 import time
 from multiprocessing.process import BaseProcess
 
 import pytest
 from conftest import outputs
+from tqdm import tqdm
 
 from stages import train
 
@@ -22,7 +24,13 @@ def study(ready):
 
 def start() -> BaseProcess:
     """A training in the folder entered, as a process of its own: forked, with torch imported."""
-    process = multiprocessing.get_context("fork").Process(target=train.main, args=TASK)
+
+    def run() -> None:
+        # Killed while it draws its bar, it would keep the lock that all processes share for ever.
+        tqdm.set_lock(threading.RLock())
+        train.main(*TASK)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
     return process
 

@@ -5,26 +5,23 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-import yaml
 from conftest import outputs
 from safetensors.torch import load_file
+from training_cases import fit_fold, fold_of, task_data
 from transformers import AutoModel, AutoTokenizer
 
-from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_jsonl, read_table, write_jsonl
 from llm4waam.core.settings import read_params
-from llm4waam.decisions.predictions import members
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel
 from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding
 from llm4waam.encoders.tokens import tokenise
-from llm4waam.splits.tasks import make_task
-from llm4waam.stacked.engine import engine_of
-from llm4waam.training.data import NumberScales, TaskData, make_task_data
-from llm4waam.training.fit import SEEDS_APART, FittedFold, fit_folds
+from llm4waam.training.data import NumberScales
+from llm4waam.training.fit import SEEDS_APART, FittedFold
 from llm4waam.training.loop import predict
 from stages import split, train
 from stages.check_params import AllParams
@@ -58,8 +55,7 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
     assert {file.suffix for file in model.rglob("*") if file.is_file()} <= {
         *(".json", ".md", ".safetensors", ".txt")
     }
-    loaded = AutoModel.from_pretrained(model / "seed-1")
-    assert loaded.config.model_type == encoder
+    assert AutoModel.from_pretrained(model / "seed-1").config.model_type == encoder
     head = load_file(model / "seed-1/head.safetensors")
     channel = {"number_embedding.linear.weight", "number_embedding.square.weight"}
     layers = {f"{layer}.{part}" for layer in ("dense", "output") for part in ("weight", "bias")}
@@ -68,6 +64,11 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
     assert AutoTokenizer.from_pretrained(model)("speed 4.5")["input_ids"]
     fitted = json.loads((model / "fitted.json").read_text(encoding="utf-8"))
     assert (fitted["target_scale"] is None) is (task != "heat_input")
+    if task == "heat_input":
+        beads = read_table(folder / "data/clean/beads.csv").set_index("bead")
+        training = beads.loc[folds.loc[folds["role"] == "train", "bead"], "heat_input_j_mm"]
+        scale = TargetScale(**fitted["target_scale"])
+        assert scale == TargetScale.fit(training.to_numpy(), "log")
     assert (fitted["decision"] is None) is (task == "heat_input")
     assert fitted["fields"] == list(fitted["scales"]) == ["travel_speed_mm_s"]
     recipe = json.loads((model / "recipe.json").read_text(encoding="utf-8"))
@@ -75,7 +76,7 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
 
 
 def load_model(folder: Path) -> BeadModel:
-    """A model from its folder alone, as a later consumer would."""
+    """A model from its folder alone, by stock classes."""
     encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
     head = load_file(folder / "head.safetensors")
     channel = NumberEmbedding(len(head["number_embedding.linear.weight"]) - 1, 32, 0.02)
@@ -85,7 +86,7 @@ def load_model(folder: Path) -> BeadModel:
 
 
 def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
-    """Two seeds with low-rank additions, loaded by stock classes."""
+    """Two seeds with low-rank additions."""
     folder = study(seeds=2, lora_rank=2)
     train.main("bert", "quality")
     rows = read_table(folder / "data/predictions/bert/quality.csv")
@@ -102,12 +103,12 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     assert not torch.equal(readers[0].output.weight, readers[1].output.weight)
     recipe = read_params(AllParams).recipe("bert", "quality")
     prompts = read_jsonl(folder / "data/text/prompts.jsonl")
-    asked = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
+    prompts = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
     assert len(rows) > 2
     for bead, row in rows.iterrows():
-        said = [prompt for prompt in asked if prompt["bead"] == bead]
-        told = [numbers.apply(p) for p in tokenise(tokenizer, said, names, recipe.max_tokens)]
-        logits = torch.stack([predict(r, told, recipe).mean(dim=0) for r in readers])
+        texts = [prompt for prompt in prompts if prompt["bead"] == bead]
+        ready = [numbers.apply(p) for p in tokenise(tokenizer, texts, names, recipe.max_tokens)]
+        logits = torch.stack([predict(r, ready, recipe).mean(dim=0) for r in readers])
         assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)
 
 
@@ -127,30 +128,30 @@ def test_two_runs_are_equal_byte_for_byte_and_another_seed_is_not(study) -> None
         assert after[f"data/{name}"] != before[f"data/{name}"]
 
 
-def test_nothing_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
-    """other targets in one fold change that fold's losses, not its predictions."""
+def scores(folder: Path, task: str) -> pd.DataFrame:
+    """The scores after a training, by bead and fold."""
+    train.main("bert", task)
+    return read_table(folder / f"data/predictions/bert/{task}.csv")[["bead", "fold", "score"]]
+
+
+def test_no_target_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
+    """Other targets in one fold change all other folds' predictions, and not its own."""
     folder = study()
-    train.main("bert", "heat_input")
-    place = ["bead", "fold", "score"]
-    before = read_table(folder / "data/predictions/bert/heat_input.csv")[place]
+    before = scores(folder, "heat_input")
     beads = read_table(folder / "data/clean/beads.csv")
     folds = read_table(folder / "data/split/folds.csv")
     inside = folds.loc[(folds["role"] == "train") & (folds["fold"] == 0), "bead"]
     beads.loc[beads["bead"].isin(inside), "heat_input_j_mm"] *= 7
     beads.to_csv(folder / "data/clean/beads.csv", index=False)
-    train.main("bert", "heat_input")
-    after = read_table(folder / "data/predictions/bert/heat_input.csv")[place]
-    here = before["fold"] == 0
+    after, here = scores(folder, "heat_input"), before["fold"] == 0
     assert after[here].equals(before[here])
     assert not np.isclose(after.loc[~here, "score"], before.loc[~here, "score"]).any()
 
 
 def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None:
-    """a bead of one fold, told with another number, changes no neighbour's prediction."""
+    """Another number of one bead changes no other prediction in its fold, and all elsewhere."""
     folder = study()
-    train.main("bert", "quality")
-    place = ["bead", "fold", "score"]
-    before = read_table(folder / "data/predictions/bert/quality.csv")[place]
+    before = scores(folder, "quality")
     planted = before.loc[before["fold"] == 0, "bead"].iloc[0]
     prompts = read_jsonl(folder / "data/text/prompts.jsonl")
     for row in prompts:
@@ -158,34 +159,14 @@ def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None
             if row["bead"] == planted and value[0] == "travel_speed_mm_s":
                 value[3] *= 1000
     write_jsonl(folder / "data/text/prompts.jsonl", prompts)
-    train.main("bert", "quality")
-    after = read_table(folder / "data/predictions/bert/quality.csv")[place]
-    itself = before["bead"] == planted
-    here = (before["fold"] == 0) & ~itself
-    assert after[here].equals(before[here])
-    assert (after.loc[itself, "score"] != before.loc[itself, "score"]).all()
-    elsewhere = before["fold"] != 0
-    assert (after.loc[elsewhere, "score"] != before.loc[elsewhere, "score"]).all()
-
-
-def data_of(folder: Path, task: str, **changes: object) -> TaskData:
-    params = read_params(AllParams)
-    card = read_card(params.card_file)
-    return make_task_data(
-        params.encoder.source("bert"),
-        make_task(card, task, params.card_file),
-        params.recipe("bert", task).model_copy(update=changes),
-        card,
-        read_table(folder / "data/clean/beads.csv"),
-        read_jsonl(folder / "data/text/prompts.jsonl"),
-    )[0]
+    after = scores(folder, "quality")
+    same = (before["fold"] == 0) & (before["bead"] != planted)
+    assert after[same].equals(before[same])
+    assert (after.loc[~same, "score"] != before.loc[~same, "score"]).all()
 
 
 def fit(folder: Path, task: str = "quality", **changes: object) -> FittedFold:
-    beads = members(read_table(folder / "data/split/folds.csv"), 0, 0)
-    data = data_of(folder, task, **changes)
-    [fitted] = fit_folds(data, [((0, 0), *beads)], engine_of(data.recipe))
-    return fitted
+    return fit_fold(task_data(folder, task, **changes), *fold_of(folder))
 
 
 @pytest.mark.parametrize("task", ["quality", "heat_input"])
@@ -211,9 +192,9 @@ def test_a_bead_is_scored_by_the_mean_of_its_prompts_or_by_the_first(study) -> N
         assert torch.equal(weight, theirs.model.state_dict()[name])
     beads = first.predictions["bead"].tolist()
     prompts = [ours.scorer.prompts([bead])[0] for bead in beads]
-    assert {len(asked) for asked in prompts} == {2}
+    assert {len(both) for both in prompts} == {2}
     recipe = ours.scorer.recipe
-    by_prompt = predict(ours.model, [p for asked in prompts for p in asked], recipe)
+    by_prompt = predict(ours.model, [p for both in prompts for p in both], recipe)
     by_prompt = by_prompt.double().reshape(len(beads), 2)
     averaged = torch.sigmoid(by_prompt.mean(dim=1))
     assert np.allclose(mean.predictions["score"], averaged, rtol=0, atol=1e-6)
@@ -258,35 +239,6 @@ def test_a_leak_in_the_folds_stops_the_training(study) -> None:
         train.main("bert", "quality")
 
 
-def test_a_loss_of_another_kind_is_refused(study, params) -> None:
-    params["target"]["quality"]["loss"] = "mse"
-    study()
-    with pytest.raises(StudyError, match="'mse': no loss of a binary task"):
-        train.main("bert", "quality")
-
-
-def test_the_scaler_is_stored_and_restores(study) -> None:
-    folder = study()
-    train.main("roberta", "heat_input")
-    stored = json.loads((folder / "data/models/roberta/heat_input/fitted.json").read_text())
-    folds = read_table(folder / "data/split/folds.csv")
-    beads = read_table(folder / "data/clean/beads.csv").set_index("bead")
-    training = beads.loc[folds.loc[folds["role"] == "train", "bead"], "heat_input_j_mm"]
-    scaler = TargetScale(**stored["target_scale"])
-    assert scaler == TargetScale.fit(training.to_numpy(), "log")
-    assert scaler.restore(scaler.scale(np.array([300.0]))) == pytest.approx([300.0])
-
-
-def test_every_task_of_params_yaml_has_a_recipe(params) -> None:
-    raw = yaml.safe_load(yaml.safe_dump(params))
-    assert set(raw["tasks"]) <= set(raw["target"])
-
-
-def test_the_logarithm_of_a_negative_target_is_refused() -> None:
-    with pytest.raises(ValueError, match="logarithm of -1"):
-        TargetScale.fit(np.array([-1.0, 2.0]), "log")
-
-
 def test_folds_together_leave_the_same_however_many_processes_share_them(study) -> None:
     """Stacked, with two seeds and inner folds: the bytes repeat, and rounding alone differs."""
     changes = {"engine": "stacked", "seeds": 2, "inner_folds": 2}
@@ -302,5 +254,4 @@ def test_folds_together_leave_the_same_however_many_processes_share_them(study) 
     train.main("roberta", "quality")
     shared = read_table(folder / "data/predictions/roberta/quality.csv")
     assert shared["score"].to_numpy() == pytest.approx(rows["score"].to_numpy(), abs=1e-4)
-    one, other = (outputs(folder, "roberta", "quality"), before)
-    assert one.keys() == other.keys()
+    assert outputs(folder, "roberta", "quality").keys() == before.keys()

@@ -1,4 +1,4 @@
-"""Where the training beads lie: a bead that is planted elsewhere is told from them, and why."""
+"""Where the training beads lie: a bead that is planted elsewhere is found, and why."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def training() -> pd.DataFrame:
 
 
 TRAINING = training()
-NOVELTY = ApplicabilityDomain.fit(CARD, TRAINING, "pre_weld")
+DOMAIN = ApplicabilityDomain.fit(CARD, TRAINING, "pre_weld")
 
 
 def bead(**changes: object) -> pd.Series:
@@ -44,20 +44,20 @@ def bead(**changes: object) -> pd.Series:
 
 def inside(one: pd.Series) -> bool:
     """Whether one bead lies inside."""
-    return bool(NOVELTY.inside(one.to_frame().T.infer_objects())[0])
+    return bool(DOMAIN.inside(one.to_frame().T.infer_objects())[0])
 
 
 def test_every_training_bead_is_inside_and_needs_no_reason() -> None:
-    assert NOVELTY.inside(TRAINING).all()
+    assert DOMAIN.inside(TRAINING).all()
     for place in range(len(TRAINING)):
-        assert NOVELTY.reasons(TRAINING.iloc[place]) == []
+        assert DOMAIN.reasons(TRAINING.iloc[place]) == []
 
 
 @pytest.mark.parametrize(("value", "side"), [(1.9, 0), (2.0 * 1.4**5 + 0.1, 1), (-3.0, 0)])
 def test_a_value_out_of_range_is_named_with_the_range(value: float, side: int) -> None:
     strange = bead(travel_speed_mm_s=value)
     assert not inside(strange)
-    [(field, told, known)] = NOVELTY.reasons(strange)
+    [(field, told, known)] = DOMAIN.reasons(strange)
     assert (field, told) == ("travel_speed_mm_s", value)
     assert known == pytest.approx((2.0, 2.0 * 1.4**5))
     assert (told < known[0], told > known[1])[side]
@@ -66,7 +66,7 @@ def test_a_value_out_of_range_is_named_with_the_range(value: float, side: int) -
 def test_a_word_that_training_never_had_is_named_with_the_known_ones() -> None:
     strange = bead(material="ER625", shielding_gas="Ar+18%CO2")
     assert not inside(strange)
-    assert NOVELTY.reasons(strange) == [
+    assert DOMAIN.reasons(strange) == [
         ("material", "ER625", "ER316L, ER70S-6"),
         ("shielding_gas", "Ar+18%CO2", "Ar"),
     ]
@@ -80,7 +80,7 @@ def test_a_combination_may_be_far_although_every_value_is_known() -> None:
         arc_length_correction_pct=15.0,
     )
     assert not inside(strange)
-    [(field, distance, far)] = NOVELTY.reasons(strange)
+    [(field, distance, far)] = DOMAIN.reasons(strange)
     assert field == ""
     assert float(distance) > float(far)
 
@@ -90,21 +90,14 @@ def test_fields_that_are_not_told_are_passed_over_unless_the_card_requires_them(
     assert not inside(bead(wire_feed_speed_m_min=99.0, ctwd_mm=np.nan))
     blind = bead(material=None, travel_speed_mm_s=np.nan, ctwd_mm=np.nan)
     assert not inside(blind)
-    assert NOVELTY.reasons(blind) == [("material", "", ""), ("travel_speed_mm_s", "", "")]
+    assert DOMAIN.reasons(blind) == [("material", "", ""), ("travel_speed_mm_s", "", "")]
 
 
 def test_a_bead_of_which_nothing_is_known_is_near_to_none() -> None:
     nothing = pd.Series(dict.fromkeys(TRAINING, np.nan))
-    assert np.isinf(NOVELTY.distances(nothing.to_frame().T)).all()
+    assert np.isinf(DOMAIN.distances(nothing.to_frame().T)).all()
     assert not inside(nothing)
-    assert {known for _, _, known in NOVELTY.reasons(nothing)} == {""}
-
-
-def test_distances_are_symmetric_and_nought_to_oneself() -> None:
-    apart = NOVELTY.distances(TRAINING)
-    assert np.allclose(apart, apart.T)
-    assert np.allclose(np.diag(apart), 0)
-    assert (apart + np.eye(len(apart)) > 0).all()
+    assert {known for _, _, known in DOMAIN.reasons(nothing)} == {""}
 
 
 def test_a_distance_is_the_root_mean_square_over_the_common_fields() -> None:
@@ -112,27 +105,22 @@ def test_a_distance_is_the_root_mean_square_over_the_common_fields() -> None:
     logs = np.log(TRAINING["travel_speed_mm_s"])
     gap = np.log(1.4) * 2 / logs.std(ddof=0)
     common = TRAINING.iloc[2][FIELDS].notna().sum()
-    found = NOVELTY.distances(one.to_frame().T.infer_objects())[0, 2]
+    found = DOMAIN.distances(one.to_frame().T.infer_objects())[0, 2]
     assert found == pytest.approx(np.sqrt((gap**2 + 1) / common))
 
 
 def test_a_column_that_is_constant_in_training_has_a_scale_of_one() -> None:
     one = bead(ctwd_mm=15.0 * np.e)
     common = TRAINING.iloc[2][FIELDS].notna().sum()
-    found = NOVELTY.distances(one.to_frame().T.infer_objects())[0, 2]
+    found = DOMAIN.distances(one.to_frame().T.infer_objects())[0, 2]
     assert found == pytest.approx(1 / np.sqrt(common))
-    assert NOVELTY.reasons(one) == [("ctwd_mm", 15.0 * np.e, (15.0, 15.0))]
+    assert DOMAIN.reasons(one) == [("ctwd_mm", 15.0 * np.e, (15.0, 15.0))]
 
 
 def test_a_value_that_has_no_logarithm_is_far_and_not_near() -> None:
     for value in (0.0, -3.0):
         strange = bead(travel_speed_mm_s=value).to_frame().T.infer_objects()
-        assert (NOVELTY.distances(strange) > 100).all()
-
-
-def test_columns_that_training_never_had_are_not_asked() -> None:
-    assert "gas_flow_l_min" not in NOVELTY.names
-    assert inside(bead(gas_flow_l_min=999.0))
+        assert (DOMAIN.distances(strange) > 100).all()
 
 
 def test_beads_of_one_cell_only_tell_ranges_and_no_distance() -> None:

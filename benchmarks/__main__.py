@@ -1,0 +1,71 @@
+"""How long the study takes and where the time goes: `python -m benchmarks [PART ...]`.
+
+Writes the parts that were measured into results.json, and the tables of README.md from all of it.
+"""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from benchmarks.measure import ROOT, machine
+from benchmarks.parts import PARTS, Part, Setting
+from llm4waam.core.files import write_json, write_text
+from llm4waam.core.stage import run_stage
+from llm4waam.plotting.pages import markdown_table, number
+
+START, END = "<!-- tables: written by `python -m benchmarks` -->\n", "<!-- end of tables -->\n"
+ORDER = ("ways", "stages", "starts", "inference", "answers", "growth")  # of the page
+
+
+def main(*arguments: str) -> None:
+    """Measure the parts that were asked for (else all) and write the page."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="train.epochs=1")
+    parser.add_argument("--beads", nargs="+", type=int, help="sizes of `growth` and `inference`")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks")
+    options = parser.parse_args(arguments or None)
+    if unknown := {*options.parts} - {*PARTS}:
+        parser.error(f"no part is called {min(unknown)}; expected {', '.join(PARTS)}")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    pairs = (one.partition("=") for one in options.set)
+    changes = {key: yaml.safe_load(value) for key, _, value in pairs}
+    setting = Setting(changes, options.beads)
+    section = ", ".join(sorted(options.set)) or "params.yaml as it is"
+    results = options.out / "results.json"
+    known = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
+    for name in options.parts or PARTS:
+        measured = {one: vars(part) for one, part in PARTS[name](setting).items()}
+        on = machine(gpu=changes.get("train.device") == "cuda")
+        for part in measured.values():
+            part["machine"] = on
+        known.setdefault(section, {}).update(measured)
+        write_json(results, known)
+    write_page(options.out / "README.md", known)
+
+
+def write_page(readme: Path, results: dict[str, dict[str, dict]]) -> None:
+    """Put the tables of all results between the two marks of the README."""
+    before, rest = readme.read_text(encoding="utf-8").split(START)
+    lines = []
+    for section, parts in results.items():
+        lines += ["", f"## Measured with {section}"]
+        for part in (Part(**parts[name]) for name in ORDER if name in parts):
+            cells = pd.DataFrame([list(map(_cell, row)) for row in part.rows], columns=part.columns)
+            table = markdown_table(cells)
+            lines += ["", f"### {part.title}", "", f"{part.work} On {part.machine}.", "", table]
+    write_text(readme, before + START + "\n".join([*lines, "", ""]) + END + rest.split(END)[1])
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return number(value) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    run_stage(main)

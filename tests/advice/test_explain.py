@@ -1,0 +1,115 @@
+"""Findings and the stage `explain`, with tiny final models of the embedded table."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from llm4waam.advice import findings as findings_module
+from llm4waam.advice.faithfulness import with_random_weights
+from llm4waam.advice.findings import Examiner, make_examiner
+from llm4waam.advice.narration import narrate
+from llm4waam.advice.page import spread_over
+from llm4waam.advice.shapley import fields_of, model_output
+from llm4waam.core.files import read_table
+from llm4waam.inference.predictor import BEADS, FOLDS, Predictor
+from stages import explain
+
+
+@pytest.fixture
+def examiner(predictor: Predictor) -> Examiner:
+    return make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)
+
+
+@pytest.mark.parametrize("task", ["quality", "heat_input"])
+def test_contributions_of_all_fields_are_complete(examiner: Examiner, task: str) -> None:
+    told = examiner.explain(model_output(examiner.predictor, task), read_table(BEADS).iloc[3])
+    assert told.gap == pytest.approx(0, abs=1e-9)
+    assert list(told.values.index) == fields_of(examiner.predictor)
+
+
+def test_a_network_with_random_weights_is_explained_otherwise(examiner: Examiner) -> None:
+    bead, predictor = read_table(BEADS).iloc[3], examiner.predictor
+
+    def values(one: Predictor) -> pd.Series:
+        return examiner.explain(model_output(one, "quality"), bead).values
+
+    own = values(predictor)
+    assert not np.allclose(own, values(with_random_weights(predictor, "quality", 0)), atol=1e-3)
+    assert (own == values(predictor)).all()  # the weights that were drawn are a copy's
+
+
+def test_outcomes_of_a_bead_change_nothing_of_its_findings(examiner: Examiner) -> None:
+    """Plant the answer: a bead with false labels, heat input and measurements reads the same."""
+    bead = read_table(BEADS).iloc[7]
+    planted = bead.copy()
+    planted["labels"], planted["heat_input_j_mm"], planted["energy_j"] = "Balling", 1.0, 1.0
+    planted["voltage_v"] = planted["current_a"] = 99.0
+    card = examiner.predictor.card
+    one, other = (narrate(examiner.examine(row), card, "en") for row in (bead, planted))
+    assert one == other
+
+
+def test_no_bead_outside_training_stands_in_for_an_absent_field(predictor: Predictor) -> None:
+    folds = read_table(FOLDS)
+    test = set(folds.loc[folds["role"] == "test", "bead"])
+    examiner = make_examiner(predictor, background=1000, bar=0.45, margin=0.0, seed=0)
+    assert len(examiner.background) == 112
+    assert not test & set(examiner.background["bead"])
+    assert not test & set(predictor.domain.training["bead"])
+    assert findings_module.EXACT < 10
+
+
+def test_beads_are_shown_from_the_least_to_the_most_likely_normal() -> None:
+    beads = pd.DataFrame({"bead": list("abcdefg"), "p": [0.5, 0.1, 0.9, 0.3, 0.7, 0.2, 0.8]})
+    examiner = SimpleNamespace(adviser=SimpleNamespace(chance=lambda b: b["p"].to_numpy()))
+    assert spread_over(examiner, beads, 3)["bead"].tolist() == ["b", "a", "c"]
+    assert len(spread_over(examiner, beads, 50)) == 7
+
+
+@pytest.fixture
+def copied(study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001
+    """A copy of the folder of the final models that a stage may write into."""
+    shutil.copytree(Path.cwd(), tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return Path.cwd()
+
+
+def test_the_stage_writes_pages_figures_and_metrics_twice_the_same(copied, monkeypatch) -> None:
+    few = {"faithfulness.FAITHFUL": 1, "counterfactual.POINTS": 5, "counterfactual.MOST": 48}
+    for name, number in few.items():
+        monkeypatch.setattr(f"llm4waam.advice.{name}", number)
+
+    def written() -> dict[str, bytes]:
+        explain.main()
+        files = [explain.METRICS, *copied.glob("plots/**/*.html"), *copied.glob("plots/**/*.svg")]
+        return {file.name: file.read_bytes() for file in files}
+
+    first = written()
+    assert first == written()
+    assert {"bead_1_reasons.svg", "bead_2_process_map.svg", "success.svg"} <= first.keys()
+    metrics = json.loads(first["advice.json"])
+    assert metrics["faithfulness"]["completeness_gap"] == pytest.approx(0, abs=1e-6)
+    success = metrics["advice"]["hold_out"]
+    parts = ("thought_normal", "outside", "no_change_found", "advised_beads")
+    assert success["bad_beads"] >= sum(success[part] for part in parts) > 0
+    assert set(metrics["certainty"]) == {"defects", "quality", "heat_input", "energy"}
+    for name, said in (("advice.html", "Simulated data"), ("advice.ko.html", "시뮬레이션 데이터")):
+        page = first[name].decode()
+        assert said in page
+        assert page.count("<article") == 2
+        assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_table_without_set_points_to_turn_gets_a_page_that_says_so(copied: Path) -> None:
+    file = copied / "data/raw/waam_beads.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(x for x in lines if "    step:" not in x), encoding="utf-8")
+    explain.main()
+    assert json.loads(explain.METRICS.read_text(encoding="utf-8"))["advice"] is None
+    [page] = copied.glob("plots/**/advice.html")
+    assert "step" in page.read_text(encoding="utf-8")
