@@ -26,7 +26,7 @@ from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
 SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
-LONG = 1000  # lines of a table, well above where the start is made good (benchmarks/inference.md)
+LONG = 1000  # lines of a table, well above where the start is made good (benchmarks/README.md)
 
 
 class Params(StudyParams):
