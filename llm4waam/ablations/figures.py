@@ -12,9 +12,10 @@ from matplotlib.transforms import ScaledTranslation
 from llm4waam.ablations.scores import best_baseline
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
+from llm4waam.plotting.pages import number as number_text
 from llm4waam.plotting.style import COLOURS, GREY, MARKERS, model_colour, new_figure, title
 
-FLOOR = -0.5  # an R2 below it says "worse than the mean"; its dot stands at the edge
+FLOOR = -0.5  # an R2 below it is far worse than the mean: its dot stands here, beside its value
 APART = 0.16  # between the models of a variation, in steps
 BELOW = 0.42  # inches
 WIDTH = 42  # letters of a line of a variation's title
@@ -139,6 +140,11 @@ def _dots(
     first, second = (where, score) if upright else (score, where)
     style = {"color": colour, "marker": MARKERS[number], "label": title(model)}
     axis.plot(first, second, ls="-" if upright else "", lw=0.9, ms=5, **style)
+    for x, y, value in zip(first, second, rows["score"], strict=True):
+        if value < FLOOR:
+            arrow, offset = ("↓", (4, 4)) if upright else ("←", (5, -3))
+            text = f"{arrow} {number_text(value)}"
+            axis.annotate(text, (x, y), offset, textcoords="offset points", fontsize=7)
 
 
 def _legend(axis: Axes) -> None:
