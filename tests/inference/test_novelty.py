@@ -1,4 +1,4 @@
-"""Where the training beads lie: a bead that is planted elsewhere is told from them, and why."""
+"""Where the training beads lie: a bead that is planted elsewhere is found outside, and why."""
 
 import numpy as np
 import pandas as pd
@@ -53,14 +53,15 @@ def test_every_training_bead_is_inside_and_needs_no_reason() -> None:
         assert NOVELTY.reasons(TRAINING.iloc[place]) == []
 
 
-@pytest.mark.parametrize(("value", "side"), [(1.9, 0), (2.0 * 1.4**5 + 0.1, 1), (-3.0, 0)])
-def test_a_value_out_of_range_is_named_with_the_range(value: float, side: int) -> None:
+@pytest.mark.parametrize("value", [1.9, 2.0 * 1.4**5 + 0.1, 0.0, -3.0])
+def test_a_value_out_of_range_is_named_with_the_range(value: float) -> None:
     strange = bead(travel_speed_mm_s=value)
     assert not inside(strange)
-    [(field, told, known)] = NOVELTY.reasons(strange)
-    assert (field, told) == ("travel_speed_mm_s", value)
+    [(field, given, known)] = NOVELTY.reasons(strange)
+    assert (field, given) == ("travel_speed_mm_s", value)
     assert known == pytest.approx((2.0, 2.0 * 1.4**5))
-    assert (told < known[0], told > known[1])[side]
+    if value <= 0:  # it has no logarithm: far, and not near
+        assert (NOVELTY.distances(strange.to_frame().T.infer_objects()) > 100).all()
 
 
 def test_a_word_that_training_never_had_is_named_with_the_known_ones() -> None:
@@ -85,8 +86,9 @@ def test_a_combination_may_be_far_although_every_value_is_known() -> None:
     assert float(distance) > float(far)
 
 
-def test_fields_that_are_not_told_are_passed_over_unless_the_card_requires_them() -> None:
+def test_missing_fields_are_passed_over_unless_the_card_requires_them() -> None:
     assert inside(bead(ctwd_mm=np.nan, shielding_gas=None))
+    assert inside(bead(gas_flow_l_min=999.0))  # training never had it
     assert not inside(bead(wire_feed_speed_m_min=99.0, ctwd_mm=np.nan))
     blind = bead(material=None, travel_speed_mm_s=np.nan, ctwd_mm=np.nan)
     assert not inside(blind)
@@ -100,13 +102,6 @@ def test_a_bead_of_which_nothing_is_known_is_near_to_none() -> None:
     assert {known for _, _, known in NOVELTY.reasons(nothing)} == {""}
 
 
-def test_distances_are_symmetric_and_nought_to_oneself() -> None:
-    apart = NOVELTY.distances(TRAINING)
-    assert np.allclose(apart, apart.T)
-    assert np.allclose(np.diag(apart), 0)
-    assert (apart + np.eye(len(apart)) > 0).all()
-
-
 def test_a_distance_is_the_root_mean_square_over_the_common_fields() -> None:
     one = bead(travel_speed_mm_s=2.0 * 1.4**3, material="ER316L")
     logs = np.log(TRAINING["travel_speed_mm_s"])
@@ -114,25 +109,11 @@ def test_a_distance_is_the_root_mean_square_over_the_common_fields() -> None:
     common = TRAINING.iloc[2][FIELDS].notna().sum()
     found = NOVELTY.distances(one.to_frame().T.infer_objects())[0, 2]
     assert found == pytest.approx(np.sqrt((gap**2 + 1) / common))
-
-
-def test_a_column_that_is_constant_in_training_has_a_scale_of_one() -> None:
+    # A column that is constant in training has a scale of one.
     one = bead(ctwd_mm=15.0 * np.e)
-    common = TRAINING.iloc[2][FIELDS].notna().sum()
     found = NOVELTY.distances(one.to_frame().T.infer_objects())[0, 2]
     assert found == pytest.approx(1 / np.sqrt(common))
     assert NOVELTY.reasons(one) == [("ctwd_mm", 15.0 * np.e, (15.0, 15.0))]
-
-
-def test_a_value_that_has_no_logarithm_is_far_and_not_near() -> None:
-    for value in (0.0, -3.0):
-        strange = bead(travel_speed_mm_s=value).to_frame().T.infer_objects()
-        assert (NOVELTY.distances(strange) > 100).all()
-
-
-def test_columns_that_training_never_had_are_not_asked() -> None:
-    assert "gas_flow_l_min" not in NOVELTY.names
-    assert inside(bead(gas_flow_l_min=999.0))
 
 
 def test_beads_of_one_cell_only_tell_ranges_and_no_distance() -> None:
@@ -154,6 +135,6 @@ def test_outside_and_its_reasons_agree() -> None:
     beads = simulate_population(120, 3).assign(cell=[f"c{n}" for n in range(120)])
     cloud = ApplicabilityDomain.fit(CARD, beads.iloc[:60], "pre_weld")
     others = beads.iloc[60:]
-    told = [not cloud.reasons(others.iloc[n]) for n in range(60)]
-    assert cloud.inside(others).tolist() == told
-    assert 0 < sum(told) < 60
+    without_reason = [not cloud.reasons(others.iloc[n]) for n in range(60)]
+    assert cloud.inside(others).tolist() == without_reason
+    assert 0 < sum(without_reason) < 60

@@ -1,8 +1,7 @@
-"""New beads through the user's door, with tiny models trained on the embedded table."""
+"""`llm4waam predict` and the stage `explain`, with tiny models of the embedded table."""
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,13 +14,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from llm4waam.advice import findings as gathering
 from llm4waam.advice.faithfulness import forgetful
-from llm4waam.advice.findings import make_examiner
+from llm4waam.advice.findings import Examiner, make_examiner
 from llm4waam.advice.narration import narrate
 from llm4waam.advice.shapley import answer_of, fields_of
 from llm4waam.commands.main import app
-from llm4waam.commands.predict import LONG, SKIPPED, Request, is_long
+from llm4waam.commands.predict import SKIPPED, Request, is_long
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
 from llm4waam.core.settings import read_params
@@ -49,25 +47,17 @@ def place(tmp_path_factory, encoders: Path) -> Path:
     params["split"] |= {"folds": 2}
     params["train"] |= {"epochs": 1, "workers": 1}
     params["encoder"]["bert"]["checkpoint"] = "data/encoders/bert-mini"
-    params["advice"] |= {
-        "background": 3,
-        "shown": 2,
-        "simulated_runs": 2,
-        "bar": 0.45,
-        "margin": 0.0,
-    }
+    params["advice"] |= {"background": 3, "shown": 2, "simulated_runs": 2}
+    params["advice"] |= {"bar": 0.45, "margin": 0.0}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copytree(encoders, folder / "data/encoders")
     shutil.copytree(ROOT / "data/raw", folder / "data/raw")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         for stage in (clean, serialize_to_text, split):
             stage.main()
         for task in TASKS:
             train.main("bert", task)
-    finally:
-        os.chdir(before)
     return folder
 
 
@@ -82,7 +72,12 @@ def predictor(study: AllParams) -> Predictor:
     return load_predictor("bert", study.tasks, study.text, study.card_file)
 
 
-def asked(capsys, *arguments: str) -> tuple[str, int]:
+@pytest.fixture
+def examiner(predictor: Predictor) -> Examiner:
+    return make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)
+
+
+def predict(capsys, *arguments: str) -> tuple[str, int]:
     """What `llm4waam predict` prints, and its exit status."""
     status = app(["predict", *arguments], standalone_mode=False)
     return capsys.readouterr().out, status or 0
@@ -108,22 +103,19 @@ def test_a_bead_has_the_same_scores_through_both_doors(predictor: Predictor) -> 
 
 def test_tasks_share_the_sentences_that_they_read_alike(predictor: Predictor, monkeypatch) -> None:
     """One that reads other numbers must not: with the others' sentences its scores are wrong."""
-    beads, read = read_table(BEADS).iloc[:6], []
-    own = FinalModel.prompts
-    monkeypatch.setattr(
-        FinalModel, "prompts", lambda model, rows: read.append(model) or own(model, rows)
-    )
+    beads, readers, own = read_table(BEADS).iloc[:6], [], FinalModel.prompts
     alone = {task: predictor.raw_scores(beads, [task])[task] for task in TASKS}
-    read.clear()
+    monkeypatch.setattr(
+        FinalModel, "prompts", lambda model, rows: readers.append(model) or own(model, rows)
+    )
     together = predictor.raw_scores(beads, TASKS)
-    assert len(read) == 1
+    assert len(readers) == 1
     assert all(np.allclose(together[task], alone[task], rtol=1e-5) for task in TASKS)
 
     energy = predictor.models["energy"]
-    scales = {
-        n: s.model_copy(update={"mean": s.mean + 1}) for n, s in energy.numbers.scales.items()
-    }
-    other = replace(energy, numbers=replace(energy.numbers, scales=scales))
+    scales = energy.numbers.scales.items()
+    moved = {name: one.model_copy(update={"mean": one.mean + 1}) for name, one in scales}
+    other = replace(energy, numbers=replace(energy.numbers, scales=moved))
 
     def scores(model: FinalModel) -> np.ndarray:
         mixed = replace(predictor, models={**predictor.models, "energy": model})
@@ -162,10 +154,8 @@ def test_answers_hold_every_task_with_its_doubt(predictor: Predictor) -> None:
         pd.testing.assert_frame_equal(alone, answers[alone.columns])
     assert set(answers["quality"]) <= {"normal", "defect"}
     assert not answers["outside"].any()
-    far = predictor.answers(beads.assign(travel_speed_mm_s=29.0))
-    assert far["outside"].all()
-    blind = predictor.answers(beads.assign(material=None))
-    assert blind["outside"].all()
+    for strange in ({"travel_speed_mm_s": 29.0}, {"material": None}):
+        assert predictor.answers(beads.assign(**strange))["outside"].all()
     assert (answers["trained_on"] == "simulated beads").all()
     known = predictor.card.with_formulas(beads)["handbook_energy_j"]
     assert np.allclose(answers["energy_j_formula"], known, equal_nan=True)
@@ -177,26 +167,23 @@ def test_csv_json_and_single_beads_say_the_same(capsys) -> None:
     Path("one.csv").write_text(",".join(header) + "\n" + ",".join(values) + "\n", encoding="utf-8")
     line = json.dumps(dict(zip(header, values, strict=True)))
     Path("one.jsonl").write_text(line + "\n", encoding="utf-8")
-    found = [
-        asked(capsys, *how, "--format", "json")
-        for how in (["one.csv"], ["one.jsonl"], ["--set", *BEAD])
-    ]
+    ways = (["one.csv"], ["one.jsonl"], ["--set", *BEAD])
+    found = [predict(capsys, *how, "--format", "json") for how in ways]
     assert found[0] == found[1] == found[2]
-    text, status = found[0]
-    assert status == 0
-    answer = json.loads(text)
-    table, _ = asked(capsys, "one.csv", "--format", "csv")
+    assert found[0][1] == 0
+    answer = json.loads(found[0][0])
+    table, _ = predict(capsys, "one.csv", "--format", "csv")
     [row] = csv.DictReader(table.splitlines())
     assert float(row["heat_input_j_mm"]) == pytest.approx(answer["heat_input_j_mm"], rel=1e-3)
-    lines = asked(capsys, "one.csv")[0].splitlines()
-    told = dict(line.split(maxsplit=1) for line in lines if " " in line.strip())
-    assert told["heat_input_j_mm"] == row["heat_input_j_mm"]
+    lines = predict(capsys, "one.csv")[0].splitlines()
+    shown = dict(line.split(maxsplit=1) for line in lines if " " in line.strip())
+    assert shown["heat_input_j_mm"] == row["heat_input_j_mm"]
 
 
 def test_bad_rows_are_named_and_skipped_and_the_status_says_so(capsys, caplog) -> None:
     text = "material,travel_speed\n316L,30 cm/min\n316L,3 furlong/s\n316L,30\nunobtainium,5 mm/s\n"
     Path("bad.csv").write_text(text, encoding="utf-8")
-    out, status = asked(capsys, "bad.csv", "--format", "csv")
+    out, status = predict(capsys, "bad.csv", "--format", "csv")
     assert status == SKIPPED
     assert len(out.splitlines()) == 2
     for row, said in ((2, "furlong"), (3, "unit lost"), (4, "unobtainium")):
@@ -208,7 +195,6 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(capsys, caplog) -
     [
         (["--set", "travel_sped=5"], "travel_sped"),
         (["--set", "travel_speed"], "COLUMN=VALUE"),
-        (["nowhere.csv"], "nowhere.csv"),
         (["slip.csv"], "travel speed .cm/min.*expected travel_speed"),
         (["--log", "a fine day"], "no set-point"),
         (["one.csv", "--encoder", "roberta"], "data/models/roberta/defects"),
@@ -225,29 +211,27 @@ def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
 def test_a_log_in_ones_own_words_is_a_bead(capsys, caplog) -> None:
     caplog.set_level("INFO")
     words = "ran 316L, CMT at 7 m/min, 30 cm/min, bead length 100 mm, then it humped badly"
-    from_log, _ = asked(capsys, "--log", words, "--format", "json")
-    told = ["--set", *BEAD]
-    assert json.loads(from_log) == json.loads(asked(capsys, *told, "--format", "json")[0])
+    from_log, _ = predict(capsys, "--log", words, "--format", "json")
+    from_values, _ = predict(capsys, "--set", *BEAD, "--format", "json")
+    assert json.loads(from_log) == json.loads(from_values)
     assert any("not understood" in line and "humped" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_an_explained_bead_comes_with_reasons_and_advice(capsys, language: str) -> None:
-    out, status = asked(
-        capsys, "--set", *BEAD, "--explain", "--format", "json", "--language", language
-    )
-    told = json.loads(out)
+    explained = ["--set", *BEAD, "--explain", "--language", language]
+    out, status = predict(capsys, *explained, "--format", "json")
+    found = json.loads(out)
     assert status == 0
-    assert told["narration"].endswith(".")
-    assert set(told["odds_ratios"]) >= {"travel_speed_mm_s", "note"}
-    assert told["odds_ratios"]["wire_diameter_mm"] > 0
-    assert "shielding_gas" in told["missing"]
-    plain, _ = asked(capsys, "--set", *BEAD, "--format", "json")
-    assert json.loads(plain)["models_disagree"] is told["models_disagree"]
-    table, _ = asked(capsys, "--set", *BEAD, "--explain", "--format", "csv", "--language", language)
-    assert list(csv.DictReader(table.splitlines())) == [
-        {"bead": told["bead"], "narration": told["narration"]}
-    ]
+    assert found["narration"].endswith(".")
+    assert set(found["odds_ratios"]) >= {"travel_speed_mm_s", "note"}
+    assert found["odds_ratios"]["wire_diameter_mm"] > 0
+    assert "shielding_gas" in found["missing"]
+    plain, _ = predict(capsys, "--set", *BEAD, "--format", "json")
+    assert json.loads(plain)["models_disagree"] is found["models_disagree"]
+    table, _ = predict(capsys, *explained, "--format", "csv")
+    row = {name: found[name] for name in ("bead", "narration")}
+    assert list(csv.DictReader(table.splitlines())) == [row]
 
 
 def test_a_defect_beside_a_normal_quality_is_said_to_be_a_disagreement(
@@ -269,27 +253,18 @@ def test_a_defect_beside_a_normal_quality_is_said_to_be_a_disagreement(
 
 def test_a_long_table_is_answered_as_it_is_read(capsys, monkeypatch) -> None:
     """Constant memory: no more than a chunk of rows is ever held."""
-    held = []
+    held, begin = [], Predictor._begin
     monkeypatch.setattr("llm4waam.inference.user_table.CHUNK", 8)
-    begin = Predictor._begin
     monkeypatch.setattr(
         Predictor,
         "_begin",
-        lambda self, beads, tasks: held.append(len(beads)) or begin(self, beads, tasks),
+        lambda own, beads, *more: held.append(len(beads)) or begin(own, beads, *more),
     )
     rows = "".join(f"316L,{4 + n / 100:.2f} mm/s\n" for n in range(50))
     Path("long.csv").write_text("material,travel_speed\n" + rows, encoding="utf-8")
-    out, _ = asked(capsys, "long.csv", "--format", "csv")
+    out, _ = predict(capsys, "long.csv", "--format", "csv")
     assert len(out.splitlines()) == 51
     assert held == [8] * 6 + [2]
-
-
-def test_chunks_change_no_answer(predictor: Predictor) -> None:
-    beads = read_table(BEADS).iloc[:12]
-    whole = predictor.answers(beads)
-    parts = pd.concat([predictor.answers(beads.iloc[n : n + 5]) for n in (0, 5, 10)])
-    numbers = whole.select_dtypes("number").columns
-    assert np.allclose(whole[numbers], parts[numbers], rtol=1e-5)
 
 
 def test_a_record_that_stands_twice_shifts_no_answer(predictor: Predictor) -> None:
@@ -303,29 +278,26 @@ def test_a_record_that_stands_twice_shifts_no_answer(predictor: Predictor) -> No
     assert answers["quality_p_normal"].nunique() == 5
 
 
-def test_contributions_are_complete(predictor: Predictor) -> None:
+def test_contributions_are_complete_and_those_of_another_network_are_others(
+    predictor: Predictor, examiner: Examiner
+) -> None:
     bead = read_table(BEADS).iloc[3]
-    examiner = make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)
-    for task in ("quality", "heat_input"):
-        told = examiner.explain(answer_of(predictor, task), bead)
-        assert told.gap == pytest.approx(0, abs=1e-9)
-        assert list(told.values.index) == fields_of(predictor)
+    heat = examiner.explain(answer_of(predictor, "heat_input"), bead)
+    own = examiner.explain(answer_of(predictor, "quality"), bead)
+    for found in (heat, own):
+        assert found.gap == pytest.approx(0, abs=1e-9)
+        assert list(found.values.index) == fields_of(predictor)
+    lost = examiner.explain(answer_of(forgetful(predictor, "quality", 0), "quality"), bead)
+    assert not np.allclose(own.values, lost.values, atol=1e-3)
+    again = examiner.explain(answer_of(predictor, "quality"), bead)
+    assert (own.values == again.values).all()  # the weights that were drawn are a copy's
 
 
-def test_a_network_that_forgot_everything_is_explained_otherwise(predictor: Predictor) -> None:
-    bead = read_table(BEADS).iloc[3]
-    examiner = make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)
-    own = examiner.explain(answer_of(predictor, "quality"), bead).values
-    lost = examiner.explain(answer_of(forgetful(predictor, "quality", 0), "quality"), bead).values
-    assert not np.allclose(own, lost, atol=1e-3)
-    again = examiner.explain(answer_of(predictor, "quality"), bead).values
-    assert (own == again).all()  # the weights that were drawn are a copy's
-
-
-def test_outcomes_of_a_bead_change_nothing_of_its_findings(predictor: Predictor) -> None:
+def test_outcomes_of_a_bead_change_nothing_of_its_findings(
+    predictor: Predictor, examiner: Examiner
+) -> None:
     """Plant the answer: a bead with false labels, heat input and measurements reads the same."""
     beads = read_table(BEADS)
-    examiner = make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)
     bead, planted = beads.iloc[7], beads.iloc[7].copy()
     planted["labels"], planted["heat_input_j_mm"], planted["energy_j"] = "Balling", 1.0, 1.0
     planted["voltage_v"] = planted["current_a"] = 99.0
@@ -340,7 +312,6 @@ def test_no_bead_outside_training_stands_in_for_an_absent_field(predictor: Predi
     assert len(examiner.background) == 112
     assert not test & set(examiner.background["bead"])
     assert not test & set(predictor.domain.training["bead"])
-    assert gathering.EXACT < 10
 
 
 def test_the_stage_writes_pages_drawings_and_metrics_twice_the_same(monkeypatch) -> None:
@@ -350,10 +321,7 @@ def test_the_stage_writes_pages_drawings_and_metrics_twice_the_same(monkeypatch)
 
     def written() -> dict[str, bytes]:
         explain.main()
-        files = [
-            Path("metrics/advice.json"),
-            *sorted(Path("plots/advice").glob("*")),
-        ]
+        files = [Path("metrics/advice.json"), *sorted(Path("plots/advice").glob("*"))]
         return {file.as_posix(): file.read_bytes() for file in files}
 
     first = written()
@@ -385,48 +353,38 @@ def test_a_table_without_set_points_to_turn_gets_a_page_that_says_so(
 
 
 def test_eight_bits_and_one_sentence_are_said_to_be_another_answer(capsys) -> None:
-    told = ["--set", *BEAD, "--format", "json"]
-    whole, *others = (
-        json.loads(asked(capsys, *told, *how)[0])
-        for how in ([], ["--precision", "int8"], ["--template", "statement"])
-    )
+    ways = ([], ["--precision", "int8"], ["--template", "statement"])
+    bead = ["--set", *BEAD, "--format", "json"]
+    whole, *others = (json.loads(predict(capsys, *bead, *how)[0]) for how in ways)
     for other in others:
         assert other["quality_p_normal"] != whole["quality_p_normal"]
         assert other["quality_p_normal"] == pytest.approx(whole["quality_p_normal"], abs=0.05)
 
 
-def test_a_long_table_is_answered_by_onnx_runtime(
+def test_a_long_table_alone_is_answered_by_onnx_runtime(
     capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made = []
 
     class Counted(Graph):
-        def __init__(self, *told: object, **how: object) -> None:
+        def __init__(self, *model: object, **how: object) -> None:
             made.append(how)
-            super().__init__(*told, **how)
+            super().__init__(*model, **how)
 
     monkeypatch.setattr("llm4waam.inference.model.Graph", Counted)
     lines = Path("data/raw/waam_beads.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     file = tmp_path / "beads.csv"
     file.write_text("".join(lines[:7]), encoding="utf-8")
-    short = asked(capsys, str(file), "--format", "json")
+    short = predict(capsys, str(file), "--format", "json")
     assert not made
     monkeypatch.setattr("llm4waam.commands.predict.LONG", 7)
-    long = asked(capsys, str(file), "--format", "json")
+    assert not is_long(Request(file, [], None, explain=True))
+    assert not is_long(Request(None, BEAD, None))
+    long = predict(capsys, str(file), "--format", "json")
     assert made == [{"eight_bits": False}] * len(TASKS)
     expected, found = (pd.DataFrame(map(json.loads, out.splitlines())) for out, _ in (short, long))
     assert len(expected) > 3
     pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
-
-
-def test_few_beads_and_explanations_are_left_to_torch(tmp_path: Path) -> None:
-    file = tmp_path / "beads.csv"
-    file.write_text("a line\n" * LONG, encoding="utf-8")
-    assert is_long(Request(file, [], None))
-    assert not is_long(Request(file, [], None, explain=True))
-    assert not is_long(Request(None, BEAD, None))
-    file.write_text("a line\n" * (LONG - 1), encoding="utf-8")
-    assert not is_long(Request(file, [], None))
 
 
 @pytest.mark.parametrize(
@@ -436,10 +394,9 @@ def test_few_beads_and_explanations_are_left_to_torch(tmp_path: Path) -> None:
         (["--formatt", "json"], 2, "No such option: --formatt"),
         ([], 2, "expected one of: a file, --set, --log"),
         (["--set", "a=1", "--log", "x"], 2, "expected one of"),
-        (["--format", "xml"], 2, "'xml' is not one of"),
     ],
 )
-def test_a_slip_is_told_before_anything_slow_is_imported(
+def test_a_slip_is_named_before_anything_slow_is_imported(
     arguments: list[str], status: int, said: str
 ) -> None:
     code = (
@@ -455,8 +412,3 @@ def test_a_slip_is_told_before_anything_slow_is_imported(
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert run.stdout.strip() == "[]"
-
-
-def test_help_names_the_exit_status(capsys) -> None:
-    app(["predict", "--help"], standalone_mode=False)
-    assert "3 rows were skipped" in " ".join(capsys.readouterr().out.split())
