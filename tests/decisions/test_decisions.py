@@ -12,6 +12,7 @@ from llm4waam.decisions.decisions import (
     exclusive_index,
     indicators,
 )
+from llm4waam.decisions.predictions import COLUMNS, prediction_rows
 from llm4waam.splits.tasks import Task
 
 NORMAL = 2
@@ -144,6 +145,16 @@ def test_json_and_back_whatever_the_order_of_its_keys() -> None:
     assert set(json.loads(text)) == {"temperature", "thresholds", "exclusive"}
     assert list(json.loads(text)["thresholds"]) != list(LABELS)
     assert Decision.from_json(DEFECTS, json.loads(text)) == decision
+
+
+def test_rows_of_predictions_hold_the_threshold_of_their_label_or_none() -> None:
+    values = np.zeros((2, 3))
+    bare = ("bert", (0, 1), ["b1", "b2"], LABELS, values, values, values)
+    assert prediction_rows(*bare)["threshold"].isna().all()
+    rows = prediction_rows(*bare, np.array([0.1, 0.2, 0.3]))
+    assert list(rows.columns) == COLUMNS
+    assert rows["threshold"].tolist() == [0.1, 0.2, 0.3] * 2
+    assert prediction_rows("bert", (0, -1), [], ("a",), *np.zeros((3, 0, 1))).empty
 
 
 def test_a_decision_of_other_labels_is_refused() -> None:

@@ -72,34 +72,31 @@ def test_holm_by_hand_and_with_a_hole() -> None:
     assert holm([None]) == [None]
 
 
-def rows_of(right: float, seed: int, model: str) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
+QUALITY = make_task(CARD, "quality", FILE)
+BEADS = [f"b{n:03d}" for n in range(100)]
+CELLS = pd.Series([f"c{n // 2}" for n in range(100)], BEADS)
+FOLDS = pd.DataFrame({"bead": BEADS, "cell": CELLS.to_numpy(), "role": "train", "repeat": 0})
+FOLDS["fold"] = [n // 2 % 5 for n in range(100)]
+
+
+def rows_of(right: float, seed: int) -> pd.DataFrame:
+    """Predictions of a model that is right about this share of the beads."""
     target = np.arange(100) % 2
-    hit = rng.random(100) < right
-    return pd.DataFrame(
-        {
-            "model": model,
-            "repeat": 0,
-            "bead": [f"b{n:03d}" for n in range(100)],
-            "label": "Normal",
-            "target": target.astype(float),
-            "score": np.where(hit, target, 1 - target) * 0.8 + 0.1,
-            "loss": 0.1,
-            "threshold": 0.5,
-        }
-    )
+    hit = np.random.default_rng(seed).random(100) < right
+    columns = {"repeat": 0, "bead": BEADS, "label": "Normal", "target": target.astype(float)}
+    columns |= {"score": np.where(hit, target, 1 - target) * 0.8 + 0.1}
+    return pd.DataFrame(columns | {"loss": 0.1, "threshold": 0.5})
+
+
+def compared(models: dict[str, pd.DataFrame]) -> dict:
+    """The comparisons of models that predicted these rows."""
+    assessed = [assess_rows(QUALITY, m, rows, CELLS) for m, rows in models.items()]
+    return compare_all({"quality": assessed}, FOLDS)["quality"]
 
 
 def test_only_a_planted_difference_is_real() -> None:
-    task = make_task(CARD, "quality", FILE)
-    cells = pd.Series([f"c{n // 2}" for n in range(100)], [f"b{n:03d}" for n in range(100)])
-    folds = pd.DataFrame({"bead": cells.index, "cell": cells, "role": "train", "repeat": 0})
-    folds["fold"] = [n // 2 % 5 for n in range(100)]
-    models = {"bert": (0.7, 1), "roberta": (0.7, 1), "extra_trees": (0.97, 2)}
-    study = {
-        "quality": [assess_rows(task, m, rows_of(*how, m), cells) for m, how in models.items()]
-    }
-    found = compare_all(study, folds)["quality"]
+    like = rows_of(0.7, 1)
+    found = compared({"bert": like, "roberta": like, "extra_trees": rows_of(0.97, 2)})
     same, worse = found["bert_vs_roberta"], found["bert_vs_baseline"]
     assert (same["difference"], same["p_mcnemar"], same["real"]) == (0, 1.0, 0)
     assert same["p_corrected_t"] is None  # no fold differs
@@ -107,24 +104,16 @@ def test_only_a_planted_difference_is_real() -> None:
     assert worse["difference"] < -0.1
     assert worse["real"] == 1
     assert worse["p_holm"] >= worse["p_bootstrap"]
-    assert worse["p_mcnemar"] < 0.001 > 0
+    assert 0 < worse["p_mcnemar"] < 0.001
     assert worse["p_corrected_t"] < 0.05
 
 
 def test_a_fold_s_difference_is_that_of_its_own_beads() -> None:
     """Planted: one model is wrong in one fold alone, so that four of five differences are zero."""
-    task = make_task(CARD, "quality", FILE)
-    cells = pd.Series([f"c{n // 2}" for n in range(100)], [f"b{n:03d}" for n in range(100)])
-    folds = pd.DataFrame({"bead": cells.index, "cell": cells, "role": "train", "repeat": 0})
-    folds["fold"] = [n // 2 % 5 for n in range(100)]
-    good = rows_of(1.0, 0, "bert")
-    bad = good.assign(model="roberta")
-    wrong = (folds["fold"] == 3).to_numpy()
-    bad.loc[wrong, "score"] = 1 - bad.loc[wrong, "score"]
-    study = {
-        "quality": [assess_rows(task, m, r, cells) for m, r in (("bert", good), ("roberta", bad))]
-    }
-    found = compare_all(study, folds)["quality"]["bert_vs_roberta"]
+    good = rows_of(1.0, 0)
+    wrong = (FOLDS["fold"] == 3).to_numpy()
+    bad = good.assign(score=good["score"].mask(wrong, 1 - good["score"]))
+    found = compared({"bert": good, "roberta": bad})["bert_vs_roberta"]
     assert found["difference"] == pytest.approx(0.2)
     expected = corrected_t(np.array([0, 0, 0, 1.0, 0]), 1 / 4)
     assert found["p_corrected_t"] == pytest.approx(expected, abs=1e-6)

@@ -58,12 +58,12 @@ def test_intervals_cover_what_they_promise() -> None:
     folds, task = folds_of(400), make_task(CARD, "heat_input", FILE)
     found = nested_intervals(nested_rows(folds), task, folds)
     assert sorted(found["bead"]) == sorted(folds["bead"])
-    told = coverage_of(found)
-    assert told["coverage"] == pytest.approx(0.9, abs=0.03)
-    assert told["coverage_low"] < told["coverage"] < told["coverage_high"]
+    measured = coverage_of(found)
+    assert measured["coverage"] == pytest.approx(0.9, abs=0.03)
+    assert measured["coverage_low"] < measured["coverage"] < measured["coverage_high"]
     assert (found["low"] > 0).all()  # made on the logarithm
     widest = coverage_of(nested_intervals(nested_rows(folds, noise=0.4), task, folds))
-    assert widest["median_relative_width"] > 1.5 * told["median_relative_width"]
+    assert widest["median_relative_width"] > 1.5 * measured["median_relative_width"]
 
 
 def test_the_outcomes_of_a_fold_do_not_enter_its_intervals() -> None:
@@ -82,7 +82,7 @@ def test_the_outcomes_of_a_fold_do_not_enter_its_intervals() -> None:
     assert (after.loc[others, "high"] > before.loc[others, "high"]).all()
 
 
-def test_an_outer_fold_is_judged_by_models_that_left_it_out() -> None:
+def test_an_outer_fold_is_predicted_by_models_that_left_it_out() -> None:
     folds = folds_of(12)
     rows = nested_rows(folds).assign(score=lambda t: t["fold"].astype(float))  # score = pair
     fold = folds.set_index("bead")["fold"]
