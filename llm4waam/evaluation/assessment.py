@@ -15,7 +15,7 @@ from llm4waam.decisions.decisions import decide, exclusive_index, indicators
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.metrics import HEADLINES, Metrics, mean_metrics, task_metrics
 from llm4waam.evaluation.read_predictions import Scores, pooled
-from llm4waam.evaluation.reliability import brier, ece, log_loss
+from llm4waam.evaluation.reliability import brier, ece, log_loss, ranked_scores
 from llm4waam.splits.tasks import Task
 
 
@@ -59,7 +59,9 @@ def _average_precision(target: np.ndarray, score: np.ndarray) -> float | None:
         return None
     pairs = zip(target.T, score.T, strict=True)
     found = [
-        sk.average_precision_score(true, given) for true, given in pairs if 0 < true.mean() < 1
+        sk.average_precision_score(true, ranked_scores(given))
+        for true, given in pairs
+        if 0 < true.mean() < 1
     ]
     return float(np.mean(found)) if found else None
 

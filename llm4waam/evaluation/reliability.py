@@ -28,6 +28,14 @@ BINS = 5
 EDGE = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity, as for the baselines
 
 
+def ranked_scores(score: np.ndarray) -> np.ndarray:
+    """Scores as they are ranked: what differs by less than a millionth is equal.
+
+    A processor of another make changes the last digits of a score, which must not split a tie.
+    """
+    return np.round(score, 6) + 0.0
+
+
 def reliability_bins(score: np.ndarray, target: np.ndarray, bins: int = BINS) -> pd.DataFrame:
     """Bins of equal mass: bin, mean_score, share (that came true), beads, low, high.
 
@@ -35,10 +43,11 @@ def reliability_bins(score: np.ndarray, target: np.ndarray, bins: int = BINS) ->
     together, in the part of the first of them, so that there may be fewer parts. The interval is
     Wilson's, 95 %.
     """
-    order = np.argsort(score, axis=None, kind="stable")
+    ranked = ranked_scores(score)
+    order = np.argsort(ranked, axis=None, kind="stable")
     scores, came_true = score.ravel()[order], target.ravel()[order]
     part = np.arange(len(scores)) * bins // max(len(scores), 1)
-    first = np.searchsorted(scores, scores, side="left")
+    first = np.searchsorted(ranked.ravel()[order], ranked.ravel()[order], side="left")
     rows = pd.DataFrame({"bin": part[first], "score": scores, "true": came_true})
     found = rows.groupby("bin").agg(
         mean_score=("score", "mean"), share=("true", "mean"), hits=("true", "sum"),

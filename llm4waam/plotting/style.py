@@ -120,10 +120,12 @@ def save(path: Path, figure: Figure, *, simulated: bool) -> None:
 # What holds coordinates; scales, widths of lines and opacities stay as they are.
 _COORDINATES = re.compile(r' (?:d|x|y|x1|y1|x2|y2|cx|cy|points)="[^"]*"|translate\([^)]*\)')
 _DECIMALS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+# Names of clip paths and marks, which matplotlib makes of coordinates that are not rounded.
+_NAMES = re.compile(r'(?<=[#"])(?:[a-z]|C\w+_)[0-9a-f]{10}(?=[)"])')
 
 
 def _rounded(svg: str) -> str:
-    """Coordinates to a tenth of a point, which is what can be seen.
+    """Coordinates to a tenth of a point, which is what can be seen; names by their order.
 
     A processor of another make changes the seventh digit of a training, and a review must not show
     that as a change.
@@ -132,4 +134,6 @@ def _rounded(svg: str) -> str:
     def tenth(number: re.Match) -> str:
         return f"{round(float(number[0]), 1) + 0.0:g}"
 
+    names: dict[str, str] = {}
+    svg = _NAMES.sub(lambda found: names.setdefault(found[0], f"{found[0][0]}{len(names)}"), svg)
     return _COORDINATES.sub(lambda found: _DECIMALS.sub(tenth, found[0]), svg)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -60,12 +61,26 @@ def test_two_processors_write_the_same_metrics_and_a_real_change_is_seen(
     metrics, figure = metrics_file(one), figure_file(one)
     assert metrics_file(other) == metrics
     assert figure_file(other) == figure
-    # Beads with the same sentence have the same score, and move together.
-    for score in one["score"].unique():
-        same = one["score"] == score
-        last_digit = one.assign(score=one["score"].mask(same, score * (1 + 1e-7)))
+    # One bead alone, also out of a tie of equal scores.
+    for place, score in enumerate(one["score"]):
+        moved = one.index == place
+        last_digit = one.assign(score=one["score"].mask(moved, score * (1 + 1e-7)))
         assert metrics_file(last_digit) == metrics
         assert figure_file(last_digit) == figure
-        real = one.assign(score=one["score"].mask(same, score + 1e-3))
+        real = one.assign(score=one["score"].mask(moved, score + 3e-3))
         assert metrics_file(real) != metrics
     assert figure_file(one.assign(score=one["score"] + 0.01)) != figure
+
+
+def test_names_inside_a_figure_do_not_hang_on_the_last_digits(tmp_path: Path) -> None:
+    def drawn(score: np.ndarray) -> bytes:
+        figure, axes = new_figure(1, 2, width=4, height=3)
+        for axis in axes:
+            axis.scatter(score, score**2)
+            axis.plot(score, score, "o")
+        save(tmp_path / "figure.svg", figure, simulated=True)
+        return (tmp_path / "figure.svg").read_bytes()
+
+    score = np.random.default_rng(0).normal(size=20)
+    assert drawn(score * (1 + 1e-9)) == drawn(score)
+    assert drawn(score * 1.1) != drawn(score)
