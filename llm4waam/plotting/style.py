@@ -121,7 +121,7 @@ def save(path: Path, figure: Figure, *, simulated: bool) -> None:
 _COORDINATES = re.compile(r' (?:d|x|y|x1|y1|x2|y2|cx|cy|points)="[^"]*"|translate\([^)]*\)')
 _DECIMALS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 # Names of clip paths and marks, which matplotlib makes of coordinates that are not rounded.
-_NAMES = re.compile(r'(?<=[#"])(?:[a-z]|C\w+_)[0-9a-f]{10}(?=[)"])')
+_IDS = re.compile(r'(?<=[#"])(?:[a-z]|C\w+_)[0-9a-f]{10}(?=[)"])')
 
 
 def _rounded(svg: str) -> str:
@@ -135,5 +135,5 @@ def _rounded(svg: str) -> str:
         return f"{round(float(number[0]), 1) + 0.0:g}"
 
     names: dict[str, str] = {}
-    svg = _NAMES.sub(lambda found: names.setdefault(found[0], f"{found[0][0]}{len(names)}"), svg)
+    svg = _IDS.sub(lambda found: names.setdefault(found[0], f"{found[0][0]}{len(names)}"), svg)
     return _COORDINATES.sub(lambda found: _DECIMALS.sub(tenth, found[0]), svg)
