@@ -6,6 +6,7 @@ share of beads may be off.
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
@@ -29,11 +30,11 @@ EDGE = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity, as for
 
 
 def ranked_scores(score: np.ndarray) -> np.ndarray:
-    """Scores as they are ranked: what differs by less than a millionth is equal.
+    """What probabilities are ranked by: their log-odds, to a hundred-thousandth.
 
     A processor of another make changes the last digits of a score, which must not split a tie.
     """
-    return np.round(score, 6) + 0.0
+    return np.nan_to_num(np.round(logit(score), 5)) + 0.0
 
 
 def reliability_bins(score: np.ndarray, target: np.ndarray, bins: int = BINS) -> pd.DataFrame:
