@@ -114,7 +114,8 @@ def save(path: Path, figure: Figure, *, simulated: bool) -> None:
         figure.supxlabel("simulated data", x=0.99, ha="right", fontsize=7, color=GREY)
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    write_text(path, _rounded(buffer.getvalue().decode("utf-8")))
+    svg = _rounded(buffer.getvalue().decode("utf-8"), f"{path.parent.name}-{path.stem}")
+    write_text(path, svg)
 
 
 # What holds coordinates; scales, widths of lines and opacities stay as they are.
@@ -124,10 +125,11 @@ _DECIMALS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _IDS = re.compile(r'(?<=[#"])(?:[a-z]|C\w+_)[0-9a-f]{10}(?=[)"])')
 
 
-def _rounded(svg: str) -> str:
-    """Coordinates to a tenth of a point, which is what can be seen; names by their order.
+def _rounded(svg: str, figure: str) -> str:
+    """Coordinates to a tenth of a point, which is what can be seen.
 
-    A processor of another make changes the seventh digit of a training, and a review must not show
+    Names are made of `figure` and their order: a page holds several figures, and none may take the
+    mark of another. A processor of another make changes the seventh digit of a training, and a review must not show
     that as a change.
     """
 
@@ -135,5 +137,5 @@ def _rounded(svg: str) -> str:
         return f"{round(float(number[0]), 1) + 0.0:g}"
 
     names: dict[str, str] = {}
-    svg = _IDS.sub(lambda found: names.setdefault(found[0], f"{found[0][0]}{len(names)}"), svg)
+    svg = _IDS.sub(lambda found: names.setdefault(found[0], f"{figure}-{len(names)}"), svg)
     return _COORDINATES.sub(lambda found: _DECIMALS.sub(tenth, found[0]), svg)

@@ -1,6 +1,7 @@
 """Another processor may change the last digits of a training, but no byte of its metrics."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,14 +74,18 @@ def test_two_processors_write_the_same_metrics_and_a_real_change_is_seen(
 
 
 def test_names_inside_a_figure_do_not_hang_on_the_last_digits(tmp_path: Path) -> None:
-    def drawn(score: np.ndarray) -> bytes:
+    def drawn(score: np.ndarray, name: str = "figure") -> str:
         figure, axes = new_figure(1, 2, width=4, height=3)
         for axis in axes:
             axis.scatter(score, score**2)
             axis.plot(score, score, "o")
-        save(tmp_path / "figure.svg", figure, simulated=True)
-        return (tmp_path / "figure.svg").read_bytes()
+        save(tmp_path / f"{name}.svg", figure, simulated=True)
+        return (tmp_path / f"{name}.svg").read_text()
 
     score = np.random.default_rng(0).normal(size=20)
     assert drawn(score * (1 + 1e-9)) == drawn(score)
     assert drawn(score * 1.1) != drawn(score)
+    # A page holds several figures: the mark of one must not stand for that of another.
+    marks = [set(re.findall(r'href="#(?!DejaVu)([^"]+)', drawn(score, name))) for name in "ab"]
+    assert marks[0]
+    assert not marks[0] & marks[1]
