@@ -128,9 +128,9 @@ _IDS = re.compile(r'(?<=[#"])(?:[a-z]|C\w+_)[0-9a-f]{10}(?=[)"])')
 def _rounded(svg: str, figure: str) -> str:
     """Coordinates to a tenth of a point, which is what can be seen.
 
-    Names are made of `figure` and their order: a page holds several figures, and none may take the
-    mark of another. A processor of another make changes the seventh digit of a training, and a review must not show
-    that as a change.
+    A processor of another make changes the seventh digit of a training, and a review must not show
+    that as a change. Names are made of `figure` and their order: a page holds several figures, and
+    none may take the mark of another.
     """
 
     def tenth(number: re.Match) -> str:
