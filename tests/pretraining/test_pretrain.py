@@ -361,6 +361,8 @@ def test_the_figure_shows_every_loss_of_every_tier_and_says_it_is_simulated(
     expected = pd.concat(curves.values())["new_words"]
     assert np.array_equal(np.sort(drawn), np.sort(expected))
     assert sorted(set(np.concatenate([line.get_xdata() for line in solid]))) == [1, 2, 3]
-    for name in ("a.svg", "b.svg"):
-        save(tmp_path / name, pretraining_figure(curves), simulated=True)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    written = set()
+    for _ in range(2):
+        save(tmp_path / "figure.svg", pretraining_figure(curves), simulated=True)
+        written.add((tmp_path / "figure.svg").read_bytes())
+    assert len(written) == 1
