@@ -51,8 +51,9 @@ def main(kind: str, source: str) -> None:
     check_folds(folds, beads, card, FOLDS)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     study = Study(
-        card, beads, folds, tasks, params.text, params, params.ablations, params.split.seed, BEADS
-    )
+        card, beads, folds, tasks, params.text, params, params.ablations, params.split,
+        BEADS, params.card_file,
+    )  # fmt: skip
     file, unfinished = ROWS / kind / f"{source}.csv", Path("data/unfinished/ablations") / kind
     if kind == "parity":
         write_table(file, _parity(study, source, params.train.workers))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from llm4waam.ablations import nested, parity
+from llm4waam.ablations import nested, parity, redrawn_splits
 from llm4waam.ablations.figures import ablation_figure
 from llm4waam.ablations.page import REFERENCES, ablation_page, chosen_section
 from llm4waam.ablations.scores import (
@@ -49,6 +49,8 @@ def main(kind: str) -> None:
     rows = pd.concat([read_table(ROWS / kind / f"{source}.csv") for source in SOURCES])
     if kind == "nested":
         _nested(rows, tasks, simulated=card.simulated)
+    elif kind == "splits":
+        _splits(rows, tasks, simulated=card.simulated)
     elif kind == "parity":
         _parity(rows, simulated=card.simulated)
     else:
@@ -98,10 +100,10 @@ def _scores(
     write_metrics(METRICS / f"{kind}.json", metrics)
 
 
-def _own(names: tuple[str, ...]) -> pd.DataFrame:
-    """The study's own out-of-fold rows."""
+def _own(names: tuple[str, ...], roles: tuple[str, ...] = ("oof",)) -> pd.DataFrame:
+    """The study's own rows, those out of fold unless other `roles` are asked for."""
     return pd.concat(
-        rows[rows["role"] == "oof"].assign(task=name)
+        rows[rows["role"].isin(roles)].assign(task=name)
         for source in SOURCES
         for name in names
         for rows in [read_table(PREDICTIONS / source / f"{name}.csv")]
@@ -132,6 +134,21 @@ def _nested(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
         found = {name: row[name] for name in ("coverage", "mean_width")}
         metrics.setdefault(row["task"], {})[row["model"]] = found
     write_metrics(METRICS / "nested.json", metrics)
+
+
+def _splits(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> None:
+    tasks = {name: task for name, task in tasks.items() if name in set(rows["task"])}
+    cells = read_table(BEADS).set_index("bead")["cell"]
+    own = _own(tuple(tasks), roles=("oof", "hold_out"))
+    draws = redrawn_splits.draw_scores(rows, own, tasks, cells)
+    spread = redrawn_splits.spread_of_draws(draws)
+    page = redrawn_splits.splits_page(draws, spread, simulated=simulated)
+    write_table(PLOTS / "splits/splits.csv", draws, rounded=True)
+    write_table(PLOTS / "splits/spread.csv", spread, rounded=True)
+    write_text(PLOTS / "splits/splits.md", page)
+    figure = redrawn_splits.splits_figure(draws, spread)
+    save(PLOTS / "splits/splits.svg", figure, simulated=simulated)
+    write_metrics(METRICS / "splits.json", redrawn_splits.summarise_draws(spread))
 
 
 def _parity(table: pd.DataFrame, *, simulated: bool) -> None:

@@ -1,4 +1,4 @@
-"""Stage `check-params`: every section of params.yaml, so that a misspelt name is always told."""
+"""Stage `check-params`: every section and name of params.yaml, so that a slip is always told."""
 
 import logging
 
@@ -7,12 +7,15 @@ from pydantic import ConfigDict
 from llm4waam.ablations.variations import Ablations
 from llm4waam.advice.counterfactual import Advice
 from llm4waam.baselines.models import Baselines
+from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.simulator.population import Simulate
 from llm4waam.splits.folds import Split
+from llm4waam.splits.tasks import make_task
+from llm4waam.training.fit import check_recipe
 from llm4waam.training.recipe import TrainingParams
 
 
@@ -31,8 +34,15 @@ class AllParams(TrainingParams):
 
 
 def main() -> None:
-    """Read all sections; the stages read only those that they need."""
-    read_params(AllParams)
+    """Read all sections, and look up the names of tasks, losses and metrics.
+
+    The stages read only the sections that they need.
+    """
+    params = read_params(AllParams)
+    card = read_card(params.card_file)
+    for name in params.tasks:
+        task = make_task(card, name, params.card_file)
+        check_recipe(task, params.recipe("bert", name))  # the rate alone is the encoder's
     logging.info("params.yaml: every section is as expected")
 
 

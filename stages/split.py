@@ -26,12 +26,12 @@ def main() -> None:
     params = read_params(Params)
     card = read_card(params.card_file)
     beads = read_table(BEADS)
-    tasks = [make_task(card, name, params.card_file) for name in params.tasks]
-    for task in tasks:
+    for name in params.tasks:
+        task = make_task(card, name, params.card_file)
         check_learnable(task, targets(card, task, beads), BEADS)
     folds = make_folds(
         beads,
-        strata_of(card, tasks, beads),
+        strata_of(card, beads, params.card_file),
         folds=params.split.folds,
         repeats=params.split.repeats,
         hold_out=params.split.hold_out,

@@ -16,8 +16,7 @@ from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import make_task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import make_task_data
-from llm4waam.training.early_stopping import check_selection
-from llm4waam.training.fit import fit_task
+from llm4waam.training.fit import check_recipe, fit_task
 from llm4waam.training.recipe import TrainingParams
 from llm4waam.training.resume import FinishedFolds
 from llm4waam.training.save import ModelFolder
@@ -38,8 +37,7 @@ def main(encoder: str, task_name: str) -> None:
     recipe = params.recipe(encoder, task_name)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
-    if recipe.selection != "none":
-        check_selection(task, recipe.select_by)
+    check_recipe(task, recipe)
     engine, source = engine_of(recipe), params.encoder.source(encoder)
     data, tokenizer = make_task_data(
         source, task, recipe, card, beads, read_jsonl(PROMPTS), params.train.threads

@@ -7,6 +7,7 @@ from conftest import ROOT
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import read_params
 from llm4waam.training.recipe import TrainingParams
+from stages import check_params
 from stages.check_params import AllParams
 
 
@@ -88,3 +89,42 @@ def test_a_stage_reads_its_own_sections_and_passes_over_the_others(tmp_path: Pat
 def test_a_task_without_parameters_says_how_to_give_them() -> None:
     with pytest.raises(StudyError, match=r"-S \+target\.power\.loss"):
         read_params(AllParams, ROOT / "params.yaml").recipe("bert", "power")
+
+
+def checked(folder: Path, change: str, value: object) -> str:
+    """What `check-params` says when one parameter of the study is changed."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    *sections, name = change.split(".")
+    place = raw
+    for section in sections:
+        place = place[section]
+    place[name] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    with pytest.raises(StudyError) as caught:
+        check_params.main()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "expected"),
+    [
+        ("target.quality.loss", "hinge", "'hinge': no loss of a binary task; expected bce, "),
+        ("target.energy.loss", "bce", "column target.energy.loss: 'bce': no loss of a regression"),
+        ("target.energy.scale", "cube", "'cube': target.energy.scale: "),
+        ("train.select_by", "f1", "column train.select_by: 'f1': no metric of the "),
+        ("split.seed", -1, "-1: split.seed: "),
+        ("tasks", ["quality", "height"], "'height'"),
+    ],
+)
+def test_a_name_that_no_task_has_is_told_when_parameters_are_read(
+    tmp_path: Path, monkeypatch, change: str, value: object, expected: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/raw").symlink_to(ROOT / "data/raw")
+    monkeypatch.chdir(tmp_path)
+    assert expected in checked(tmp_path, change, value)
+
+
+def test_the_names_of_the_study_are_those_of_its_tasks(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    check_params.main()

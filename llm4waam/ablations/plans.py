@@ -21,6 +21,11 @@ def fold_plan(folds: pd.DataFrame) -> list[Job]:
     return [(place, *members(folds, *place)) for place in places]
 
 
+def split_plan(folds: pd.DataFrame) -> list[Job]:
+    """Every fold of every repeat and, where there is a hold-out, the model that predicts it."""
+    return [job for place in fold_jobs(folds) if (job := (place, *members(folds, *place)))[2]]
+
+
 def pair_plan(folds: pd.DataFrame) -> list[Job]:
     """For every two folds j < k of the first repeat: learn from the others, predict both.
 

@@ -21,6 +21,7 @@ from llm4waam.ablations.plans import (
     row_name,
     row_plan,
     some,
+    split_plan,
     with_noise,
 )
 from llm4waam.ablations.variations import LADDER_BASELINES, Ablations, Variation
@@ -30,7 +31,15 @@ from llm4waam.baselines.models import Baselines, baselines_of
 from llm4waam.card.card import Card
 from llm4waam.encoders.settings import Source
 from llm4waam.sentences.prompts import TextStyle, make_prompts
-from llm4waam.splits.folds import inner_hold_out, inner_strata, make_folds, strata_of
+from llm4waam.splits.folds import (
+    HOLD_OUT_FOLD,
+    Split,
+    check_folds,
+    inner_hold_out,
+    inner_strata,
+    make_folds,
+    strata_of,
+)
 from llm4waam.splits.tasks import Task, known_targets
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData, make_task_data
@@ -44,7 +53,7 @@ SEEDS_APART = 100  # between the folds, when beads are drawn or outcomes spoiled
 
 @dataclass(frozen=True)
 class Study:
-    """What every variation starts from; `seed` is that of the split, `file` the clean table."""
+    """What every variation starts from; `file` is the clean table, `card_file` the card's."""
 
     card: Card
     beads: pd.DataFrame
@@ -53,8 +62,9 @@ class Study:
     style: TextStyle
     params: TrainingParams
     settings: Ablations
-    seed: int
+    split: Split
     file: Path
+    card_file: Path
 
     def prompts(self, variation: Variation) -> list[dict]:
         """The prompts of a variation."""
@@ -104,12 +114,18 @@ class Study:
         if variation.plan == "rows":
             train = self.folds.loc[self.folds["role"] == "train", "bead"].unique()
             rows = [row_name(bead, n) for bead in train for n in range(len(texts[bead]))]
-            return row_plan(rows, count, self.seed)
+            return row_plan(rows, count, self.split.seed)
         if variation.plan == "everyone":
-            strata = strata_of(self.card, list(self.tasks.values()), self.beads)
-            options = {"folds": count, "repeats": 1, "hold_out": 0, "seed": self.seed}
-            return fold_plan(make_folds(self.beads, strata, **options, file=self.file))
+            return fold_plan(self._split(self.split.model_copy(update={"hold_out": 0})))
+        if variation.plan == "redrawn":
+            return split_plan(self._split(self.split.model_copy(update=variation.split)))
         return fold_plan(self.folds)
+
+    def _split(self, split: Split) -> pd.DataFrame:
+        strata = strata_of(self.card, self.beads, self.card_file)
+        folds = make_folds(self.beads, strata, **split.model_dump(), file=self.file)
+        check_folds(folds, self.beads, self.card, self.file)
+        return folds
 
 
 @dataclass(frozen=True)
@@ -159,7 +175,8 @@ def encoder_fits(
             finished = FinishedFolds(part, data, study.folds)
             for job in jobs:
                 spoiled = replace(data, targets=study.spoiled(variation, data.targets, job))
-                yield Fit(variation.key, spoiled, finished, job, "oof")
+                role = "hold_out" if job[0][1] == HOLD_OUT_FOLD else "oof"
+                yield Fit(variation.key, spoiled, finished, job, role)
             if variation.candidate and name in study.settings.ladder.choice_tasks:
                 finished = FinishedFolds(part / "inner", data, study.folds)
                 for place, train, _ in jobs:

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from llm4waam.core.settings import Positive, Section
+from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.decisions.target_scale import SCALES
 from llm4waam.splits.tasks import Task
 from llm4waam.training.losses import names_for
@@ -19,7 +19,7 @@ from llm4waam.training.recipe import Engine
 
 KINDS = (
     *("ladder", "losses", "protocols", "nested", "groups"),
-    *("information", "rates", "samples", "noise", "parity"),
+    *("information", "rates", "samples", "noise", "splits", "parity"),
 )
 ENCODERS = ("bert", "roberta")
 
@@ -56,13 +56,13 @@ class Parity(Section):
 class Ablations(Section):
     """The section `ablations`.
 
-    `tasks` are those of protocols, nested, groups and information, `curve_tasks` those of rates and
-    samples, `noise_tasks` (classifications) of noise. `leave_out` is the column whose values are
-    left out one at a time; `sizes` are training beads of a fold, `noise` shares of training beads
-    with a wrong outcome.
+    `tasks` are those of protocols, nested, groups, information and splits, `curve_tasks` those of
+    rates and samples, `noise_tasks` (classifications) of noise. `leave_out` is the column whose
+    values are left out one at a time; `sizes` are training beads of a fold, `noise` shares of
+    training beads with a wrong outcome, `split_seeds` seeds that draw folds and hold-out anew.
     """
 
-    seed: int
+    seed: int = Seed
     engine: Engine
     tasks: list[str] = Field(min_length=1)
     curve_tasks: list[str]
@@ -71,6 +71,7 @@ class Ablations(Section):
     rates: list[float] = Field(min_length=1)
     sizes: list[PositiveInt] = Field(min_length=1)
     noise: list[float] = Field(min_length=1)
+    split_seeds: list[NonNegativeInt] = Field(min_length=2)
     ladder: Ladder
     losses: Losses
     parity: Parity
@@ -80,13 +81,14 @@ class Ablations(Section):
 class Variation:
     """One variation of the study.
 
-    `text` and `recipe` are changes of those parameters. `checkpoint` is the tier of a compact
-    encoder, or the name of a package that carries one (None: the study's own); `tier` is the prior
-    knowledge in checkpoint or sentences. `plan` says who learns and who is predicted (see `plans`;
-    everyone: folds over all beads, the hold-out among them), `beads` is the number of training
-    beads of a fold (None: all), `noise` the share of them with a wrong outcome; `shuffled` gives
-    every bead the outcome of another. `tasks` and `sources` (encoders, "baselines") are those that
-    it is run for. The candidates among the ladder are compared on inner hold-outs as well.
+    `text`, `recipe` and `split` are changes of those parameters. `checkpoint` is the tier of a
+    compact encoder, or the name of a package that carries one (None: the study's own); `tier` is
+    the prior knowledge in checkpoint or sentences. `plan` says who learns and who is predicted (see
+    `plans`; everyone: folds over all beads, the hold-out among them; redrawn: folds and hold-out
+    drawn anew with the changes `split`). `beads` is the number of training beads of a fold (None:
+    all), `noise` the share of them with a wrong outcome; `shuffled` gives every bead the outcome of
+    another. `tasks` and `sources` (encoders, "baselines") are those that it is run for. The
+    candidates among the ladder are compared on inner hold-outs as well.
     """
 
     key: str
@@ -96,8 +98,9 @@ class Variation:
     tier: int | None = None
     text: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
+    split: dict = field(default_factory=dict)
     checkpoint: int | str | None = None
-    plan: Literal["folds", "pairs", "groups", "rows", "everyone"] = "folds"
+    plan: Literal["folds", "pairs", "groups", "rows", "everyone", "redrawn"] = "folds"
     beads: int | None = None
     noise: float = 0.0
     shuffled: bool = False
@@ -176,6 +179,11 @@ def variations_of(
                 beads=size,
             )
             for size in settings.sizes
+        ]
+    if kind == "splits":
+        return [
+            Variation(f"seed_{n}", f"split seed {n}", known, plan="redrawn", split={"seed": n})
+            for n in settings.split_seeds
         ]
     return [
         Variation(f"noise_{share:g}", f"{share:.0%} of outcomes wrong", known, noise=share)

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field
 
 from llm4waam.card.card import Card
-from llm4waam.core.settings import Positive, Section
+from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
@@ -38,7 +38,7 @@ class Advice(Section):
     """
 
     encoder: Literal["bert", "roberta"]
-    seed: int
+    seed: int = Seed
     background: int = Positive
     bar: float = Field(gt=0, lt=1)
     margin: float = Field(ge=0, lt=1)

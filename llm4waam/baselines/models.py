@@ -34,7 +34,7 @@ from sklearn.svm import SVC, SVR
 
 from llm4waam.baselines.features import Features, encoder_of
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import Positive, Section
+from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.decisions.decisions import one_by_one
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.splits.tasks import Task
@@ -50,7 +50,7 @@ class Pretrained(Section):
 class Baselines(Section):
     """`trees` of ExtraTrees; `pretrained` models for tables are left out where no path is given."""
 
-    seed: int
+    seed: int = Seed
     trees: int = Positive
     pretrained: Pretrained = Pretrained()
 

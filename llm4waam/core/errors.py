@@ -29,6 +29,16 @@ class StudyError(ValueError):
         wanted = "" if expected is None else f"; expected {expected}"
         super().__init__(" ".join(f"{place}: {found}{reason}{wanted}".split()))
 
+    def __reduce__(self) -> tuple:
+        # Errors come from worker processes pickled: only the line itself travels.
+        return _as_said, (type(self), str(self))
+
+
+def _as_said(kind: type[StudyError], line: str) -> StudyError:
+    error = kind.__new__(kind, line)
+    error.args = (line,)
+    return error
+
 
 def require_file(file: Path, expected: str) -> None:
     """Raise StudyError for a file that is missing."""

@@ -14,6 +14,7 @@ from llm4waam.core.errors import StudyError
 
 PARAMS_FILE = Path("params.yaml")
 Positive = Field(gt=0)
+Seed = Field(ge=0)  # NumPy takes no other
 
 
 class Section(BaseModel):

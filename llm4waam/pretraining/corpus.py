@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt
 
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import convert
-from llm4waam.core.settings import Positive, Section
+from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.sentences.fields import Said, field_of, is_number, question, say, statement
 from llm4waam.simulator.population import simulate_population
 
@@ -19,7 +19,7 @@ UNTOLD = 0.15  # cells that a laboratory left empty, units and fields that a sen
 class Pretrain(Section):
     """The small encoders; `epochs` of tiers 0, 1 and 2, every one with as many new `beads`."""
 
-    seed: int
+    seed: int = Seed
     vocabulary: int = Field(ge=300)
     layers: int = Positive
     width: int = Positive

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Information
-from llm4waam.core.settings import Section
+from llm4waam.core.settings import Section, Seed
 from llm4waam.sentences.fields import (
     Said,
     field_of,
@@ -42,7 +42,7 @@ class TextStyle(Section):
     units: bool
     derived: Literal[0, 1, 2]
     note: bool
-    seed: int
+    seed: int = Seed
 
 
 def make_prompts(

@@ -14,18 +14,19 @@ from pydantic import Field
 from llm4waam.card.card import Card
 from llm4waam.card.cells import find_cells
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import Section
-from llm4waam.splits.tasks import Task, targets
+from llm4waam.core.settings import Section, Seed
+from llm4waam.splits.tasks import Task, make_task, targets
 
 COLUMNS = ["bead", "cell", "role", "repeat", "fold"]
 HOLD_OUT_FOLD = -1
 CANDIDATES = 50
+HOLD_OUTS, REPEATS = 0, 1  # streams of random numbers: no two seeds or purposes share a draw
 
 
 class Split(Section):
     """Folds over the training beads, and the fixed hold-out."""
 
-    seed: int
+    seed: int = Seed
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     hold_out: float = Field(ge=0, lt=0.5)
@@ -44,9 +45,9 @@ def make_folds(
     """Rows (bead, cell, role, repeat, fold): every training bead once a repeat, the hold-out once.
 
     `strata` (beads, labels) of 0 and 1 is what the folds share out evenly, by iterative
-    stratification over cells. The hold-out is, of 50 seeded candidates, the one whose number of
-    beads and of labels comes nearest to its share; only labels are looked at. Raises StudyError
-    where there are fewer cells than folds.
+    stratification over cells. The hold-out is, of 50 candidates that the seed draws, the one whose
+    number of beads and of labels comes nearest to its share; only labels are looked at. Another
+    seed draws other candidates. Raises StudyError where there are fewer cells than folds.
     """
     cells = np.unique(beads["cell"])
     of_cell = pd.Categorical(beads["cell"], categories=cells).codes
@@ -59,25 +60,31 @@ def make_folds(
         sizes = np.bincount(of_cell)[:, None]
         totals = pd.DataFrame(strata).groupby(of_cell).sum().to_numpy()
         counts = np.hstack([sizes, totals])
-        found = [_parts(table, parts, seed + n)[0] for n in range(CANDIDATES)]
+        found = [_parts(table, parts, n)[0] for n in _draws(seed, HOLD_OUTS, CANDIDATES)]
         want = counts.sum(axis=0) * hold_out
         off = [np.abs(counts[part].sum(axis=0) - want).sum() for part in found]
         test[found[int(np.argmin(off))]] = True
     train = np.flatnonzero(~test)
     _enough(len(train), folds, folds, file)
     rows = [_rows(beads, of_cell, np.flatnonzero(test), "test", 0, HOLD_OUT_FOLD)]
-    for repeat in range(repeats):
-        for fold, part in enumerate(_parts(table[train], folds, seed + 1000 * (repeat + 1))):
+    for repeat, drawn in enumerate(_draws(seed, REPEATS, repeats)):
+        for fold, part in enumerate(_parts(table[train], folds, drawn)):
             rows.append(_rows(beads, of_cell, train[part], "train", repeat, fold))
     return pd.concat(rows, ignore_index=True)
 
 
-def strata_of(card: Card, tasks: list[Task], beads: pd.DataFrame) -> np.ndarray:
+def _draws(seed: int, stream: int, count: int) -> list[int]:
+    return np.random.SeedSequence([seed, stream]).generate_state(count).tolist()
+
+
+def strata_of(card: Card, beads: pd.DataFrame, card_file: object) -> np.ndarray:
     """What the folds are stratified on, shape (beads, labels), 0 and 1.
 
-    The labels of all classification tasks; for a table with regressions alone, the quarter of the
-    first target. A missing outcome counts as no label.
+    The labels of all classification tasks of the card, whichever of them the study is about: the
+    split depends on the beads and not on `tasks` in params.yaml. For a card with regressions alone,
+    the quarter of the first target. A missing outcome counts as no label.
     """
+    tasks = [make_task(card, name, card_file) for name in card.tasks]
     columns = [
         np.nan_to_num(targets(card, task, beads)) for task in tasks if task.kind != "regression"
     ]

@@ -70,9 +70,13 @@ class EarlyStopping:
         return rise > 0 if METRICS[self.metric] == "up" else rise < 0
 
 
-def check_selection(task: Task, metric: str) -> None:
-    """Raise StudyError for a metric that a task of this kind does not have."""
-    _known(metric, OF_KIND[task.kind], f"no metric of the {task.kind} task {task.name}")
+def check_selection(task: Task, metric: str, *, used: bool = True) -> None:
+    """Raise StudyError for a metric that a task of this kind does not have.
+
+    Where no epoch is chosen by it (not `used`), for one that no task has.
+    """
+    names = OF_KIND[task.kind] if used else tuple(METRICS)
+    _known(metric, names, f"no metric of the {task.kind} task {task.name}")
 
 
 def selection_value(

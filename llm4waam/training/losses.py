@@ -242,13 +242,22 @@ def names_for(kind: str) -> tuple[str, ...]:
     return tuple(name for name, (kinds, _) in LOSSES.items() if kind in kinds)
 
 
+def check_loss(place: str, kind: str, name: str) -> None:
+    """Raise StudyError, with the `place` in params.yaml, for a loss that no `kind` of task has."""
+    if name not in names_for(kind):
+        raise StudyError(
+            "params.yaml",
+            f"no loss of a {kind} task",
+            column=place,
+            value=name,
+            expected=", ".join(names_for(kind)),
+        )
+
+
 def make_objective(kind: str, name: str, training_targets: torch.Tensor) -> Objective:
-    """The objective of a kind of task.
+    """The objective of a kind of task; raises StudyError as `check_loss`.
 
     `training_targets` (beads, outputs) are one row a bead, and give the weights and label sets.
-    Raises StudyError for a name that the kind of task does not have.
     """
-    if name not in names_for(kind):
-        expected = ", ".join(names_for(kind))
-        raise StudyError("params.yaml", f"no loss of a {kind} task", value=name, expected=expected)
+    check_loss("target.TASK.loss", kind, name)
     return LOSSES[name][1](training_targets)

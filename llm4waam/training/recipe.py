@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section
+from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section, Seed
 from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
 from llm4waam.encoders.settings import Encoders, ModelSettings
 
@@ -32,7 +32,7 @@ class Training(ModelSettings):
     """
 
     engine: Engine
-    seed: int
+    seed: int = Seed
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     accumulation: int = Field(default=1, gt=0)

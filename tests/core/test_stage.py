@@ -1,6 +1,7 @@
 """A user's mistake at the command line: one line, no traceback, exit status 1, nothing written."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+
+from llm4waam.core.errors import StudyError
+from llm4waam.core.processes import in_processes
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -57,3 +61,18 @@ def test_a_clean_table_is_cleaned(workspace) -> None:
     assert "24 rows -> 24 beads" in result.stderr
     written = yaml.safe_load((folder / "metrics/clean.json").read_text(encoding="utf-8"))
     assert written["beads"] == 24
+
+
+def refuse(value: int) -> int:
+    """A job that finds a mistake of the user."""
+    raise StudyError("beads.csv", "no such wire", row=3, column="wire", value=value, expected="1")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_mistake_found_in_a_worker_process_is_the_same_line(workers: int) -> None:
+    line = "beads.csv, row 3, column wire: 7: no such wire; expected 1"
+    with pytest.raises(StudyError) as caught:
+        list(in_processes(refuse, [7, 7], workers))
+    assert str(caught.value) == line
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again), again.args) == (StudyError, line, (line,))

@@ -1,5 +1,7 @@
 """Law 1, with planted leaks."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,6 @@ from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
 from llm4waam.splits.folds import check_folds, make_folds, strata_of
-from llm4waam.splits.tasks import make_task
 from stages import clean, split
 
 
@@ -87,9 +88,11 @@ def test_a_bead_left_out_and_a_stranger_are_named(study) -> None:
         check_folds(folds, beads[beads["bead"] != "r00"], card, "folds.csv")
 
 
-@pytest.mark.parametrize("tasks", [["defects", "quality"], ["quality"], ["heat_input"]])
-def test_labels_or_quarters_of_a_target_are_shared_out_evenly(study, tasks: list[str]) -> None:
+@pytest.mark.parametrize("left_out", [(), ("defects", "quality")])
+def test_labels_or_quarters_of_a_target_are_shared_out_evenly(study, left_out) -> None:
     card, _, _ = study
+    tasks = {name: task for name, task in card.tasks.items() if name not in left_out}
+    card = card.model_copy(update={"tasks": tasks})
     beads = pd.DataFrame(
         {
             "bead": [f"b{n}" for n in range(200)],
@@ -98,7 +101,7 @@ def test_labels_or_quarters_of_a_target_are_shared_out_evenly(study, tasks: list
             "heat_input_j_mm": np.arange(200.0) + 1,
         }
     )
-    strata = strata_of(card, [make_task(card, name, "card") for name in tasks], beads)
+    strata = strata_of(card, beads, "card")
     folds = make_folds(beads, strata, folds=5, repeats=2, hold_out=0.2, seed=1, file="beads.csv")
     assert len(folds) == 40 + 2 * 160
     counts = folds.merge(beads.assign(stratum=strata[:, 0]), on="bead")
@@ -106,6 +109,48 @@ def test_labels_or_quarters_of_a_target_are_shared_out_evenly(study, tasks: list
     assert share.max() - share.min() < 0.05
     other = make_folds(beads, strata, folds=5, repeats=1, hold_out=0.2, seed=2, file="beads.csv")
     assert not other.equals(folds[folds["repeat"] == 0])
+
+
+@pytest.fixture(scope="module")
+def study_beads(tmp_path_factory) -> pd.DataFrame:
+    """The clean table of the study's own raw table."""
+    folder = tmp_path_factory.mktemp("study")
+    shutil.copytree(ROOT / "data/raw", folder / "data/raw")
+    shutil.copy(ROOT / "params.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        clean.main()
+        return read_table(folder / "data/clean/beads.csv")
+
+
+def study_folds(beads: pd.DataFrame, seed: int) -> pd.DataFrame:
+    card = read_card(ROOT / "data/raw/waam_beads.yaml")
+    strata = strata_of(card, beads, "card")
+    return make_folds(beads, strata, folds=5, repeats=1, hold_out=0.2, seed=seed, file="beads.csv")
+
+
+def test_every_seed_draws_another_hold_out_and_other_folds(study_beads) -> None:
+    """Seeds 0 to 42 used to share candidates, and so the best of them."""
+    held, parts = set(), set()
+    for seed in range(43):
+        folds = study_folds(study_beads, seed)
+        held.add(frozenset(folds.loc[folds["role"] == "test", "bead"]))
+        train = folds[folds["role"] == "train"]
+        parts.add(frozenset(frozenset(part["bead"]) for _, part in train.groupby("fold")))
+        assert abs((folds["role"] == "test").sum() - 28) <= 1
+    assert (len(held), len(parts)) == (43, 43)
+
+
+@pytest.mark.parametrize("tasks", [["quality"], ["heat_input"], ["heat_input", "defects"]])
+def test_the_tasks_of_the_study_do_not_move_a_bead(workspace, params, tasks) -> None:
+    found = []
+    for names in (["defects", "quality", "heat_input"], tasks):
+        params["tasks"] = names
+        folder = workspace(params=params)
+        clean.main()
+        split.main()
+        found.append((folder / "data/split/folds.csv").read_bytes())
+    assert found[0] == found[1]
 
 
 def test_fewer_cells_than_folds_are_named(workspace, params) -> None:
