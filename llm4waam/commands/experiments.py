@@ -7,9 +7,9 @@ from typing import Any
 from llm4waam.commands.ask_dvc import ask_dvc
 from llm4waam.commands.columns import in_columns, last_width, wrap
 
-NAME_WIDTH, SCORE_WIDTH = 20, 7  # of the first column and of each score
+NAME_WIDTH, SCORE_WIDTH = 20, 7  # of the first column at most, and of each score
 SHOWN = 5  # tasks for which there is room
-NONE = "-"
+FIRST, NONE = "experiment", "-"
 NO_EXPERIMENTS = (
     "There are no experiments of this commit. To make one: dvc exp run -S train.epochs=5 -n five\n"
     "Those of other commits: dvc exp list --all-commits\n"
@@ -53,17 +53,19 @@ def render(shown: list[dict]) -> str:
     changes[id(commit)] = differing
     tasks = list(dict.fromkeys(task for row in rows for task in row.params.get("tasks", [])))
     with_room = tasks[:SHOWN]
-    widths = [NAME_WIDTH, *[SCORE_WIDTH] * len(with_room), SCORE_WIDTH]
+    names = [f"{row.name} ({row.state})" if row.state else row.name for row in rows]
+    longest = max(map(len, [FIRST, *names]))
+    widths = [min(NAME_WIDTH, longest), *[SCORE_WIDTH] * len(with_room), SCORE_WIDTH]
     sides = ["left", *["right"] * (len(widths) - 1), "left"]
-    header = ["experiment", *(task.replace("_", " ") for task in with_room), "mean lead"]
+    header = [FIRST, *(task.replace("_", " ") for task in with_room), "mean lead"]
     table = [[*header, "parameters that differ"]]
-    for row in rows:
+    for name, row in zip(names, rows, strict=True):
         scores = [row.summary.get(task, {}).get("encoder_score") for task in with_room]
         table.append(
             [
-                f"{row.name} ({row.state})" if row.state else row.name,
+                name,
                 *map(_score, [*scores, _mean_lead(row)]),
-                "\n".join(_assignment(row, name) for name in changes[id(row)]),
+                "\n".join(_assignment(row, one) for one in changes[id(row)]),
             ]
         )
     legend = "\n".join(wrap("\n".join(_legend(rows, tasks[SHOWN:]))))
@@ -117,7 +119,7 @@ def _assignment(row: Row, name: str) -> str:
     if name not in row.params:
         return f"{name} is not set"
     value = row.params[name]
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    text = value if isinstance(value, str) else json.dumps(value)
     return f"{name}={text}"
 
 

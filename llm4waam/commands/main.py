@@ -81,11 +81,11 @@ def predict(
 
 @app.command()
 def experiments() -> None:
-    """The experiments of this commit side by side: main scores, and parameters that differ."""
+    """The experiments of this commit, side by side."""
     sys.stdout.write(experiments_table())
 
 
 @app.command()
 def dag() -> None:
-    """The stages of the study from first to last, and what each waits for."""
+    """The stages, and what each waits for."""
     sys.stdout.write(dag_table())

@@ -95,7 +95,7 @@ def test_rows_have_names_scores_and_the_parameters_that_differ() -> None:
     text = render(RECORDED)
     assert cells(text, "five") == ["five", "0.750", "0.752", "-0.100", "train.epochs=5"]
     assert cells(text, "workspace") == ["workspace", "0.820", "0.822", "-0.100"]
-    changed = ["encoder.bert.learning_rate=1e-05", 'text.new=["a","b"]', "train.epochs=8"]
+    changed = ["encoder.bert.learning_rate=1e-05", 'text.new=["a", "b"]', "train.epochs=8"]
     assert cells(text, "eight") == ["eight", "0.780", "0.782", "-0.100", *changed]
     # The commit says what the changed ones were.
     assert cells(text, "main")[4:] == [
@@ -133,7 +133,7 @@ def test_long_names_and_values_go_on_in_the_next_line_within_100_columns() -> No
         assert max(map(len, one.splitlines())) <= 100
     assert name in "".join(line[:20].strip() for line in named.splitlines())
     together = "".join(text.split())
-    assert f"templates={json.dumps(long, separators=(',', ':'))}" in together
+    assert f"templates={json.dumps(long).replace(' ', '')}" in together
     assert f"{'a' * 150}=1" in together
 
 
