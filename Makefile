@@ -2,7 +2,8 @@
 # make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
 # make review      what this branch changes against BASE=main: review.md and review/index.html
-# make experiments the experiments of `dvc exp run` side by side
+# make experiments the experiments of `dvc exp run` side by side, in 100 columns
+# make dag         the stages from first to last, and what each waits for, in 100 columns
 # make clean       remove what git does not hold: .venv, DVC's cache, the data that stages made
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint ablations review experiments clean
+.PHONY: study test lint ablations review experiments dag clean
 
 study: $(STAMP)
 	dvc repro
@@ -47,7 +48,10 @@ review: $(STAMP)
 	dvc plots diff "$(BASE)" --out review
 
 experiments: $(STAMP)
-	dvc exp show --only-changed --drop '^(stages|llm4waam|data)/' --precision 3 --no-pager
+	@llm4waam experiments
+
+dag: $(STAMP)
+	@llm4waam dag
 
 clean:
 	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models \

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from llm4waam.commands.dag import dag_table
+from llm4waam.commands.experiments import experiments_table
 from llm4waam.core.errors import require_file
 from llm4waam.core.stage import run_stage
 
@@ -75,3 +77,15 @@ def predict(
         template=template, precision=precision, language=language,
     )  # fmt: skip
     raise typer.Exit(predict_beads(request, sys.stdout))
+
+
+@app.command()
+def experiments() -> None:
+    """The experiments of this commit, side by side."""
+    sys.stdout.write(experiments_table())
+
+
+@app.command()
+def dag() -> None:
+    """The stages, and what each waits for."""
+    sys.stdout.write(dag_table())
