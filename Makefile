@@ -1,7 +1,7 @@
 # make study       create .venv, install requirements.txt, run the whole study, print the results
 # make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
-# make review      what this branch changes against BASE=main: review.md and review/index.html
+# make review      what this branch changes against BASE=main, bead by bead, and a verdict; also in review/
 # make experiments the experiments of `dvc exp run` side by side, in 100 columns
 # make dag         the stages from first to last, and what each waits for, in 100 columns
 # make clean       remove what git does not hold: .venv, DVC's cache, the data that stages made
@@ -42,10 +42,7 @@ ablations: $(TEST_STAMP)
 
 BASE ?= main
 review: $(STAMP)
-	mkdir -p review
-	set -e; { echo "## Parameters"; dvc params diff --md "$(BASE)"; \
-	  echo "## Metrics"; dvc metrics diff --md "$(BASE)" --targets metrics; } > review.md
-	dvc plots diff "$(BASE)" --out review
+	@llm4waam compare "$(BASE)" --output review
 
 experiments: $(STAMP)
 	@llm4waam experiments

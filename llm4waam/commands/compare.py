@@ -4,11 +4,8 @@ The text is Markdown, for a terminal and for the comment of a pull request; its 
 verdict. Where nothing differs it is empty.
 """
 
-import io
 import json
 import logging
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +14,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from llm4waam.commands.ask_git import unpack
+from llm4waam.commands.figures_page import figures_of, side_by_side
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_table, write_text
 from llm4waam.core.settings import Params, read_params
@@ -34,10 +33,11 @@ FOLLOW = ("metrics/summary.json", "metrics/comparisons.json")
 
 @dataclass(frozen=True)
 class Review:
-    """The text, and the beads whose decision differs, for `flips.csv`."""
+    """The text, the beads whose decision differs, and the page of the figures that differ."""
 
     text: str
     flips: pd.DataFrame
+    page: str | None
 
 
 def compare_with(base: str) -> Review:
@@ -46,9 +46,12 @@ def compare_with(base: str) -> Review:
     Raises StudyError for a base that is no commit, or one without predictions in git.
     """
     with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder)
-        unpack(base, before)
-        here = Path()
+        before, here = Path(folder), Path()
+        unpack(base, KEPT, before)
+        if not (before / "params.yaml").is_file():
+            raise StudyError(
+                base, "the commit has no params.yaml", expected="a version of this study"
+            )
         try:
             old = read_version(before)
         except StudyError as error:
@@ -56,34 +59,28 @@ def compare_with(base: str) -> Review:
         found = compare_versions(old, read_version(here))
         parts = [*_parameters(before, here), *_data(before, here, found)]
         parts += [*_predictions(found), *_others(before, here)]
+        figures = figures_of(before), figures_of(here)
+    differ = sum(
+        figures[0].get(name) != figures[1].get(name) for name in {*figures[0], *figures[1]}
+    )
+    if differ:
+        parts += ["### Figures", f"{differ} differ."]
     if not parts:
-        return Review("", found.flips)
+        logging.info("no difference to %s", base)
+        return Review("", found.flips, None)
     head = f"## What changes against `{base}`"
-    return Review("\n\n".join([head, *parts, _verdict(found)]) + "\n", found.flips)
+    text = "\n\n".join([head, *parts, _verdict(found)]) + "\n"
+    page = side_by_side(base, *figures, "Figures before and after") if differ else None
+    return Review(text, found.flips, page)
 
 
 def write_review(review: Review, folder: Path) -> None:
-    """Write `review.md` and `flips.csv`."""
+    """Write `review.md`, `flips.csv` and, where figures differ, `index.html`; no old page stays."""
     write_text(folder / "review.md", review.text)
     write_table(folder / "flips.csv", review.flips)
-
-
-def unpack(base: str, folder: Path) -> None:
-    """Put what git holds of a version under `folder`; raises StudyError for no such commit."""
-    listed = _git("ls-tree", "--name-only", base, *KEPT).decode().split()
-    if "params.yaml" not in listed:
-        raise StudyError(base, "no version of this study", expected="a commit with params.yaml")
-    archive = _git("archive", "--format=tar", base, *listed)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
-
-
-def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip().splitlines()[-1]
-        raise StudyError("git", reason, expected="the name of a commit or branch")
-    return done.stdout
+    (folder / "index.html").unlink(missing_ok=True)
+    if review.page:
+        write_text(folder / "index.html", review.page)
 
 
 def _parameters(before: Path, after: Path) -> Iterator[str]:
@@ -247,10 +244,3 @@ def _verdict(found: Comparison) -> str:
         return f"**Verdict: better and worse.** {sentence_case('; '.join(named))}."
     [(said, rows)] = [(said, rows) for said, rows in told.items() if rows]
     return f"**Verdict: {said}.** {sentence_case(', '.join(rows))}."
-
-
-def report_nothing(base: str) -> None:
-    """Say that there is nothing to say."""
-    logging.info(
-        "no difference to %s: parameters, data, predictions and metrics are the same", base
-    )

@@ -1,33 +1,20 @@
 """Figures of a commit beside those of the working tree, on one page that needs no network."""
 
 import base64
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from llm4waam.core.errors import StudyError
-
 TEMPLATE = "figures_page.html.j2"
 FIGURES = "plots"
 
 
-def changed_figures(base: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The SVG files below plots/ by path: those of the commit `base`, those of the working tree.
-
-    Run in the folder of the repository. Raises StudyError for a base that is no commit.
-    """
-    commit = _commit(base)
-    listed = _git("ls-tree", "-r", "-z", "--name-only", commit, f"{FIGURES}/").decode().split("\0")
-    before = {
-        name: _git("cat-file", "blob", f"{commit}:{name}")
-        for name in listed
-        if name.endswith(".svg")
-    }
-    after = {file.as_posix(): file.read_bytes() for file in Path(FIGURES).rglob("*.svg")}
-    return before, after
+def figures_of(root: Path) -> dict[str, bytes]:
+    """The SVG files below plots/ of a version of the study, by path."""
+    files = sorted((root / FIGURES).rglob("*.svg"))
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
 
 
 def side_by_side(
@@ -64,23 +51,3 @@ def _uri(figures: Mapping[str, bytes], name: str) -> str | None:
     if name not in figures:
         return None
     return f"data:image/svg+xml;base64,{base64.b64encode(figures[name]).decode('ascii')}"
-
-
-def _commit(base: str) -> str:
-    try:
-        return (
-            _git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}").decode().strip()
-        )
-    except StudyError:
-        expected = "a branch, a tag or a commit of this repository"
-        raise StudyError(
-            "base", "git knows no such commit", value=base, expected=expected
-        ) from None
-
-
-def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], capture_output=True)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise StudyError(f"git {arguments[0]}", said[-1])
-    return done.stdout

@@ -89,3 +89,20 @@ def experiments() -> None:
 def dag() -> None:
     """The stages, and what each waits for."""
     sys.stdout.write(dag_table())
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(help="a branch, a tag or a commit")] = "main",
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="also as review.md, with flips.csv and index.html"),
+    ] = None,
+) -> None:
+    """What the working tree changes against a commit, bead by bead, with a verdict."""
+    from llm4waam.commands.compare import compare_with, write_review  # takes seconds
+
+    review = compare_with(base)
+    sys.stdout.write(review.text)
+    if output:
+        write_review(review, output)

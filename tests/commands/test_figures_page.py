@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from llm4waam.commands.figures_page import changed_figures, side_by_side
+from llm4waam.commands.ask_git import unpack
+from llm4waam.commands.figures_page import figures_of, side_by_side
 from llm4waam.core.errors import StudyError
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text id="a">{}</text></svg>\n'
@@ -40,6 +42,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "plots/goes/deep/down.svg").unlink()
     (tmp_path / "plots/bläu & new.svg").write_text(SVG.format("new"), encoding="utf-8")
     return tmp_path
+
+
+def changed_figures(base: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The figures of the commit `base` and those of the folder."""
+    with TemporaryDirectory() as folder:
+        unpack(base, ["plots"], Path(folder))
+        return figures_of(Path(folder)), figures_of(Path())
 
 
 @pytest.mark.usefixtures("repository")
