@@ -1,8 +1,9 @@
 # make study       create .venv, install requirements.txt, run the whole study, print the results
 # make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
-# make review      what this branch changes against BASE=main: review.md and review/index.html
-# make experiments the experiments of `dvc exp run` side by side
+# make review      what this branch changes against BASE=main, bead by bead, and a verdict; also in review/
+# make experiments the experiments of `dvc exp run` side by side, in 100 columns
+# make dag         the stages from first to last, and what each waits for, in 100 columns
 # make clean       remove what git does not hold: .venv, DVC's cache, the data that stages made
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint ablations review experiments clean
+.PHONY: study test lint ablations review experiments dag clean
 
 study: $(STAMP)
 	dvc repro
@@ -41,13 +42,13 @@ ablations: $(TEST_STAMP)
 
 BASE ?= main
 review: $(STAMP)
-	mkdir -p review
-	set -e; { echo "## Parameters"; dvc params diff --md "$(BASE)"; \
-	  echo "## Metrics"; dvc metrics diff --md "$(BASE)" --targets metrics; } > review.md
-	dvc plots diff "$(BASE)" --out review
+	@llm4waam compare "$(BASE)" --output review
 
 experiments: $(STAMP)
-	dvc exp show --only-changed --drop '^(stages|llm4waam|data)/' --precision 3 --no-pager
+	@llm4waam experiments
+
+dag: $(STAMP)
+	@llm4waam dag
 
 clean:
 	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models \

@@ -47,9 +47,11 @@ def main() -> None:
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
-    write_metrics(METRICS / "comparisons.json", compare_all(study, folds))
+    comparisons = compare_all(study, folds)
+    write_metrics(METRICS / "comparisons.json", comparisons)
     write_metrics(METRICS / "summary.json", summarise(study))
-    write_text(PLOTS / "results.md", results_page(study, card, params.text.information))
+    page = results_page(study, comparisons, card, params.text.information)
+    write_text(PLOTS / "results.md", page)
     tables = results.tables(study)
     for name, table in tables.items():
         write_table(PLOTS / f"{name}.csv", table, rounded=True)

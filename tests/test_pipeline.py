@@ -152,7 +152,7 @@ def test_no_pickle_is_read_or_written_and_no_clock_and_no_path_of_a_machine_used
         assert not re.search(r"/(home|root|tmp|work)/|datetime\.now|time\.time\(", text), file
 
 
-IN_GIT = ("metrics/", "plots/", "data/raw/", "data/encoders", "data/predictions/")
+IN_GIT = ("metrics/", "plots/", "data/raw/", "data/encoders", "data/split", "data/predictions/")
 
 
 def test_small_outputs_stand_in_git_and_large_ones_do_not() -> None:

@@ -14,7 +14,9 @@ from llm4waam.plotting.pages import (
     kind_of_data,
     markdown_table,
     number,
+    probability,
     sentence_case,
+    signed,
 )
 from llm4waam.plotting.style import title
 
@@ -61,6 +63,10 @@ AGAINST_TREES = (
     "How much higher the encoder scores than the best tree that was given the physics of the same "
     "tier; for a regression, than the best baseline of it, the closed formula included. The "
     "baseline is the best out of fold, which flatters it a little."
+)
+JUDGED = (
+    "p is of the paired bootstrap over cells, adjusted by Holm for all rows of this table. Where "
+    "it is below 0.05 the model of the row is called better or worse."
 )
 INNER = (
     "Chosen by inner hold-outs and not by the scores above. They are training beads of each fold, "
@@ -111,7 +117,7 @@ def ablation_page(
         if kind == "ladder":
             parts.append(_reference_rows(table, task))
     if len(gaps):
-        parts += ["## Paired differences"]
+        parts += ["## Paired differences", JUDGED]
         parts += [AGAINST_TREES] if kind == "ladder" else []
         parts.append(_differences(gaps, dict(zip(table["variation"], table["title"], strict=True))))
     return "\n\n".join(parts) + "\n"
@@ -185,15 +191,10 @@ def _differences(gaps: pd.DataFrame, titles: Mapping[str, str]) -> str:
         against = titles[row.against_variation]
         if row.against != row.model:
             against = f"{title(row.against)} ({against})"
-        gap = f"{'+' if row.difference > 0 else ''}{number(row.difference)}"
-        ends, real = DASH, DASH
-        if not pd.isna(row.low):
-            ends = f"{number(row.low)} to {number(row.high)}"
-            real = "holds zero" if row.low <= 0 <= row.high else "does not hold zero"
-        lines.append(
-            [title(row.task), title(row.model), titles[row.variation], against, gap, ends, real]
-        )
-    head = ["task", "model", "variation", "against", "difference", "95 % interval", "which"]
+        ends = DASH if pd.isna(row.low) else f"{number(row.low)} to {number(row.high)}"
+        told = [signed(row.difference), ends, probability(row.p_holm), row.verdict or DASH]
+        lines.append([title(row.task), title(row.model), titles[row.variation], against, *told])
+    head = ["task", "model", "variation", "against", "difference", "95 % interval", "p", "verdict"]
     return markdown_table(pd.DataFrame(lines, columns=head), left=4)
 
 

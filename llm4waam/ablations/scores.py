@@ -11,6 +11,7 @@ from llm4waam.ablations.variations import Variation
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS, Assessment, assess_rows, difference
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
+from llm4waam.evaluation.significance import bootstrap_p, judge
 from llm4waam.splits.tasks import Task
 
 COLUMNS = [
@@ -24,7 +25,7 @@ METRICS = {  # the headline of a kind of task, then the others; only the headlin
 }
 DIFFERENCES = [
     *("task", "variation", "model", "against", "against_variation"),
-    *("difference", "low", "high"),
+    *("difference", "low", "high", "p_holm", "verdict"),
 ]
 PAID = ("paid", "+ mean over folds, absent labels paid")
 TREES = ("extra_trees", "gradient_boosting")
@@ -124,19 +125,24 @@ def arrays_of(task: Task, rows: pd.DataFrame) -> list[np.ndarray]:
 def differences(found: Assessments, pairs: Sequence[tuple[tuple, tuple]]) -> pd.DataFrame:
     """The table with DIFFERENCES: how much higher the first of each pair of keys scores.
 
-    The interval is that of the paired bootstrap: both hold the same cells, draw by draw. A pair
-    whose cells differ has no interval.
+    The interval is that of the paired bootstrap: both hold the same cells, draw by draw. `p_holm`
+    and `verdict` are of `judge`, over all pairs. A pair whose cells differ has none of them.
     """
-    rows = []
+    rows, ps = [], []
     for one, other in pairs:
         gap, low, high = difference(found[one], found[other]).values()
         cells = [np.unique(found[key].oof.cells) for key in (one, other)]
-        if not np.array_equal(*cells):
+        if np.array_equal(*cells):
+            ps.append(bootstrap_p(found[one].draws - found[other].draws))
+        else:
             low = high = None
+            ps.append(None)
         variation, task, model = one
         rows.append((task, variation, model, other[2], other[0], gap, low, high))
+    told = judge([row[5] for row in rows], ps)
+    rows = [(*row, *said) for row, said in zip(rows, told, strict=True)]
     table = pd.DataFrame(rows, columns=DIFFERENCES)
-    return table.astype(dict.fromkeys(("difference", "low", "high"), float))
+    return table.astype(dict.fromkeys(("difference", "low", "high", "p_holm"), float))
 
 
 def pairs_against(

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from llm4waam.commands.dag import dag_table
+from llm4waam.commands.experiments import experiments_table
 from llm4waam.core.errors import require_file
 from llm4waam.core.stage import run_stage
 
@@ -75,3 +77,32 @@ def predict(
         template=template, precision=precision, language=language,
     )  # fmt: skip
     raise typer.Exit(predict_beads(request, sys.stdout))
+
+
+@app.command()
+def experiments() -> None:
+    """The experiments of this commit, side by side."""
+    sys.stdout.write(experiments_table())
+
+
+@app.command()
+def dag() -> None:
+    """The stages, and what each waits for."""
+    sys.stdout.write(dag_table())
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(help="a branch, a tag or a commit")] = "main",
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="also as review.md, with flips.csv and index.html"),
+    ] = None,
+) -> None:
+    """What the working tree changes against a commit, bead by bead, with a verdict."""
+    from llm4waam.commands.compare import compare_with, write_review  # takes seconds
+
+    review = compare_with(base)
+    sys.stdout.write(review.text)
+    if output:
+        write_review(review, output)

@@ -1,4 +1,7 @@
-"""Is the difference of two models real? Paired tests over the same beads, Holm over all."""
+"""Is the difference of two models real? Paired tests over the same beads, Holm over all.
+
+`judge` is the one place that decides; results, report, reviews, ablations and cards quote it.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +12,17 @@ from statsmodels.stats.multitest import multipletests
 
 from llm4waam.decisions.decisions import decide, exclusive_index
 from llm4waam.evaluation import bootstrap
-from llm4waam.evaluation.assessment import ENCODERS, Assessment, best, difference, named
+from llm4waam.evaluation.assessment import (
+    ENCODERS,
+    FORMULAS,
+    Assessment,
+    best,
+    difference,
+    named,
+)
 
 LEVEL = 0.05
+BETTER, WORSE, UNTOLD = "better", "worse", "cannot be told"
 
 
 def mcnemar(one: np.ndarray, other: np.ndarray) -> float | None:
@@ -58,6 +69,23 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     return [None if value is None else next(adjusted) for value in values]
 
 
+def judge(
+    differences: Sequence[float | None], ps: Sequence[float | None]
+) -> list[tuple[float | None, str | None]]:
+    """The adjusted p and the verdict of every difference that is told together with the others.
+
+    `ps` are of `bootstrap_p`; Holm adjusts them over all. BETTER or WORSE where the adjusted p is
+    below LEVEL, else UNTOLD; None where there is no p.
+    """
+    found = []
+    for gap, p in zip(differences, holm(ps), strict=True):
+        said = None if p is None or gap is None else UNTOLD
+        if said and p < LEVEL and gap:
+            said = BETTER if gap > 0 else WORSE
+        found.append((p, said))
+    return found
+
+
 def compare(one: Assessment, other: Assessment, folds: pd.DataFrame) -> dict:
     """How much higher `one` scores, its interval, and p by three tests.
 
@@ -76,23 +104,27 @@ def compare(one: Assessment, other: Assessment, folds: pd.DataFrame) -> dict:
 
 
 def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) -> dict:
-    """`metrics/comparisons.json`: task -> encoder against encoder and against the best baseline.
+    """`metrics/comparisons.json`: task -> pair -> how they differ, and the verdict.
 
-    `p_holm` is Holm's over all `p_bootstrap` of all tasks; `real` is 1 where it is below 0.05.
+    Encoder against encoder, and each against the best baseline and the closed formula that needs
+    no measured value. `p_holm` and `verdict` are of `judge`, over all pairs of all tasks.
     """
     found: dict[str, dict] = {}
     for name, assessments in study.items():
         encoders = [named(assessments, encoder) for encoder in ENCODERS]
         pairs = {"_vs_".join(ENCODERS): tuple(encoders)}
-        pairs |= {
-            f"{name}_vs_baseline": (one, best(assessments, encoder=False))
-            for name, one in zip(ENCODERS, encoders, strict=True)
-        }
+        for encoder, one in zip(ENCODERS, encoders, strict=True):
+            other = best(assessments, encoder=False)
+            pairs[f"{encoder}_vs_baseline"] = (one, other)
+            formula = named(assessments, FORMULAS["pre_weld"])
+            if formula is not other:
+                pairs[f"{encoder}_vs_formula"] = (one, formula)
         known = {key: pair for key, pair in pairs.items() if all(pair)}
         found[name] = {key: compare(*pair, folds) for key, pair in known.items()}
     rows = [row for task in found.values() for row in task.values()]
-    for row, p in zip(rows, holm([row["p_bootstrap"] for row in rows]), strict=True):
-        row |= {"p_holm": p, "real": None if p is None else int(p < LEVEL)}
+    gaps, ps = ([row[key] for row in rows] for key in ("difference", "p_bootstrap"))
+    for row, (p, said) in zip(rows, judge(gaps, ps), strict=True):
+        row |= {"p_holm": p, "verdict": said}
     return found
 
 

@@ -17,6 +17,11 @@ def number(value: float | None) -> str:
     return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0
 
 
+def signed(value: float | None) -> str:
+    """A difference, with its sign: "+0.036", "-0.078"."""
+    return f"{'+' if value is not None and value > 0 else ''}{number(value)}"
+
+
 def between(
     score: float | None, low: float | None, high: float | None, *, joined_by: str = "to"
 ) -> str:

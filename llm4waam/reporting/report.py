@@ -10,7 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from llm4waam.card.card import Card
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
-from llm4waam.plotting.pages import drawing, number, probability
+from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
+from llm4waam.plotting.pages import drawing, number, probability, signed
 from llm4waam.reporting.report_tables import (
     Table,
     ablation_tables,
@@ -43,15 +44,15 @@ def verdicts(
     for name, task in tasks.items():
         key = "bert_vs_roberta" if encoders else f"{summary[name]['best_encoder']}_vs_baseline"
         pair = comparisons[name].get(key)
-        if pair is None or pair["real"] is None:
+        if pair is None or pair["verdict"] is None:
             continue
         gap, low, high = (pair[k] for k in ("difference", "difference_low", "difference_high"))
         headline = HEADLINES[task.kind]
         scores = [metrics[name][pair[who]]["oof"][headline] for who in ("one", "other")]
         if encoders:
-            said = "encoders_real" if pair["real"] else "encoders_chance"
+            said = "encoders_chance" if pair["verdict"] == UNTOLD else "encoders_real"
         else:
-            said = "chance" if not pair["real"] else "better" if gap > 0 else "worse"
+            said = {BETTER: "better", WORSE: "worse", UNTOLD: "chance"}[pair["verdict"]]
         if said == "worse":  # told as what is lost, so that the interval is one of positive numbers
             low, high = -high, -low
         formula = metrics[name].get(FORMULAS["pre_weld"])
@@ -67,7 +68,7 @@ def verdicts(
                 score=number(scores[0]),
                 other_score=number(scores[1]),
                 gap=number(abs(gap)),
-                signed=f"{'+' if gap > 0 else ''}{number(gap)}",
+                signed=signed(gap),
                 low=number(low),
                 high=number(high),
                 p=probability(pair["p_holm"]),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
+from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import between, number, probability
 from llm4waam.reporting.report_words import Words
 from llm4waam.splits.tasks import Task
@@ -85,13 +86,13 @@ def comparison_table(
     heads = ("task", "comparison", "difference", "p_mcnemar", "p_corrected_t", "p_holm", "verdict")
     rows = []
     for task in tasks:
-        for key in sorted(comparisons[task], key=lambda key: key.endswith("baseline")):
+        for key in sorted(comparisons[task], key=lambda key: key.endswith(("baseline", "formula"))):
             pair = comparisons[task][key]
-            said = {1: "real", 0: "chance", None: "undefined"}[pair["real"]]
+            said = {BETTER: "better", WORSE: "worse", UNTOLD: "chance"}.get(pair["verdict"])
             gap = _between(*(pair[k] for k in ("difference", "difference_low", "difference_high")))
             tests = [probability(pair[k]) for k in ("p_mcnemar", "p_corrected_t", "p_holm")]
             who = f"{words.name(pair['one'])} − {words.name(pair['other'])}"
-            rows.append([words.name(task), who, gap, *tests, words.name(said)])
+            rows.append([words.name(task), who, gap, *tests, words.name(said or "undefined")])
     return Table(caption, [words.name(head) for head in heads], rows)
 
 

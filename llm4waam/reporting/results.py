@@ -17,13 +17,20 @@ from llm4waam.evaluation.assessment import (
     FORMULAS,
     Assessment,
     best,
-    difference,
     named,
     ranked,
 )
 from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
 from llm4waam.evaluation.reliability import reliability_bins
-from llm4waam.plotting.pages import between, kind_of_data, markdown_table, number
+from llm4waam.evaluation.significance import BETTER, WORSE
+from llm4waam.plotting.pages import (
+    between,
+    kind_of_data,
+    markdown_table,
+    number,
+    probability,
+    signed,
+)
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
 
@@ -191,8 +198,9 @@ FOOTNOTE = (
     "95 % percentile bootstrap over cells. The best encoder and the best baseline are chosen on "
     "the rows they are reported for, so a difference of two bests is a selection and a little "
     "flattered on both sides. The intervals hold the models fixed: they leave out how far "
-    "another training would fall, and each is of one comparison: adjusted for how many are made "
-    "(Holm, in the report), fewer differences are real. A dash is a score that is not defined. "
+    "another training would fall. A model is called better or worse where the p of the paired "
+    "difference, adjusted by Holm for all comparisons of metrics/comparisons.json, is below 0.05, "
+    "whatever the interval of that one difference says. A dash is a score that is not defined. "
     "Tier is what a model knows beforehand: 0, nothing of physics; 1, formulas of the arc and the "
     "bead; 2, indices of printability, by whose law simulated labels are made."
 )
@@ -203,25 +211,33 @@ OPTIMISTIC = (
 )
 
 
-def results_page(study: Study, card: Card, information: str) -> str:
-    """The Markdown page of all tasks; `information` is the set that the models saw."""
+def results_page(
+    study: Study, comparisons: Mapping[str, dict], card: Card, information: str
+) -> str:
+    """The Markdown page of all tasks.
+
+    `comparisons` are those of metrics/comparisons.json, `information` is the set that the models
+    saw.
+    """
     kind = kind_of_data(simulated=card.simulated)
     known = information.replace("_", "-")
     parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
-    for assessments in study.values():
-        parts += _section(list(assessments), card, information)
+    for name, assessments in study.items():
+        parts += _section(list(assessments), comparisons[name], card, information)
     if any(one.is_optimistic for assessments in study.values() for one in assessments):
         parts.append(OPTIMISTIC)
     return "\n\n".join([*parts, FOOTNOTE]) + "\n"
 
 
-def _section(assessments: list[Assessment], card: Card, information: str) -> list[str]:
+def _section(
+    assessments: list[Assessment], pairs: Mapping[str, dict], card: Card, information: str
+) -> list[str]:
     task, first = assessments[0].task, assessments[0]
     parts = [f"## {title(task.name).capitalize()}", f"{task.question} ({_size(first)}.)"]
     parts.append(_table(task, ranked(assessments)))
     if task.kind == "regression":
-        parts.append(_formula_sentences(assessments, information))
-    parts.append(_baseline_sentence(assessments))
+        parts.append(_formula_sentences(assessments, pairs, information))
+    parts.append(_baseline_sentence(assessments, pairs))
     parts += _ceiling(task, card)
     return parts
 
@@ -257,42 +273,53 @@ def _table(task: Task, assessments: Sequence[Assessment]) -> str:
     return markdown_table(pd.DataFrame(lines, columns=heads))
 
 
-def _formula_sentences(assessments: Sequence[Assessment], information: str) -> str:
+def _formula_sentences(
+    assessments: Sequence[Assessment], pairs: Mapping[str, dict], information: str
+) -> str:
     encoder, parts = best(assessments, encoder=True), []
     if named(assessments, FORMULAS[information]) is None:
         known = information.replace("_", "-")
         parts.append(f"The card gives no closed formula for this task with {known} information.")
     for formula in filter(None, (named(assessments, name) for name in FORMULAS.values())):
-        parts.append(_against(encoder, formula, f"the {title(formula.model)} information,"))
+        name = f"the {title(formula.model)} information,"
         if formula.knows_more:
-            parts.append(KNOWS_MORE)
+            parts += [f"{_scores(formula, name)}.", KNOWS_MORE]
+        else:
+            parts.append(_against(encoder, formula, name, pairs))
     return " ".join(parts)
 
 
-def _baseline_sentence(assessments: Sequence[Assessment]) -> str:
+def _baseline_sentence(assessments: Sequence[Assessment], pairs: Mapping[str, dict]) -> str:
     encoder, baseline = best(assessments, encoder=True), best(assessments, encoder=False)
     if baseline is None:
         return "No baseline was run."
     if baseline.model in FORMULAS.values():
         return "No baseline with the same information does better than the closed formula."
-    return _against(encoder, baseline, f"the best baseline ({title(baseline.model)})")
+    return _against(encoder, baseline, f"the best baseline ({title(baseline.model)})", pairs)
 
 
-def _against(encoder: Assessment | None, other: Assessment, name: str) -> str:
-    """What the comparison says, in words that follow the numbers."""
-    metric = title(HEADLINES[other.task.kind])
-    start = f"{name[:1].upper()}{name[1:]} scores {metric} {number(other.score)}"
+def _scores(one: Assessment, name: str) -> str:
+    metric = title(HEADLINES[one.task.kind])
+    return f"{name[:1].upper()}{name[1:]} scores {metric} {number(one.score)}"
+
+
+def _against(
+    encoder: Assessment | None, other: Assessment, name: str, pairs: Mapping[str, dict]
+) -> str:
+    """What the comparison says, in the words of its verdict."""
+    start = _scores(other, name)
     if encoder is None or encoder.score is None or other.score is None:
         return f"{start}; there is no encoder's score beside it."
     start += f", the best encoder ({title(encoder.model)}) {number(encoder.score)}"
-    gap, low, high = difference(encoder, other).values()
+    pair = next(p for p in pairs.values() if (p["one"], p["other"]) == (encoder.model, other.model))
+    gap, low, high = (pair[k] for k in ("difference", "difference_low", "difference_high"))
     if gap == 0:
         return f"{start}: a tie."
-    verdict = "wins" if gap > 0 else "loses"
-    ends = [low, high] if gap > 0 or low is None else [-high, -low]
-    paired = f"95 % interval {number(ends[0])} to {number(ends[1])}"
-    doubt = ", which holds zero" if low is not None and low <= 0 <= high else ""
-    return f"{start}: the encoder {verdict} by {number(abs(gap))} ({paired}{doubt})."
+    paired = f"{signed(gap)}, 95 % interval {number(low)} to {number(high)}"
+    paired += f", Holm-adjusted p {probability(pair['p_holm'])}"
+    told = {BETTER: "the encoder is better", WORSE: "the encoder is worse"}
+    said = told.get(pair["verdict"], "which is better cannot be told")
+    return f"{start}: {said} (difference {paired})."
 
 
 def _ceiling(task: Task, card: Card) -> list[str]:

@@ -11,7 +11,17 @@ from scipy import stats
 from llm4waam.card.card import read_card
 from llm4waam.evaluation.assessment import assess_rows
 from llm4waam.evaluation.reliability import wilson
-from llm4waam.evaluation.significance import bootstrap_p, compare_all, corrected_t, holm, mcnemar
+from llm4waam.evaluation.significance import (
+    BETTER,
+    UNTOLD,
+    WORSE,
+    bootstrap_p,
+    compare_all,
+    corrected_t,
+    holm,
+    judge,
+    mcnemar,
+)
 from llm4waam.splits.tasks import make_task
 
 FILE = ROOT / "data/raw/waam_beads.yaml"
@@ -72,6 +82,19 @@ def test_holm_by_hand_and_with_a_hole() -> None:
     assert holm([None]) == [None]
 
 
+def test_one_verdict_for_a_difference_and_all_that_is_told_with_it() -> None:
+    """An interval that leaves zero out is no verdict: ten comparisons make one of them likely."""
+    alone = judge([-0.078], [0.037])
+    assert alone == [(pytest.approx(0.037), WORSE)]
+    [first, *_] = judge([-0.078] + [0.01] * 9, [0.037] + [0.8] * 9)
+    assert first == (pytest.approx(0.37), UNTOLD)
+    assert judge([0.1, None, 0.2], [0.001, 0.001, None]) == [
+        (pytest.approx(0.002), BETTER),
+        (pytest.approx(0.002), None),
+        (None, None),
+    ]
+
+
 QUALITY = make_task(CARD, "quality", FILE)
 BEADS = [f"b{n:03d}" for n in range(100)]
 CELLS = pd.Series([f"c{n // 2}" for n in range(100)], BEADS)
@@ -98,11 +121,11 @@ def test_only_a_planted_difference_is_real() -> None:
     like = rows_of(0.7, 1)
     found = compared({"bert": like, "roberta": like, "extra_trees": rows_of(0.97, 2)})
     same, worse = found["bert_vs_roberta"], found["bert_vs_baseline"]
-    assert (same["difference"], same["p_mcnemar"], same["real"]) == (0, 1.0, 0)
+    assert (same["difference"], same["p_mcnemar"], same["verdict"]) == (0, 1.0, UNTOLD)
     assert same["p_corrected_t"] is None  # no fold differs
     assert worse["other"] == "extra_trees"
     assert worse["difference"] < -0.1
-    assert worse["real"] == 1
+    assert worse["verdict"] == WORSE
     assert worse["p_holm"] >= worse["p_bootstrap"]
     assert 0 < worse["p_mcnemar"] < 0.001
     assert worse["p_corrected_t"] < 0.05

@@ -15,6 +15,7 @@ from conftest import ROOT
 from llm4waam.ablations.variations import variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
+from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, probability
 from llm4waam.reporting.report import verdicts
 from llm4waam.reporting.report_words import FILE, LANGUAGES, Words
@@ -174,24 +175,28 @@ def test_a_measured_table_is_not_called_simulated_and_its_title_is_escaped() -> 
 
 
 @pytest.mark.parametrize(
-    ("gap", "real", "said"),
-    [(0.1, 1, "better by 0.100"), (-0.1, 1, "worse by 0.100"), (-0.1, 0, "cannot be told")],
+    ("gap", "verdict", "said"),
+    [
+        (0.1, BETTER, "better by 0.100"),
+        (-0.1, WORSE, "worse by 0.100"),
+        (-0.1, UNTOLD, "cannot be told"),
+    ],
 )
-def test_only_a_real_difference_is_called_one(gap: float, real: int, said: str) -> None:
+def test_only_a_real_difference_is_called_one(gap: float, verdict: str, said: str) -> None:
     file = ROOT / "data/raw/waam_beads.yaml"
     task = make_task(read_card(file), "quality", file)
     ends = {"difference_low": gap - 0.02, "difference_high": gap + 0.03}
     pair = {"one": "bert", "other": "catboost", "difference": gap, **ends}
-    pair |= {"p_holm": 0.01 if real else 0.6, "real": real}
+    pair |= {"p_holm": 0.6 if verdict == UNTOLD else 0.01, "verdict": verdict}
     metrics = {m: {"oof": {"accuracy": 0.8}} for m in ("bert", "catboost")}
     summary = {"quality": {"best_encoder": "bert"}}
     known = {"quality": task}, summary, {"quality": {"bert_vs_baseline": pair}}
     [sentence] = verdicts(EN, *known, {"quality": metrics}, encoders=False)
     assert said in sentence
-    assert ("is real" in sentence) is bool(real)
-    if gap < 0 and real:
+    assert ("is real" in sentence) is (verdict != UNTOLD)
+    if verdict == WORSE:
         assert "(95 % interval 0.070 to 0.120)" in sentence
-    undefined = {"quality": {"bert_vs_baseline": pair | {"real": None}}}
+    undefined = {"quality": {"bert_vs_baseline": pair | {"verdict": None}}}
     assert not verdicts(EN, *known[:2], undefined, {"quality": metrics}, encoders=False)
 
 

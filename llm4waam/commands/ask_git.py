@@ -1,0 +1,41 @@
+"""What git holds of a commit; a base that is no commit is one line."""
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from llm4waam.core.errors import StudyError
+
+
+def unpack(base: str, paths: Sequence[str], folder: Path) -> None:
+    """Put those of `paths` that the commit `base` has under `folder`.
+
+    Run in the folder of the repository. Raises StudyError for a base that is no commit.
+    """
+    commit = _commit(base)
+    listed = _git("ls-tree", "-z", "--name-only", commit, *paths).decode().split("\0")
+    there = [name for name in listed if name]
+    if there:
+        with tarfile.open(fileobj=io.BytesIO(_git("archive", commit, "--", *there))) as files:
+            files.extractall(folder, filter="data")
+
+
+def _commit(base: str) -> str:
+    try:
+        named = f"{base}^{{commit}}"
+        return _git("rev-parse", "--verify", "--end-of-options", named).decode().strip()
+    except StudyError:
+        expected = "a branch, a tag or a commit of this repository"
+        raise StudyError(
+            "base", "git knows no such commit", value=base, expected=expected
+        ) from None
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], capture_output=True)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise StudyError(f"git {arguments[0]}", said[-1])
+    return done.stdout

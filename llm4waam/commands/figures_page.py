@@ -1,0 +1,53 @@
+"""Figures of a commit beside those of the working tree, on one page that needs no network."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATE = "figures_page.html.j2"
+FIGURES = "plots"
+
+
+def figures_of(root: Path) -> dict[str, bytes]:
+    """The SVG files below plots/ of a version of the study, by path."""
+    files = sorted((root / FIGURES).rglob("*.svg"))
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
+
+
+def side_by_side(
+    base: str,
+    figures_before: Mapping[str, bytes],
+    figures_after: Mapping[str, bytes],
+    title: str,
+    intro_html: str = "",
+) -> str:
+    """The page: each figure that differs, before and after, with its path.
+
+    `base` is what readers call the commit of `figures_before`. `intro_html` stands below the title
+    as it is. Figures that are equal to the byte are left out and counted.
+    """
+    paths = sorted(figures_before.keys() | figures_after.keys())
+    changed = [name for name in paths if figures_before.get(name) != figures_after.get(name)]
+    pairs = [(name, _uri(figures_before, name), _uri(figures_after, name)) for name in changed]
+    here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
+    environment = Environment(
+        loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(TEMPLATE).render(
+        base=base,
+        title=title,
+        intro=Markup(intro_html),
+        pairs=pairs,
+        same=len(paths) - len(changed),
+    )
+
+
+def _uri(figures: Mapping[str, bytes], name: str) -> str | None:
+    """The figure as an address that holds it: an image of its own, whose ids nothing else sees."""
+    if name not in figures:
+        return None
+    return f"data:image/svg+xml;base64,{base64.b64encode(figures[name]).decode('ascii')}"
