@@ -4,6 +4,7 @@
 # make review      what this branch changes against BASE=main, bead by bead, and a verdict; also in review/
 # make experiments the experiments of `dvc exp run` side by side, in 100 columns
 # make dag         the stages from first to last, and what each waits for, in 100 columns
+# make restore     back to the last commit, models too; edits go to `git stash`
 # make clean       remove what git does not hold: .venv, DVC's cache, the data that stages made
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint ablations review experiments dag clean
+.PHONY: study test lint ablations review experiments dag restore clean
 
 study: $(STAMP)
 	dvc repro
@@ -50,9 +51,16 @@ experiments: $(STAMP)
 dag: $(STAMP)
 	@llm4waam dag
 
+# Never by `dvc checkout`: it removes a model whose hash the lock of another machine does not know.
+restore: $(STAMP)
+	@git diff --quiet HEAD || { git stash push --message "before make restore" && \
+	  echo "What you had changed is kept: git stash list, git stash pop"; }
+	dvc repro
+	@git diff --quiet HEAD || { echo "Made on this machine, and not byte for byte what the commit holds:"; \
+	  git diff --stat HEAD; }
+
 clean:
-	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/split data/predictions data/models \
-	  data/ablations data/unfinished
+	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/models data/ablations data/unfinished
 
 $(STAMP): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'

@@ -19,7 +19,7 @@ from llm4waam.ablations.scores import (
 )
 from llm4waam.ablations.variations import Ablations, Variation, variations_of
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_table, write_metrics, write_table, write_text
+from llm4waam.core.files import fingerprint, read_table, write_metrics, write_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
@@ -97,7 +97,7 @@ def _scores(
     write_table(PLOTS / kind / f"{kind}.csv", table, rounded=True)
     write_text(PLOTS / kind / f"{kind}.md", page)
     save(PLOTS / kind / f"{kind}.svg", ablation_figure(kind, table, shown), simulated=simulated)
-    write_metrics(METRICS / f"{kind}.json", metrics)
+    _write_metrics(kind, metrics)
 
 
 def _own(names: tuple[str, ...], roles: tuple[str, ...] = ("oof",)) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def _nested(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
     for row in widths.to_dict("records"):
         found = {name: row[name] for name in ("coverage", "mean_width")}
         metrics.setdefault(row["task"], {})[row["model"]] = found
-    write_metrics(METRICS / "nested.json", metrics)
+    _write_metrics("nested", metrics)
 
 
 def _splits(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> None:
@@ -148,14 +148,19 @@ def _splits(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
     write_text(PLOTS / "splits/splits.md", page)
     figure = redrawn_splits.splits_figure(draws, spread)
     save(PLOTS / "splits/splits.svg", figure, simulated=simulated)
-    write_metrics(METRICS / "splits.json", redrawn_splits.summarise_draws(spread))
+    _write_metrics("splits", redrawn_splits.summarise_draws(spread))
 
 
 def _parity(table: pd.DataFrame, *, simulated: bool) -> None:
     write_table(PLOTS / "parity/parity.csv", table, rounded=True)
     write_text(PLOTS / "parity/parity.md", parity.parity_page(table, simulated=simulated))
     save(PLOTS / "parity/parity.svg", parity.parity_figure(table), simulated=simulated)
-    write_metrics(METRICS / "parity.json", parity.summarise(table))
+    _write_metrics("parity", parity.summarise(table))
+
+
+def _write_metrics(kind: str, metrics: dict) -> None:
+    """With the folds that they are of: the report says where the study has others by now."""
+    write_metrics(METRICS / f"{kind}.json", {**metrics, "folds": fingerprint(FOLDS)})
 
 
 if __name__ == "__main__":

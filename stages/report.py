@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_table, write_text
+from llm4waam.core.files import fingerprint, read_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.evaluation.assessment import ENCODERS
@@ -17,7 +17,7 @@ from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.recipe import TrainingParams
 
-METRICS, PLOTS = Path("metrics"), Path("plots")
+METRICS, PLOTS, FOLDS = Path("metrics"), Path("plots"), Path("data/split/folds.csv")
 PAGES = PLOTS / "report"
 
 
@@ -64,6 +64,9 @@ def _sources(params: Params) -> Sources:
     # Ablations are run when someone asks for them; their tables stand in git.
     tables = sorted((PLOTS / "ablations").glob("*/*.csv"))
     ablations = {file.stem: read_table(file) for file in tables}
+    kinds = sorted((METRICS / "ablations").glob("*.json"))
+    now = fingerprint(FOLDS)
+    other = {file.stem for file in kinds if _read("ablations", file.name).get("folds") != now}
     models = {model for found in metrics.values() for model in found}
     return Sources(
         card=card,
@@ -74,6 +77,7 @@ def _sources(params: Params) -> Sources:
         comparisons=_read("comparisons.json"),
         cleaning=_read("clean.json"),
         ablations=ablations,
+        other_folds=other,
         plots=PLOTS,
         group=params.ablations.leave_out,
     )

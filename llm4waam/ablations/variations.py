@@ -98,13 +98,13 @@ class Variation:
     tier: int | None = None
     text: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
-    split: dict = field(default_factory=dict)
     checkpoint: int | str | None = None
     plan: Literal["folds", "pairs", "groups", "rows", "everyone", "redrawn"] = "folds"
     beads: int | None = None
     noise: float = 0.0
     shuffled: bool = False
     candidate: bool = False
+    split: dict = field(default_factory=dict)
     split: dict = field(default_factory=dict)
     sources: tuple[str, ...] = (*ENCODERS, "baselines")
 

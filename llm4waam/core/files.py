@@ -4,6 +4,7 @@ Tables of other people are read as strings, strictly: what is broken is named, n
 """
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -57,6 +58,11 @@ def _rounded(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_rounded(part) for part in value]
     return significant(float(value)) if isinstance(value, (float, np.floating)) else value
+
+
+def fingerprint(path: Path) -> str:
+    """Twelve letters that say which content a file has."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def write_json(path: Path, value: object) -> None:

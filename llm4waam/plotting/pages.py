@@ -14,7 +14,8 @@ def number(value: float | None) -> str:
     if value is None or math.isnan(value):
         return DASH
     digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
-    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0
+    # As Python's float: NumPy rounds 0.9985 down, and the same score would be shown in two ways.
+    return f"{round(float(value), digits) + 0.0:,.{digits}f}"  # + 0.0 turns -0.0 into 0.0
 
 
 def signed(value: float | None) -> str:

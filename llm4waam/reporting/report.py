@@ -1,6 +1,6 @@
 """The report in one language: sections of sentences, tables and figures, as one HTML file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from llm4waam.reporting.report_tables import (
     interval_tables,
     label_table,
     shown_models,
+    spread_tables,
     task_table,
 )
 from llm4waam.reporting.report_words import Words
@@ -79,8 +80,8 @@ def verdicts(
     return found
 
 
-# Tables of the kind `nested`.
-NESTED = {"calibration": "nested", "intervals": "nested"}
+# Tables whose kind has another name.
+KINDS_OF_TABLES = {"calibration": "nested", "intervals": "nested", "spread": "splits"}
 TEMPLATE = "report.html.j2"
 FILES = {"en": "report.html", "ko": "report.ko.html"}
 # By the stage `explain`, as seen from the folder of the report.
@@ -92,7 +93,8 @@ class Sources:
     """What the report is made of, all of it written by stages.
 
     `metrics` maps a task to its models and their metrics files, `ablations` a kind to its
-    table; a kind that was not run is not in it. `plots` is the folder of the
+    table; a kind that was not run is not in it. `other_folds` are the kinds that were run with
+    other folds than the study has by now. `plots` is the folder of the
     figures, `group` the column of which a value is left out.
     """
 
@@ -104,6 +106,7 @@ class Sources:
     comparisons: Mapping[str, dict]
     cleaning: Mapping
     ablations: Mapping[str, pd.DataFrame]
+    other_folds: Collection[str]
     plots: Path
     group: str
 
@@ -137,8 +140,10 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     texts = [words.fill(t, **known, column=sources.group) for t in section.get("text", [])]
     absent = kind is not None and kind not in sources.ablations
     if absent:
-        command = f"make ablations KIND={NESTED.get(kind, kind)}"
+        command = f"make ablations KIND={KINDS_OF_TABLES.get(kind, kind)}"
         texts.append(words.say("page", "absent", command=command))
+    elif (KINDS_OF_TABLES.get(kind, kind) or key) in sources.other_folds:
+        texts.append(words.say("page", "other_folds"))
     tables = [] if absent else _tables(sources, words, key, section)
     figures = [
         {
@@ -175,6 +180,7 @@ def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Tab
         ],
         "reliability": lambda: calibration_tables(words, sources.ablations["calibration"], text),
         "intervals": lambda: interval_tables(words, sources.ablations["intervals"], text),
+        "splits": lambda: spread_tables(words, sources.ablations["spread"], text),
     }
     if key in kinds:
         return kinds[key]()

@@ -200,6 +200,31 @@ def interval_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Ta
     return found
 
 
+def spread_tables(words: Words, table: pd.DataFrame, text: Mapping) -> list[Table]:
+    """How far the draw of the split moves the score of every model, best first."""
+    measures, found = ("study", "mean", "sd"), []
+    for task, part in table.groupby("task", sort=False):
+        wide = part.set_index(["model", "role"])
+        order = part[part["role"] == "oof"].sort_values("mean", ascending=False, kind="stable")
+        rows = []
+        for model in order["model"]:
+            cells = [words.name(model)]
+            for role in ("oof", "hold_out"):
+                one = wide.loc[(model, role)] if (model, role) in wide.index else None
+                cells += ["–"] * 3 if one is None else [number(one[m]) for m in measures]
+            rows.append(cells)
+        head = [words.name("model")]
+        head += [
+            f"{words.name(f'draws_{m}')}, {words.name(role)}"
+            for role in ("oof", "hold_out")
+            for m in measures
+        ]
+        known = {"task": words.name(task), "metric": words.name(part["metric"].iloc[0])}
+        caption = words.fill(text, **known, draws=int(part["draws"].max()))
+        found.append(Table(caption, head, rows))
+    return found
+
+
 def _between(score: float | None, low: float | None, high: float | None) -> str:
     """A score and its interval, in a way that both languages read."""
     return between(score, low, high, joined_by="~")

@@ -7,7 +7,7 @@ import pytest
 
 from llm4waam.ablations import plans, run
 from llm4waam.ablations.parity import STACKED, STEPS
-from llm4waam.core.files import read_table
+from llm4waam.core.files import fingerprint, read_table
 from llm4waam.training.losses import names_for
 from stages import ablate, ablation_pages
 
@@ -81,6 +81,7 @@ def test_parity_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study) -> No
         ablate.main("parity", source)
     ablation_pages.main("parity")
     found = json.loads((folder / "metrics/ablations/parity.json").read_text(encoding="utf-8"))
+    assert found.pop("folds") == fingerprint(folder / "data/split/folds.csv")
     assert set(found) == {"defects", "heat_input"}
     for steps in found.values():
         assert set(steps) == {*STEPS, STACKED, "trainer_with_another_seed"}
@@ -112,3 +113,16 @@ def test_every_loss_of_every_task_has_its_row(study) -> None:
     assert set(found["heat_input"]["bert"]) == regressions
     page = (folder / "plots/ablations/losses/losses.md").read_text(encoding="utf-8")
     assert "on simulated data" in page
+
+
+def test_every_draw_has_folds_and_a_hold_out_of_its_own(study) -> None:
+    study(split_seeds=[1, 2])
+    ablate.main("splits", "baselines")
+    rows = read_table(ROWS / "splits/baselines.csv")
+    beads = set(read_table(Path("data/clean/beads.csv"))["bead"])
+    held = {}
+    for variation, part in rows[rows["model"] == "majority"].groupby("variation"):
+        assert sorted(part["bead"]) == sorted(beads)
+        held[variation] = set(part.loc[part["role"] == "hold_out", "bead"])
+    assert set(held) == {"seed_1", "seed_2"}
+    assert held["seed_1"] != held["seed_2"]

@@ -14,6 +14,7 @@ from conftest import ROOT
 
 from llm4waam.ablations.variations import variations_of
 from llm4waam.card.card import read_card
+from llm4waam.core.files import fingerprint
 from llm4waam.core.settings import read_params
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, probability
@@ -104,12 +105,26 @@ def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
 
 
 @pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("same", [True, False])
+def test_an_ablation_of_other_folds_says_so(same: bool) -> None:
+    table = pd.read_csv(ROOT / "plots/ablations/information/information.csv")
+    Path("plots/ablations/information").mkdir()
+    table.to_csv("plots/ablations/information/information.csv", index=False)
+    folds = fingerprint(Path("data/split/folds.csv")) if same else "of another study"
+    Path("metrics/ablations").mkdir()
+    Path("metrics/ablations/information.json").write_text(json.dumps({"folds": folds}), "utf-8")
+    report.main()
+    assert ("Run with other folds than this study has" in read("report.html")) is not same
+
+
+@pytest.mark.usefixtures("told")
 def test_an_ablation_that_was_not_run_is_named_with_its_command() -> None:
     report.main()
     page = unescape(read("report.html"))
     assert page.count("The command make ablations KIND=nested makes this section.") == 2
     for kind in ("losses", "protocols", "groups", "information", "samples", "rates", "noise"):
         assert page.count(f"The command make ablations KIND={kind} makes this section.") == 1
+
     rows = pd.DataFrame(
         {
             "task": "quality",

@@ -1,0 +1,85 @@
+"""The table of results in README.md and README.ko.md holds the numbers that `evaluate` wrote."""
+
+import json
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
+from llm4waam.plotting.pages import number, signed
+from llm4waam.plotting.style import title
+
+SCORES = {
+    "README.md": {"micro_f1": "micro F1", "accuracy": "accuracy", "r2": "R²"},
+    "README.ko.md": {"micro_f1": "micro F1", "accuracy": "정확도", "r2": "R²"},
+}
+SAID = {
+    "README.md": {UNTOLD: "cannot be told", BETTER: "better", WORSE: "worse"},
+    "README.ko.md": {UNTOLD: "구별할 수 없음", BETTER: "더 좋음", WORSE: "더 나쁨"},
+}
+TO = {"README.md": "to", "README.ko.md": "~"}
+
+
+def read(name: str) -> dict:
+    return json.loads((ROOT / "metrics" / name).read_text(encoding="utf-8"))
+
+
+def expected(file: str) -> list[str]:
+    table = pd.read_csv(ROOT / "plots/results/results.csv").set_index(["task", "model"])
+    summary, comparisons = read("summary.json"), read("comparisons.json")
+    lines = []
+    for task in ("defects", "quality", "heat_input", "energy"):
+        found = summary[task]
+        pair = comparisons[task][f"{found['best_encoder']}_vs_baseline"]
+        formula = (task, "formula_pre_weld")
+        ends = f" {TO[file]} ".join(
+            number(pair[key]) for key in ("difference_low", "difference_high")
+        )
+        metric = table.loc[(task, found["best_encoder"]), "metric"]
+        lines.append(
+            [
+                f"{title(task)}, {SCORES[file][metric]}",
+                f"{title(found['best_encoder'])} {number(found['encoder_score'])}",
+                f"{title(found['best_baseline'])} {number(found['baseline_score'])}",
+                number(table.loc[formula, "score"]) if formula in table.index else "–",
+                f"{signed(pair['difference'])} ({ends})",
+                SAID[file][pair["verdict"]],
+            ]
+        )
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
+def test_the_table_of_results_is_what_evaluate_wrote(file: str) -> None:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    for line in expected(file):
+        assert line in lines
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
+def test_the_numbers_of_beads_and_cells_are_those_of_the_split(file: str) -> None:
+    folds = pd.read_csv(ROOT / "data/split/folds.csv")
+    train = folds[folds["role"] == "train"]
+    beads, cells = train["bead"].nunique(), train["cell"].nunique()
+    text = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+    told = {
+        "README.md": f"{beads} simulated training beads in {cells} cells",
+        "README.ko.md": f"시뮬레이션 학습 비드 {beads}개(셀 {cells}개)",
+    }
+    assert told[file] in text
+    assert str((folds["role"] == "test").sum()) in text
+
+
+def test_verdicts_and_sentences_come_from_one_place() -> None:
+    """results.md says of every pair what metrics/comparisons.json says of it."""
+    page = (ROOT / "plots/results/results.md").read_text(encoding="utf-8")
+    words = {
+        BETTER: "the encoder is better (difference {}",
+        WORSE: "the encoder is worse (difference {}",
+        UNTOLD: "which is better cannot be told (difference {}",
+    }
+    summary, comparisons = read("summary.json"), read("comparisons.json")
+    for task, found in summary.items():
+        pair = comparisons[task][f"{found['best_encoder']}_vs_baseline"]
+        assert words[pair["verdict"]].format(signed(pair["difference"])) in page

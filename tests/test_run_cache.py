@@ -1,0 +1,98 @@
+"""DVC's run cache: going back to a parameter runs nothing, whatever stands in git.
+
+The stages of dvc.yaml with their deps, params and outputs, in a small repository of its own; only
+the commands are others, which write each output in a moment.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+# Writes every output of a stage from the parameters: a file, or a folder with a file in it.
+STUB = """
+import sys
+from pathlib import Path
+
+text = Path("params.yaml").read_text()
+for name in sys.argv[1:]:
+    path = Path(name) if Path(name).suffix else Path(name) / "file"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(name + text)
+"""
+SEEDS = ("simulate", "text", "split", "train", "baselines", "advice")
+
+
+def outputs(stage: dict) -> list[str]:
+    entries = [entry for kind in ("outs", "plots", "metrics") for entry in stage.get(kind, [])]
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def run(*command: str) -> str:
+    known = {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **known})
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
+def repro(seed: int) -> str:
+    """What `dvc repro` says with another seed in every section that has one."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["tasks"] = ["quality"]
+    for section in SEEDS:
+        params[section]["seed"] = seed
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    return run(sys.executable, "-m", "dvc", "repro")
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """The pipeline in a folder of its own, which is entered."""
+    monkeypatch.chdir(tmp_path)
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    pipeline.pop("plots")
+    for stage in pipeline["stages"].values():
+        stage["cmd"] = " ".join([sys.executable, "stub.py", *outputs(stage)])
+    for stage in pipeline["stages"].values():
+        for name in stage["deps"]:
+            path = Path(
+                name.replace("${dataset}", "waam_beads").replace("${dataset_format}", "csv")
+            )
+            if path.suffix and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(name, encoding="utf-8")
+            elif name.startswith("llm4waam/"):
+                path.mkdir(parents=True, exist_ok=True)
+                (path / "room.py").write_text(name, encoding="utf-8")
+    for name in ("data/encoders", "plots/pretraining"):  # of the stage that is frozen
+        Path(name).mkdir(parents=True)
+        Path(name, "file").write_text(name, encoding="utf-8")
+    Path("data/raw/waam_beads.csv").unlink(missing_ok=True)
+    Path("dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+    Path("stub.py").write_text(STUB, encoding="utf-8")
+    run("git", "init", "-q")
+    run(sys.executable, "-m", "dvc", "init", "-q")
+    return pipeline
+
+
+def test_there_and_back_every_stage_is_cached(pipeline: dict) -> None:
+    made = {name for name, stage in pipeline["stages"].items() if outputs(stage)}
+    made -= {name for name, stage in pipeline["stages"].items() if stage.get("frozen")}
+
+    def told(text: str, words: str) -> set[str]:
+        return {name.partition("@")[0] for name in re.findall(words, text)}
+
+    assert told(repro(1), "Running stage '(.+)'") >= made
+    first = Path("data/models/bert/quality/file").read_text(encoding="utf-8")
+    assert told(repro(2), "Running stage '(.+)'") >= made
+    assert Path("data/models/bert/quality/file").read_text(encoding="utf-8") != first
+    back = repro(1)
+    assert told(back, "Running stage '(.+)'") <= {"check-params"}  # it has no output
+    cached = told(back, "Stage '(.+)' is cached") | told(back, "Stage '(.+)' didn't change")
+    assert cached >= made
+    assert Path("data/models/bert/quality/file").read_text(encoding="utf-8") == first
