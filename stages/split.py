@@ -29,15 +29,8 @@ def main() -> None:
     for name in params.tasks:
         task = make_task(card, name, params.card_file)
         check_learnable(task, targets(card, task, beads), BEADS)
-    folds = make_folds(
-        beads,
-        strata_of(card, beads, params.card_file),
-        folds=params.split.folds,
-        repeats=params.split.repeats,
-        hold_out=params.split.hold_out,
-        seed=params.split.seed,
-        file=BEADS,
-    )
+    strata = strata_of(card, beads, params.card_file)
+    folds = make_folds(beads, strata, **params.split.options(), file=BEADS)
     check_folds(folds, beads, card, FOLDS)
     write_table(FOLDS, folds)
     test = folds[folds["role"] == "test"]

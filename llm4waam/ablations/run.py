@@ -123,7 +123,7 @@ class Study:
 
     def _split(self, split: Split) -> pd.DataFrame:
         strata = strata_of(self.card, self.beads, self.card_file)
-        folds = make_folds(self.beads, strata, **split.model_dump(), file=self.file)
+        folds = make_folds(self.beads, strata, **split.options(), file=self.file)
         check_folds(folds, self.beads, self.card, self.file)
         return folds
 

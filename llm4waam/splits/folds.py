@@ -14,22 +14,29 @@ from pydantic import Field
 from llm4waam.card.card import Card
 from llm4waam.card.cells import find_cells
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import Section, Seed
+from llm4waam.core.settings import Section
 from llm4waam.splits.tasks import Task, make_task, targets
 
 COLUMNS = ["bead", "cell", "role", "repeat", "fold"]
 HOLD_OUT_FOLD = -1
 CANDIDATES = 50
-HOLD_OUTS, REPEATS = 0, 1  # streams of random numbers: no two seeds or purposes share a draw
+# Two seeds of the split are so far apart that they share no draw. They are counted from the
+# study's own, which so keeps the folds that it had when neighbouring seeds still shared draws.
+OWN_SEED, APART = 7, 1_000_000
 
 
 class Split(Section):
     """Folds over the training beads, and the fixed hold-out."""
 
-    seed: int = Seed
+    seed: int = Field(ge=0, lt=4000)
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     hold_out: float = Field(ge=0, lt=0.5)
+
+    def options(self) -> dict:
+        """The arguments of `make_folds`."""
+        first = (OWN_SEED + (self.seed - OWN_SEED) * APART) % (2**32 - APART)
+        return {**self.model_dump(), "seed": first}
 
 
 def make_folds(
@@ -46,8 +53,9 @@ def make_folds(
 
     `strata` (beads, labels) of 0 and 1 is what the folds share out evenly, by iterative
     stratification over cells. The hold-out is, of 50 candidates that the seed draws, the one whose
-    number of beads and of labels comes nearest to its share; only labels are looked at. Another
-    seed draws other candidates. Raises StudyError where there are fewer cells than folds.
+    number of beads and of labels comes nearest to its share; only labels are looked at. All random
+    numbers are drawn from `seed` on, in small steps (see `Split`). Raises StudyError where there
+    are fewer cells than folds.
     """
     cells = np.unique(beads["cell"])
     of_cell = pd.Categorical(beads["cell"], categories=cells).codes
@@ -60,21 +68,17 @@ def make_folds(
         sizes = np.bincount(of_cell)[:, None]
         totals = pd.DataFrame(strata).groupby(of_cell).sum().to_numpy()
         counts = np.hstack([sizes, totals])
-        found = [_parts(table, parts, n)[0] for n in _draws(seed, HOLD_OUTS, CANDIDATES)]
+        found = [_parts(table, parts, seed + n)[0] for n in range(CANDIDATES)]
         want = counts.sum(axis=0) * hold_out
         off = [np.abs(counts[part].sum(axis=0) - want).sum() for part in found]
         test[found[int(np.argmin(off))]] = True
     train = np.flatnonzero(~test)
     _enough(len(train), folds, folds, file)
     rows = [_rows(beads, of_cell, np.flatnonzero(test), "test", 0, HOLD_OUT_FOLD)]
-    for repeat, drawn in enumerate(_draws(seed, REPEATS, repeats)):
-        for fold, part in enumerate(_parts(table[train], folds, drawn)):
+    for repeat in range(repeats):
+        for fold, part in enumerate(_parts(table[train], folds, seed + 1000 * (repeat + 1))):
             rows.append(_rows(beads, of_cell, train[part], "train", repeat, fold))
     return pd.concat(rows, ignore_index=True)
-
-
-def _draws(seed: int, stream: int, count: int) -> list[int]:
-    return np.random.SeedSequence([seed, stream]).generate_state(count).tolist()
 
 
 def strata_of(card: Card, beads: pd.DataFrame, card_file: object) -> np.ndarray:

@@ -10,7 +10,7 @@ from conftest import ROOT, small_rows
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
-from llm4waam.splits.folds import check_folds, make_folds, strata_of
+from llm4waam.splits.folds import Split, check_folds, make_folds, strata_of
 from stages import clean, split
 
 
@@ -126,7 +126,8 @@ def study_beads(tmp_path_factory) -> pd.DataFrame:
 def study_folds(beads: pd.DataFrame, seed: int) -> pd.DataFrame:
     card = read_card(ROOT / "data/raw/waam_beads.yaml")
     strata = strata_of(card, beads, "card")
-    return make_folds(beads, strata, folds=5, repeats=1, hold_out=0.2, seed=seed, file="beads.csv")
+    options = Split(seed=seed, folds=5, repeats=1, hold_out=0.2).options()
+    return make_folds(beads, strata, **options, file="beads.csv")
 
 
 def test_every_seed_draws_another_hold_out_and_other_folds(study_beads) -> None:
