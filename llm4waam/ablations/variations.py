@@ -13,6 +13,8 @@ from pydantic import Field, PositiveInt
 
 from llm4waam.core.settings import Positive, Section
 from llm4waam.decisions.target_scale import SCALES
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.encoders.settings import FamilyName
 from llm4waam.splits.tasks import Task
 from llm4waam.training.losses import names_for
 from llm4waam.training.recipe import Engine
@@ -21,7 +23,6 @@ KINDS = (
     *("ladder", "losses", "protocols", "nested", "groups"),
     *("information", "rates", "samples", "noise", "parity"),
 )
-ENCODERS = ("bert", "roberta")
 
 
 class Ladder(Section):
@@ -37,7 +38,7 @@ class Ladder(Section):
 class Losses(Section):
     """Kind `losses`: every loss of a task, with one encoder and one recipe."""
 
-    encoder: Literal["bert", "roberta"]
+    encoder: FamilyName
     tasks: list[str] = Field(min_length=1)
     engine: Engine
     epochs: int = Positive
@@ -47,7 +48,7 @@ class Losses(Section):
 class Parity(Section):
     """Kind `parity`: the loop against Trainer, first classification and first regression."""
 
-    encoder: Literal["bert", "roberta"]
+    encoder: FamilyName
     seeds: int = Field(ge=2)
     epochs: int = Positive
     learning_rate: float = Positive
@@ -102,7 +103,7 @@ class Variation:
     noise: float = 0.0
     shuffled: bool = False
     candidate: bool = False
-    sources: tuple[str, ...] = (*ENCODERS, "baselines")
+    sources: tuple[str, ...] = field(default_factory=lambda: (*FAMILIES, "baselines"))
 
     def folder(self, encoder: str) -> str | None:
         """Where the checkpoint stands; None for a package that is not installed."""
@@ -142,7 +143,7 @@ def variations_of(
                 known,
                 plan="rows",
                 recipe=chosen,
-                sources=ENCODERS,
+                sources=tuple(FAMILIES),
             ),
         ]
     if kind == "nested":
@@ -160,7 +161,7 @@ def variations_of(
                 f"learning rate {rate:g}",
                 known,
                 recipe={"learning_rate": rate},
-                sources=ENCODERS,
+                sources=tuple(FAMILIES),
             )
             for rate in settings.rates
         ]
@@ -214,7 +215,7 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
         group: str = "ladder",
         checkpoint: int | str = 1,
         tasks: tuple[str, ...] = known,
-        sources: tuple[str, ...] = ENCODERS,
+        sources: tuple[str, ...] = tuple(FAMILIES),
         **more: bool,
     ) -> None:
         made.append(

@@ -8,8 +8,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.encoders.families import FAMILIES, family_pairs
 from llm4waam.evaluation import bootstrap
-from llm4waam.evaluation.assessment import ENCODERS, Assessment, best, difference, named
+from llm4waam.evaluation.assessment import Assessment, best, difference, named
 
 LEVEL = 0.05
 
@@ -76,17 +77,17 @@ def compare(one: Assessment, other: Assessment, folds: pd.DataFrame) -> dict:
 
 
 def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) -> dict:
-    """`metrics/comparisons.json`: task -> encoder against encoder and against the best baseline.
+    """`metrics/comparisons.json`: task -> every two encoders, and each against the best baseline.
 
     `p_holm` is Holm's over all `p_bootstrap` of all tasks; `real` is 1 where it is below 0.05.
     """
     found: dict[str, dict] = {}
     for name, assessments in study.items():
-        encoders = [named(assessments, encoder) for encoder in ENCODERS]
-        pairs = {"_vs_".join(ENCODERS): tuple(encoders)}
+        encoders = {encoder: named(assessments, encoder) for encoder in FAMILIES}
+        pairs = {key: (encoders[a], encoders[b]) for key, (a, b) in family_pairs().items()}
         pairs |= {
-            f"{name}_vs_baseline": (one, best(assessments, encoder=False))
-            for name, one in zip(ENCODERS, encoders, strict=True)
+            f"{encoder}_vs_baseline": (one, best(assessments, encoder=False))
+            for encoder, one in encoders.items()
         }
         known = {key: pair for key, pair in pairs.items() if all(pair)}
         found[name] = {key: compare(*pair, folds) for key, pair in known.items()}
