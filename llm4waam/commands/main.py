@@ -68,7 +68,7 @@ def predict(
         raise typer.BadParameter("one of FILE, --set and --log is needed")
     if encoder not in (None, *FAMILIES):
         reason = f"{encoder!r} is not one of {', '.join(FAMILIES)}"
-        raise typer.BadParameter(reason, param_hint="--encoder")
+        raise typer.BadParameter(reason, param_hint="'--encoder'")
     file = Path(files[0]) if files else None
     if file:
         require_file(file, "a CSV table or JSON lines")

@@ -60,7 +60,7 @@ _NAMES = {
 }
 _UNITS = {"degC": "°C", "deg": "°", "mm**2": "mm²"}
 # Of the encoders, in the order of FAMILIES.
-_ENCODER_COLOURS = (COLOURS[2], COLOURS[1], COLOURS[0], *COLOURS[3:])
+_ENCODER_COLOURS = (COLOURS[2], COLOURS[1], COLOURS[0], COLOURS[5], COLOURS[4])
 
 
 def title(name: str) -> str:
