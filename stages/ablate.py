@@ -22,6 +22,7 @@ from llm4waam.core.processes import call, in_processes
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import COLUMNS, members
+from llm4waam.encoders.families import check_family
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.folds import Split, check_folds
 from llm4waam.splits.tasks import make_task
@@ -46,6 +47,8 @@ def main(kind: str, source: str) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
     # Without it, deterministic matrix products are refused on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if source != "baselines":
+        check_family(source, "stages.ablate")
     params = read_params(Params)
     card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)

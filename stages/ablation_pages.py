@@ -19,10 +19,12 @@ from llm4waam.ablations.scores import (
 )
 from llm4waam.ablations.variations import Ablations, Variation, variations_of
 from llm4waam.card.card import read_card
+from llm4waam.core.errors import require_file
 from llm4waam.core.files import fingerprint, read_table, write_metrics, write_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.plotting.style import empty_figure, save
 from llm4waam.reporting.figures import interval_figure, temperature_figure
 from llm4waam.reporting.report_tables import shown_models
@@ -32,7 +34,6 @@ from llm4waam.training.recipe import TrainingParams
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PREDICTIONS, ROWS = Path("data/predictions"), Path("data/ablations")
 PLOTS, METRICS = Path("plots/ablations"), Path("metrics/ablations")
-SOURCES = (*ENCODERS, "baselines")
 
 
 class Params(TrainingParams):
@@ -46,7 +47,7 @@ def main(kind: str) -> None:
     params = read_params(Params)
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
-    rows = pd.concat([read_table(ROWS / kind / f"{source}.csv") for source in SOURCES])
+    rows = pd.concat([_rows(kind, source) for source in _sources()])
     if kind == "nested":
         _nested(rows, tasks, simulated=card.simulated)
     elif kind == "splits":
@@ -57,6 +58,16 @@ def main(kind: str) -> None:
         variations = variations_of(kind, params.ablations, tasks, params.train.epochs)
         _scores(kind, rows, variations, tasks, simulated=card.simulated)
     logging.info("see %s", PLOTS / kind / f"{kind}.md")
+
+
+def _sources() -> tuple[str, ...]:
+    return (*FAMILIES, "baselines")
+
+
+def _rows(kind: str, source: str) -> pd.DataFrame:
+    file = ROWS / kind / f"{source}.csv"
+    require_file(file, f"the outcome of {source} in the matrix of ablations/dvc.yaml")
+    return read_table(file)
 
 
 def _scores(
@@ -83,10 +94,10 @@ def _scores(
         table = pd.concat([table, paid], ignore_index=True)
     shown = shown_models(table, probe=kind == "protocols")
     if kind == "ladder":  # its baselines stand below the table, and as lines in the figure
-        shown = {task: list(ENCODERS) for task in shown}
+        shown = {task: list(FAMILIES) for task in shown}
     page = ablation_page(kind, table, shown, gaps, simulated=simulated)
     metrics: dict = {}
-    for row in table[table["model"].isin(ENCODERS)].to_dict("records"):
+    for row in table[table["model"].isin(FAMILIES)].to_dict("records"):
         place = metrics.setdefault(row["task"], {}).setdefault(row["model"], {})
         key = row["variation"].replace(".", "_")
         place.setdefault(key, {})[row["metric"]] = row["score"]
@@ -104,7 +115,7 @@ def _own(names: tuple[str, ...], roles: tuple[str, ...] = ("oof",)) -> pd.DataFr
     """The study's own rows, those out of fold unless other `roles` are asked for."""
     return pd.concat(
         rows[rows["role"].isin(roles)].assign(task=name)
-        for source in SOURCES
+        for source in _sources()
         for name in names
         for rows in [read_table(PREDICTIONS / source / f"{name}.csv")]
     )
@@ -124,7 +135,7 @@ def _nested(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
     if len(calibration):
         made["calibration"] = temperature_figure(calibration)
     if len(beads):
-        shown = (*ENCODERS, "gradient_boosting", FORMULAS["pre_weld"])
+        shown = (*FAMILIES, "gradient_boosting", FORMULAS["pre_weld"])
         units = {name: task.unit for name, task in tasks.items()}
         made["intervals"] = interval_figure(beads[beads["model"].isin(shown)], units)
     for name, figure in made.items():

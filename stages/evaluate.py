@@ -10,7 +10,8 @@ from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table, write_metrics, write_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.evaluation.assessment import ENCODERS, Assessment, assess, summarise
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import Assessment, assess, summarise
 from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.evaluation.significance import compare_all
 from llm4waam.plotting.style import save
@@ -65,13 +66,13 @@ def _assess(
 ) -> list[Assessment]:
     # The published way chooses the epoch on the fold that it reports; baselines choose nothing.
     published, found = params.train.selection == "published", []
-    for source in (*ENCODERS, "baselines"):
+    for source in (*FAMILIES, "baselines"):
         file = PREDICTIONS / source / f"{task.name}.csv"
         scores = read_predictions(file, task, folds, truth)
-        if source in ENCODERS and list(scores) != [source]:
+        if source in FAMILIES and list(scores) != [source]:
             raise StudyError(file, "other models", value=", ".join(scores), expected=source)
         for model, each in scores.items():
-            optimistic = published and source in ENCODERS
+            optimistic = published and source in FAMILIES
             known = {"optimistic": optimistic, "tier": params.tier(model, params.text.derived)}
             found.append(assess(task, model, each, params.text.information, **known))
     return found
@@ -79,7 +80,7 @@ def _assess(
 
 def _write_metrics(name: str, assessments: list[Assessment]) -> None:
     metrics = {one.model: one.metrics for one in assessments}
-    for encoder in ENCODERS:
+    for encoder in FAMILIES:
         write_metrics(METRICS / encoder / f"{name}.json", metrics.pop(encoder))
     write_metrics(METRICS / "baselines" / f"{name}.json", metrics)
 

@@ -24,7 +24,7 @@ def main() -> None:
     card = read_card(params.card_file)
     beads = read_table(BEADS)
     counters = {}
-    for name, encoder in params.encoder:
+    for name, encoder in params.encoder.items():
         counters[name] = token_counter(encoder.checkpoint, encoder.revision)
     column = exploration.label_column(card)
     order = list(card.columns[column].labels) if column else []

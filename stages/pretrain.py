@@ -1,20 +1,23 @@
-"""Stage `pretrain` (frozen): small BERT and RoBERTa checkpoints that know the sentences.
+"""Stage `pretrain` (frozen): a small checkpoint of every family that knows the sentences.
 
+`python -m stages.pretrain NAME ...` makes those of these families and leaves the others alone.
 Each tier goes on from the one before: 0, masked words and values; 1, and the formulas of arc and
 bead; 2, and the indices of printability. A killed run goes on after its last epoch.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import write_table
+from llm4waam.core.files import read_table, write_table
 from llm4waam.core.processes import in_processes
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.encoders.families import FAMILIES, check_family
 from llm4waam.plotting.style import save
 from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.pretraining.figure import pretraining_figure
@@ -23,7 +26,6 @@ from llm4waam.pretraining.tiers import Tiers
 FOLDER, PLOTS = Path("data/encoders"), Path("plots/pretraining")
 UNFINISHED = Path("data/unfinished/pretrain")
 CARD = Path("data/raw/waam_beads.yaml")
-ENCODERS = ["bert", "roberta"]
 
 
 class Params(BaseModel):
@@ -32,18 +34,22 @@ class Params(BaseModel):
     pretrain: Pretrain
 
 
-def main() -> None:
-    """Pretrain both encoders, side by side on a processor."""
+def main(*names: str) -> None:
+    """Pretrain the families `names` (none given: all), side by side on a processor."""
+    for name in names:
+        check_family(name, "stages.pretrain")
+    encoders = list(names or FAMILIES)
     settings = read_params(Params).pretrain
     tiers = Tiers(read_card(CARD), settings, FOLDER, UNFINISHED)
     workers = 1 if torch.cuda.is_available() else settings.workers
-    found = in_processes(tiers.pretrain, ENCODERS, workers)
-    curves = dict(zip(ENCODERS, found, strict=True))
-    for encoder, curve in curves.items():
+    found = in_processes(tiers.pretrain, encoders, workers)
+    for encoder, curve in zip(encoders, found, strict=True):
         write_table(PLOTS / f"{encoder}.csv", curve)
+    files = {name: PLOTS / f"{name}.csv" for name in FAMILIES}
+    curves = {name: read_table(file) for name, file in files.items() if file.is_file()}
     save(PLOTS / "losses.svg", pretraining_figure(curves), simulated=True)
     shutil.rmtree(UNFINISHED, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, *sys.argv[1:])

@@ -10,7 +10,7 @@ from llm4waam.card.card import read_card
 from llm4waam.core.files import fingerprint, read_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.evaluation.assessment import ENCODERS
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.reporting.model_cards import data_card, model_card
 from llm4waam.reporting.report import FILES, Sources, render
 from llm4waam.sentences.prompts import TextStyle
@@ -40,7 +40,7 @@ def main() -> None:
     sources = _sources(params)
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
-    for encoder in ENCODERS:
+    for encoder in FAMILIES:
         for name, task in sources.tasks.items():
             metrics = sources.metrics[name][encoder]
             recipe, source = params.recipe(encoder, name), params.encoder.source(encoder)
@@ -57,7 +57,7 @@ def _sources(params: Params) -> Sources:
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {
-        name: {encoder: _read(encoder, f"{name}.json") for encoder in ENCODERS}
+        name: {encoder: _read(encoder, f"{name}.json") for encoder in FAMILIES}
         | _read("baselines", f"{name}.json")
         for name in tasks
     }

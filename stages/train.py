@@ -1,4 +1,4 @@
-"""Stages `train-bert` and `train-roberta`: `python -m stages.train ENCODER TASK`."""
+"""Stages `train-bert`, `train-roberta` and their like: `python -m stages.train ENCODER TASK`."""
 
 import os
 import sys
@@ -12,6 +12,7 @@ from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import fold_jobs
+from llm4waam.encoders.families import check_family
 from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import make_task
 from llm4waam.stacked.engine import engine_of
@@ -28,6 +29,7 @@ CURVE = ["repeat", "fold", "epoch", "train_loss", "val_loss"]
 
 def main(encoder: str, task_name: str) -> None:
     """Fine-tune one encoder for one task on every fold, then on all training beads."""
+    check_family(encoder, "stages.train")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
     # Without it, deterministic matrix products are refused on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -14,7 +14,7 @@ from stages.check_params import AllParams
 def test_the_study_s_parameters_are_read() -> None:
     params = read_params(AllParams, ROOT / "params.yaml")
     recipe = params.recipe("bert", "defects")
-    assert recipe.learning_rate == params.encoder.bert.learning_rate
+    assert recipe.learning_rate == params.encoder["bert"].learning_rate
     assert recipe.loss == params.target["defects"].loss
 
 
@@ -24,7 +24,7 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
     text = text.replace("learning_rate: 0.001  # 2e-5", "learning_rate: 1e-05  # 2e-5")
     assert isinstance(yaml.safe_load(text)["encoder"]["bert"]["learning_rate"], str)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
-    assert read_params(AllParams, tmp_path / "params.yaml").encoder.bert.learning_rate == 1e-5
+    assert read_params(AllParams, tmp_path / "params.yaml").encoder["bert"].learning_rate == 1e-5
 
 
 @pytest.mark.parametrize(

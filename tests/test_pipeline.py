@@ -35,16 +35,16 @@ ARROWS = {
     "encoders": "decisions",
     "training": "card splits decisions encoders",
     "stacked": "encoders training",
-    "plotting": "",
+    "plotting": "encoders",
     "pretraining": "card simulator sentences decisions encoders plotting",
-    "evaluation": "splits decisions",
-    "reporting": "card splits decisions evaluation plotting",
+    "evaluation": "splits decisions encoders",
+    "reporting": "card splits decisions encoders evaluation plotting",
     "ablations": "card sentences splits decisions baselines encoders training stacked evaluation "
     "plotting reporting",
     "inference": "card cleaning sentences splits decisions encoders training",
-    "advice": "card simulator sentences splits baselines evaluation plotting inference",
+    "advice": "card simulator sentences splits baselines encoders evaluation plotting inference",
     "logbook": "card cleaning",
-    "commands": "card cleaning sentences inference advice logbook",
+    "commands": "card cleaning sentences encoders inference advice logbook",
 }
 
 

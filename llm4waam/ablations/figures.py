@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from llm4waam.ablations.scores import best_baseline
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import number as number_text
 from llm4waam.plotting.style import COLOURS, GREY, MARKERS, model_colour, new_figure, title
@@ -130,7 +131,8 @@ def curve_figure(
 def _dots(
     axis: Axes, rows: pd.DataFrame, where: np.ndarray, number: int, model: str, *, upright: bool
 ) -> None:
-    colour = model_colour(model) if model in ENCODERS else (GREY, *COLOURS[3:])[max(number - 2, 0)]
+    others = (GREY, *COLOURS[3:])[max(number - len(FAMILIES), 0)]
+    colour = model_colour(model) if model in FAMILIES else others
     score, low, high = (
         rows[name].clip(lower=FLOOR).to_numpy(float) for name in ("score", "low", "high")
     )

@@ -6,7 +6,8 @@ import pandas as pd
 
 from llm4waam.ablations.scores import best_baseline
 from llm4waam.ablations.variations import Variation
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import (
     DASH,
@@ -131,10 +132,10 @@ def chosen_section(default: str, inner: pd.DataFrame, variations: Sequence[Varia
     titles = {one.key: one.title for one in variations}
     wide = inner.pivot(index="variation", columns="model", values="score")
     rows = [
-        [titles[key], *(number(wide.loc[key].get(encoder)) for encoder in ENCODERS)]
+        [titles[key], *(number(wide.loc[key].get(encoder)) for encoder in FAMILIES)]
         for key in inner["variation"].unique()
     ]
-    head = ["rung", *map(title, ENCODERS)]
+    head = ["rung", *map(title, FAMILIES)]
     text = f"## The default\n\nThe default is *{titles[default]}*. {INNER}"
     return f"{text}\n\n{markdown_table(pd.DataFrame(rows, columns=head))}\n"
 

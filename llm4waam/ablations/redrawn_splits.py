@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.bootstrap import bead_terms, headline
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.read_predictions import pooled
@@ -78,7 +79,7 @@ def spread_of_draws(draws: pd.DataFrame) -> pd.DataFrame:
 def best_over_draws(spread: pd.DataFrame, task: str) -> str | None:
     """The baseline with the highest mean out of fold that sees no measured value."""
     part = spread[(spread["task"] == task) & (spread["role"] == "oof")]
-    part = part[~part["model"].isin([*ENCODERS, FORMULAS["post_weld"]])].dropna(subset="mean")
+    part = part[~part["model"].isin([*FAMILIES, FORMULAS["post_weld"]])].dropna(subset="mean")
     return part.sort_values("mean", kind="stable")["model"].iloc[-1] if len(part) else None
 
 
@@ -115,7 +116,7 @@ def _gaps(draws: pd.DataFrame, spread: pd.DataFrame) -> list[list[str]]:
     ):
         wide = part.pivot(index="split", columns="model", values="score")
         best = best_over_draws(spread, task)
-        for encoder in ENCODERS if best else ():
+        for encoder in FAMILIES if best else ():
             if encoder in wide:
                 gap = wide[encoder] - wide[best]
                 ends = f"{number(gap.min())} to {number(gap.max())}"
@@ -136,7 +137,7 @@ def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Figure:
     for axis, task in zip(axes, tasks, strict=False):
         part = draws[draws["task"] == task]
         best = best_over_draws(spread, task)
-        names = [*ENCODERS, *([best] if best else []), "majority", FORMULAS["pre_weld"]]
+        names = [*FAMILIES, *([best] if best else []), "majority", FORMULAS["pre_weld"]]
         names = [name for name in dict.fromkeys(names) if name in set(part["model"])]
         for place, model in enumerate(names):
             for role, shift in (("oof", -0.14), ("hold_out", 0.14)):
@@ -165,7 +166,7 @@ def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Figure:
 def summarise_draws(spread: pd.DataFrame) -> dict:
     """`metrics/ablations/splits.json`: task -> encoder -> role -> study, mean, sd, ends."""
     found: dict = {}
-    for row in spread[spread["model"].isin(ENCODERS)].to_dict("records"):
+    for row in spread[spread["model"].isin(FAMILIES)].to_dict("records"):
         values = {k: row[k] for k in ("study", "mean", "sd", "lowest", "highest")}
         found.setdefault(row["task"], {}).setdefault(row["model"], {})[row["role"]] = values
     return found

@@ -9,7 +9,8 @@ from sklearn.metrics import f1_score, r2_score
 from llm4waam.ablations.plans import bead_of
 from llm4waam.ablations.variations import Variation
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS, Assessment, assess_rows, difference
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS, Assessment, assess_rows, difference
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.evaluation.significance import bootstrap_p, judge
 from llm4waam.splits.tasks import Task
@@ -57,7 +58,7 @@ def score_table(
     Scores are pooled over folds, the mean over repeats; the interval of the headline is the 95 %
     bootstrap over cells.
     """
-    models = dict.fromkeys([*ENCODERS, *(model for _, _, model in found)])
+    models = dict.fromkeys([*FAMILIES, *(model for _, _, model in found)])
     rows = []
     for name, task in tasks.items():
         for model in models:
@@ -159,12 +160,12 @@ def pairs_against(
         return [
             (key, (first, *key[1:]))
             for key in found
-            if key[0] == last and key[2] in ENCODERS and (first, *key[1:]) in found
+            if key[0] == last and key[2] in FAMILIES and (first, *key[1:]) in found
         ]
     pairs = []
     for one in variations:
         for key in found:
-            if key[0] == one.key and one.group in ("ladder", "other ways") and key[2] in ENCODERS:
+            if key[0] == one.key and one.group in ("ladder", "other ways") and key[2] in FAMILIES:
                 best = best_baseline(table, key[1], one.tier)
                 if best is not None:
                     pairs.append((key, (best["variation"], key[1], best["model"])))

@@ -13,6 +13,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.decisions.target_scale import SCALES
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.encoders.settings import FamilyName
 from llm4waam.splits.tasks import Task
 from llm4waam.training.losses import names_for
 from llm4waam.training.recipe import Engine
@@ -21,7 +23,6 @@ KINDS = (
     *("ladder", "losses", "protocols", "nested", "groups"),
     *("information", "rates", "samples", "noise", "splits", "parity"),
 )
-ENCODERS = ("bert", "roberta")
 
 
 class Ladder(Section):
@@ -37,7 +38,7 @@ class Ladder(Section):
 class Losses(Section):
     """Kind `losses`: every loss of a task, with one encoder and one recipe."""
 
-    encoder: Literal["bert", "roberta"]
+    encoder: FamilyName
     tasks: list[str] = Field(min_length=1)
     engine: Engine
     epochs: int = Positive
@@ -47,7 +48,7 @@ class Losses(Section):
 class Parity(Section):
     """Kind `parity`: the loop against Trainer, first classification and first regression."""
 
-    encoder: Literal["bert", "roberta"]
+    encoder: FamilyName
     seeds: int = Field(ge=2)
     epochs: int = Positive
     learning_rate: float = Positive
@@ -105,8 +106,7 @@ class Variation:
     shuffled: bool = False
     candidate: bool = False
     split: dict = field(default_factory=dict)
-    split: dict = field(default_factory=dict)
-    sources: tuple[str, ...] = (*ENCODERS, "baselines")
+    sources: tuple[str, ...] = field(default_factory=lambda: (*FAMILIES, "baselines"))
 
     def folder(self, encoder: str) -> str | None:
         """Where the checkpoint stands; None for a package that is not installed."""
@@ -146,7 +146,7 @@ def variations_of(
                 known,
                 plan="rows",
                 recipe=chosen,
-                sources=ENCODERS,
+                sources=tuple(FAMILIES),
             ),
         ]
     if kind == "nested":
@@ -164,7 +164,7 @@ def variations_of(
                 f"learning rate {rate:g}",
                 known,
                 recipe={"learning_rate": rate},
-                sources=ENCODERS,
+                sources=tuple(FAMILIES),
             )
             for rate in settings.rates
         ]
@@ -223,7 +223,7 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
         group: str = "ladder",
         checkpoint: int | str = 1,
         tasks: tuple[str, ...] = known,
-        sources: tuple[str, ...] = ENCODERS,
+        sources: tuple[str, ...] = tuple(FAMILIES),
         **more: bool,
     ) -> None:
         made.append(

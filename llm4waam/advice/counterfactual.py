@@ -9,7 +9,6 @@ speed, at a bead's other settings.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from pydantic import Field
 
 from llm4waam.card.card import Card
 from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.encoders.settings import FamilyName
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
@@ -37,7 +37,7 @@ class Advice(Section):
     hold-out beads on the page; each advised bead is run `simulated_runs` times in the simulator.
     """
 
-    encoder: Literal["bert", "roberta"]
+    encoder: FamilyName
     seed: int = Seed
     background: int = Positive
     bar: float = Field(gt=0, lt=1)

@@ -13,6 +13,7 @@ from llm4waam.commands.dag import dag_table
 from llm4waam.commands.experiments import experiments_table
 from llm4waam.core.errors import require_file
 from llm4waam.core.stage import run_stage
+from llm4waam.encoders.families import FAMILIES
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -47,7 +48,7 @@ def predict(
     ] = None,
     form: Annotated[Literal["table", "csv", "json"], typer.Option("--format")] = "table",
     encoder: Annotated[
-        Literal["bert", "roberta"] | None, typer.Option(help="else advice.encoder")
+        str | None, typer.Option(metavar=f"[{'|'.join(FAMILIES)}]", help="else advice.encoder")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="reasons, advice and doubts, seconds a bead")
@@ -67,6 +68,9 @@ def predict(
     pairs, files = ([*first, *words], []) if first else ([], words)
     if len(files) + bool(pairs) + (log is not None) != 1:
         raise typer.BadParameter("one of FILE, --set and --log is needed")
+    if encoder not in (None, *FAMILIES):
+        reason = f"{encoder!r} is not one of {', '.join(FAMILIES)}"
+        raise typer.BadParameter(reason, param_hint="'--encoder'")
     file = Path(files[0]) if files else None
     if file:
         require_file(file, "a CSV table or JSON lines")

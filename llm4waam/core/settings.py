@@ -65,6 +65,7 @@ def read_yaml(model: type[AnySection], file: Path) -> AnySection:
         return model.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole file"
+        # Of a mapping whose key is wrong, pydantic names the key and then "[key]".
+        place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the whole file"
         value = None if first["type"] == "missing" else first["input"]
         raise StudyError(file, f"{place}: {first['msg']}", value=value) from None

@@ -1,11 +1,13 @@
 """Encoders and their tokenizers, from a local folder or from the hub."""
 
 import os
+from inspect import signature
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from transformers import (
+    MODEL_MAPPING,
     AutoConfig,
     AutoModel,
     AutoTokenizer,
@@ -16,6 +18,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from llm4waam.core.errors import StudyError
+from llm4waam.encoders.families import FAMILIES
 
 # Every load would report the heads that are left out, and every save would draw a bar of its own.
 transformers_logging.set_verbosity_error()
@@ -24,7 +27,6 @@ transformers_logging.disable_progress_bar()
 # place of the revision that was named.
 os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
 
-FAMILIES = {"bert": ("bert", "distilbert"), "roberta": ("roberta", "xlm-roberta", "camembert")}
 SAFE = ("model.safetensors", "model.safetensors.index.json")
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 SAFETENSORS = (
@@ -45,9 +47,10 @@ def check_checkpoint(encoder: str, checkpoint: str, revision: str | None) -> Non
         expected = "config.json, model.safetensors and a tokenizer in it"
         raise _error(checkpoint, f"{place}: the folder is no checkpoint", expected)
     config = _load_config(checkpoint, revision, place)
-    if config.model_type not in FAMILIES[encoder]:
+    known = FAMILIES[encoder].model_types
+    if config.model_type not in known:
         reason = f"{place}: its model type is {config.model_type}"
-        raise _error(checkpoint, reason, " or ".join(FAMILIES[encoder]))
+        raise _error(checkpoint, reason, " or ".join(known))
     files = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
     if files.intersection(PICKLED) and not files.intersection(SAFE):
         reason = f"{place}: its weights are pickled"
@@ -89,7 +92,7 @@ def load_trunk(
     """
     config = _load_config(checkpoint, revision, "encoder.NAME.checkpoint")
     options = {"dtype": torch.float32, "trust_remote_code": False}
-    if config.model_type != "distilbert":  # never has a pooler
+    if "add_pooling_layer" in signature(MODEL_MAPPING[type(config)]).parameters:
         options["add_pooling_layer"] = False
     if random_weights:
         torch.manual_seed(seed)

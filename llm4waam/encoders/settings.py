@@ -1,10 +1,24 @@
 """What an encoder is: the parameter section `encoder`, and the part of a recipe that says it."""
 
-from typing import Literal
+from collections.abc import ItemsView
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic_core import PydanticCustomError
 
 from llm4waam.core.settings import Positive, Section
+from llm4waam.encoders.families import FAMILIES, known_families
+
+
+def _known(name: str) -> str:
+    if name not in FAMILIES:
+        reason = "there is no such encoder; expected {known}"
+        raise PydanticCustomError("family", reason, {"known": known_families()})
+    return name
+
+
+# The name of an encoder, checked when params.yaml is read.
+FamilyName = Annotated[str, AfterValidator(_known)]
 
 
 class Encoder(Section):
@@ -15,15 +29,33 @@ class Encoder(Section):
     learning_rate: float = Positive
 
 
-class Encoders(Section):
-    """The encoders of the study, by family."""
+class Encoders(RootModel[dict[FamilyName, Encoder]]):
+    """The encoders of the study by family; one that is not named is as its family says."""
 
-    bert: Encoder
-    roberta: Encoder
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_families(cls, given: object) -> object:
+        """Every family in the order of FAMILIES, then what is none of them, to be refused."""
+        if not isinstance(given, dict):
+            return given
+        defaults = {
+            name: {"checkpoint": f.checkpoint, "revision": None, "learning_rate": f.learning_rate}
+            for name, f in FAMILIES.items()
+        }
+        return defaults | given
+
+    def __getitem__(self, encoder: str) -> Encoder:
+        return self.root[encoder]
+
+    def items(self) -> ItemsView[str, Encoder]:
+        """Families and their encoders."""
+        return self.root.items()
 
     def source(self, encoder: str) -> "Source":
         """Where an encoder comes from."""
-        found = getattr(self, encoder)
+        found = self[encoder]
         return Source(encoder=encoder, checkpoint=found.checkpoint, revision=found.revision)
 
 

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from llm4waam.core.files import significant
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.metrics import HEADLINES, Metrics, mean_metrics, task_metrics
 from llm4waam.evaluation.read_predictions import Scores, pooled
@@ -66,7 +67,6 @@ def _average_precision(target: np.ndarray, score: np.ndarray) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-ENCODERS = ("bert", "roberta")
 # The information a closed formula needs -> the baseline that it is.
 FORMULAS = {"pre_weld": "formula_pre_weld", "post_weld": "formula_post_weld"}
 
@@ -106,7 +106,7 @@ class Assessment:
     @property
     def is_encoder(self) -> bool:
         """Whether this is a fine-tuned encoder and no baseline."""
-        return self.model in ENCODERS
+        return self.model in FAMILIES
 
 
 def assess(

@@ -11,15 +11,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.encoders.families import FAMILIES, family_pairs
 from llm4waam.evaluation import bootstrap
-from llm4waam.evaluation.assessment import (
-    ENCODERS,
-    FORMULAS,
-    Assessment,
-    best,
-    difference,
-    named,
-)
+from llm4waam.evaluation.assessment import FORMULAS, Assessment, best, difference, named
 
 LEVEL = 0.05
 BETTER, WORSE, UNTOLD = "better", "worse", "cannot be told"
@@ -111,13 +105,15 @@ def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) 
     """
     found: dict[str, dict] = {}
     for name, assessments in study.items():
-        encoders = [named(assessments, encoder) for encoder in ENCODERS]
-        pairs = {"_vs_".join(ENCODERS): tuple(encoders)}
-        for encoder, one in zip(ENCODERS, encoders, strict=True):
-            other = best(assessments, encoder=False)
-            pairs[f"{encoder}_vs_baseline"] = (one, other)
-            formula = named(assessments, FORMULAS["pre_weld"])
-            if formula is not other:
+        encoders = {encoder: named(assessments, encoder) for encoder in FAMILIES}
+        pairs = {key: (encoders[a], encoders[b]) for key, (a, b) in family_pairs().items()}
+        baseline, formula = (
+            best(assessments, encoder=False),
+            named(assessments, FORMULAS["pre_weld"]),
+        )
+        for encoder, one in encoders.items():
+            pairs[f"{encoder}_vs_baseline"] = (one, baseline)
+            if formula is not baseline:
                 pairs[f"{encoder}_vs_formula"] = (one, formula)
         known = {key: pair for key, pair in pairs.items() if all(pair)}
         found[name] = {key: compare(*pair, folds) for key, pair in known.items()}

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from llm4waam.core.files import write_text
+from llm4waam.encoders.families import FAMILIES
 
 matplotlib.use("Agg")
 matplotlib.rcParams.update(
@@ -34,8 +35,6 @@ GREY = "#767676"
 MANY = 5000  # more points than this are drawn as pixels: an SVG of each is slow to open
 
 _NAMES = {
-    "bert": "BERT",
-    "roberta": "RoBERTa",
     "formula_pre_weld": "closed formula, pre-weld",
     "formula_post_weld": "closed formula, post-weld",
     "ridge_logs": "ridge on logs",
@@ -60,17 +59,22 @@ _NAMES = {
     "fused_adamw": "fused AdamW",
 }
 _UNITS = {"degC": "°C", "deg": "°", "mm**2": "mm²"}
-_MODEL_COLOURS = {"bert": COLOURS[2], "roberta": COLOURS[1]}
+# Of the encoders, in the order of FAMILIES.
+_ENCODER_COLOURS = (COLOURS[2], COLOURS[1], COLOURS[0], COLOURS[5], COLOURS[4])
 
 
 def title(name: str) -> str:
     """The name of a model, task or metric as a reader sees it: "extra_trees" -> "extra trees"."""
+    if name in FAMILIES:
+        return FAMILIES[name].title
     return _NAMES.get(name, name.replace("_", " "))
 
 
 def model_colour(model: str) -> str:
     """Each encoder has its colour; all baselines share one."""
-    return _MODEL_COLOURS.get(model, GREY)
+    if model not in FAMILIES:
+        return GREY
+    return _ENCODER_COLOURS[list(FAMILIES).index(model) % len(_ENCODER_COLOURS)]
 
 
 def with_unit(name: str, unit: str | None) -> str:

@@ -59,14 +59,23 @@ class PretrainingModel(nn.Module):
         """
         states = encode(self.encoder, self.number_embedding, **batch)
         hidden, known = labels != IGNORED, ~torch.isnan(formulas)
-        head = self.language.cls if hasattr(self.language, "cls") else self.language.lm_head
         words = states.sum() * 0.0  # a batch in which chance hid nothing
         if hidden.any():
-            found = head(states[hidden]).float()
+            found = self._words(states[hidden]).float()
             words = nn.functional.cross_entropy(found, labels[hidden])
         answers = self.formulas(pool(states, batch["attention_mask"], "mean")).float()
         wrong = (answers - torch.nan_to_num(formulas))[known]
         return words, wrong.square().mean() if known.any() else wrong.sum()
+
+    def _words(self, states: torch.Tensor) -> torch.Tensor:
+        """Logits (tokens, vocabulary) of masked tokens from their states (tokens, width)."""
+        language = self.language
+        for name in ("cls", "lm_head"):
+            if hasattr(language, name):
+                return getattr(language, name)(states)
+        # DistilBERT has the parts of such a head, and no module that holds them.
+        states = language.activation(language.vocab_transform(states))
+        return language.vocab_projector(language.vocab_layer_norm(states))
 
 
 def pretrain(

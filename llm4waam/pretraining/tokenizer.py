@@ -2,6 +2,7 @@
 
 import string
 
+import transformers
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -11,14 +12,16 @@ from tokenizers import (
     processors,
     trainers,
 )
-from transformers import BertConfig, PreTrainedTokenizerFast, RobertaConfig
+from transformers import PreTrainedConfig, PreTrainedTokenizerFast
+
+from llm4waam.encoders.families import FAMILIES
 
 MAX_TOKENS = 512
 
 
 def train_tokenizer(encoder: str, sentences: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """WordPiece (bert, uncased) or byte-level BPE (roberta); digits are split one by one."""
-    if encoder == "bert":
+    """WordPiece (uncased) or byte-level BPE, as the family says; digits are split one by one."""
+    if FAMILIES[encoder].tokenizer == "wordpiece":
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         pad, unknown, start, end, mask = special
         tokenizer = _word_pieces(sentences, vocabulary, special, unknown)
@@ -97,11 +100,12 @@ def _digits() -> pre_tokenizers.Digits:
 
 def small_config(
     encoder: str, tokenizer: PreTrainedTokenizerFast, *, layers: int, width: int, heads: int
-) -> BertConfig | RobertaConfig:
-    """A small BERT or RoBERTa for the tokenizer.
+) -> PreTrainedConfig:
+    """A small encoder of a family, for the tokenizer.
 
     Dropout of attention weights is off: it costs a fifth of the time on a processor.
     """
+    family = FAMILIES[encoder]
     shape = {
         "vocab_size": len(tokenizer),
         "hidden_size": width,
@@ -113,8 +117,7 @@ def small_config(
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    if encoder == "bert":
-        return BertConfig(max_position_embeddings=MAX_TOKENS, **shape)
-    # RoBERTa counts positions from pad_token_id + 1.
-    room = MAX_TOKENS + tokenizer.pad_token_id + 1
-    return RobertaConfig(max_position_embeddings=room, type_vocab_size=1, **shape)
+    shape = {family.other_names.get(name, name): value for name, value in shape.items()}
+    skipped = tokenizer.pad_token_id + 1 if family.starts_after_padding else 0
+    config = getattr(transformers, family.config)
+    return config(max_position_embeddings=MAX_TOKENS + skipped, **shape, **family.options)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from llm4waam.evaluation.assessment import ENCODERS
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.plotting.style import (
     COLOURS,
     GREY,
@@ -51,14 +51,16 @@ def results_figure(results: pd.DataFrame) -> Figure:
         axis.set_ylim(-0.6, len(part) - 0.4)
         axis.set_yticks(range(len(part)), [title(name) for name in part["model"]])
         for tick, name in zip(axis.get_yticklabels(), part["model"], strict=True):
-            tick.set_color(model_colour(name) if name in ENCODERS else "black")
+            tick.set_color(model_colour(name) if name in FAMILIES else "black")
         axis.set_title(title(task))
         axis.set_xlabel(f"{metric}, out of fold")
         axis.grid(axis="x", color="#E5E5E5")
         axis.set_axisbelow(True)
     handles = [
-        Line2D([], [], color=model_colour("bert"), marker="o", ls="", label="BERT"),
-        Line2D([], [], color=model_colour("roberta"), marker="o", ls="", label="RoBERTa"),
+        *(
+            Line2D([], [], color=model_colour(name), marker="o", ls="", label=title(name))
+            for name in FAMILIES
+        ),
         Line2D([], [], color=GREY, marker="o", ls="", label="baseline"),
         Line2D([], [], color=GREY, label="95 % interval"),
         Line2D([], [], color="black", marker="|", ls="", ms=9, label="hold-out"),
@@ -119,7 +121,7 @@ def curves_figure(history: pd.DataFrame) -> Figure:
     for axis in axes[len(tasks) :]:
         axis.set_visible(False)
     for axis, task in zip(axes, tasks, strict=False):
-        for encoder in ENCODERS:
+        for encoder in FAMILIES:
             part = history[(history["task"] == task) & (history["model"] == encoder)]
             for column, line in (("train_loss", "--"), ("val_loss", "-")):
                 each = part.groupby("epoch")[column].agg(["mean", "min", "max"])
@@ -132,7 +134,7 @@ def curves_figure(history: pd.DataFrame) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    handles = [Line2D([], [], color=model_colour(name), label=title(name)) for name in ENCODERS]
+    handles = [Line2D([], [], color=model_colour(name), label=title(name)) for name in FAMILIES]
     handles += [
         Line2D([], [], color="black", ls=line, label=name)
         for name, line in (("training", "--"), ("validation (band: range over folds)", "-"))

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from llm4waam.card.card import Card
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import between, kind_of_data, markdown_table, number
 from llm4waam.plotting.pages import model_card as card_with_facts
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
 
-ARCHITECTURES = {"bert": "BertModel", "roberta": "RobertaModel"}
 SHOWN = (
     *("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss"),
     *("numbers", "pooling", "prompts", "average", "selection", "inner_folds", "seed"),
@@ -28,10 +28,10 @@ def model_card(
     """
     headline, kind = HEADLINES[task.kind], kind_of_data(simulated=card.simulated)
     encoder, found = source["encoder"], metrics["oof"]
-    name = title(encoder)
+    name, architecture = title(encoder), FAMILIES[encoder].architecture
     parts = [
         f"# {name} for {title(task.name)}",
-        f"*{task.question}* A {ARCHITECTURES[encoder]} fine-tuned on sentences about single "
+        f"*{task.question}* A {architecture} fine-tuned on sentences about single "
         f"beads ({card.title}; {kind}). Headline, {title(headline)}: "
         f"{between(found[headline], found['interval']['low'], found['interval']['high'])} out of "
         f"fold (95 % interval), {number(metrics['hold_out'][headline])} on the hold-out.",

@@ -8,7 +8,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from llm4waam.card.card import Card
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.encoders.families import FAMILIES, family_pairs
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import drawing, number, probability, signed
@@ -37,16 +38,20 @@ def verdicts(
     *,
     encoders: bool,
 ) -> list[str]:
-    """A sentence a task: encoder against encoder, or the best encoder against the best baseline.
+    """Sentences of every task: every two encoders, or the best encoder and the best baseline.
 
     A comparison without a p has no sentence.
     """
+    keys = {
+        name: family_pairs() if encoders else [f"{summary[name]['best_encoder']}_vs_baseline"]
+        for name in tasks
+    }
+    pairs = [(name, comparisons[name].get(key)) for name in tasks for key in keys[name]]
     found = []
-    for name, task in tasks.items():
-        key = "bert_vs_roberta" if encoders else f"{summary[name]['best_encoder']}_vs_baseline"
-        pair = comparisons[name].get(key)
+    for name, pair in pairs:
         if pair is None or pair["verdict"] is None:
             continue
+        task = tasks[name]
         gap, low, high = (pair[k] for k in ("difference", "difference_low", "difference_high"))
         headline = HEADLINES[task.kind]
         scores = [metrics[name][pair[who]]["oof"][headline] for who in ("one", "other")]
@@ -137,7 +142,8 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     section = words.texts["sections"][key]
     card, kind = sources.card, section.get("ablation")
     known = {"title": card.title, "source": card.source, "licence": card.licence}
-    texts = [words.fill(t, **known, column=sources.group) for t in section.get("text", [])]
+    known |= {"column": sources.group, "encoders": words.listed(FAMILIES)}
+    texts = [words.fill(t, **known) for t in section.get("text", [])]
     absent = kind is not None and kind not in sources.ablations
     if absent:
         command = f"make ablations KIND={KINDS_OF_TABLES.get(kind, kind)}"
@@ -189,6 +195,6 @@ def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Tab
 
 
 def _compared(sources: Sources, task: str) -> list[str]:
-    """The encoders and the best baseline."""
+    """All encoders and the best baseline."""
     best = sources.summary[task]["best_baseline"]
-    return [*ENCODERS, *([best] if best else [])]
+    return [*FAMILIES, *([best] if best else [])]

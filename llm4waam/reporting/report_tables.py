@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from llm4waam.evaluation.assessment import ENCODERS, FORMULAS
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import between, number, probability
@@ -70,7 +71,7 @@ def task_table(
             for c in columns
         ]
         rows.append([name, str(tiers[model]), *cells, number(hold_out.get(headline))])
-    strong = tuple(place for place, model in enumerate(order) if model in ENCODERS)
+    strong = tuple(place for place, model in enumerate(order) if model in FAMILIES)
     head = [words.name("model"), words.name("tier"), *names, held]
     return Table(caption, head, rows, strong)
 
@@ -128,10 +129,10 @@ def shown_models(table: pd.DataFrame, *, probe: bool) -> dict[str, list[str]]:
     found = {}
     for task in table["task"].unique():
         part = table[(table["task"] == task) & table["metric"].isin(HEADLINES.values())]
-        known = part[~part["model"].isin(ENCODERS) & (part["model"] != FORMULAS["post_weld"])]
+        known = part[~part["model"].isin(FAMILIES) & (part["model"] != FORMULAS["post_weld"])]
         first = known.drop_duplicates("model")
         best = first.sort_values("score", ascending=False, kind="stable")["model"].head(1)
-        names = dict.fromkeys([*ENCODERS, *best, *([PROBE] if probe else [])])
+        names = dict.fromkeys([*FAMILIES, *best, *([PROBE] if probe else [])])
         found[task] = [name for name in names if name in set(part["model"])]
     return found
 

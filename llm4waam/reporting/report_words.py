@@ -1,5 +1,6 @@
 """The words of the report in one language, from report_words.yaml."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Words:
         """A model, task, label or metric by its name; `style.title` where there is no other."""
         known = self.texts["names"].get(key)
         return known[self.language] if known else title(key)
+
+    def listed(self, keys: Iterable[str]) -> str:
+        """Names in a sentence: "BERT, RoBERTa and DistilBERT"."""
+        *others, last = map(self.name, keys)
+        return (", ".join(others) + self.say("page", "and") if others else "") + last
 
     def variation(self, key: str, title: str) -> str:
         """A variation of an ablation: "beads_20" fills 20 into the text of "beads".

@@ -12,8 +12,8 @@ import pandas as pd
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import (
-    ENCODERS,
     FORMULAS,
     Assessment,
     best,
@@ -45,7 +45,7 @@ def champions(assessments: Sequence[Assessment]) -> list[Assessment]:
 
 
 def compared(assessments: Sequence[Assessment]) -> list[Assessment]:
-    """Both encoders and the best baseline."""
+    """All encoders and the best baseline."""
     encoders = [one for one in assessments if one.is_encoder]
     return [*encoders, *filter(None, [best(assessments, encoder=False)])]
 
@@ -170,7 +170,7 @@ def read_history(folder: Path, tasks: Sequence[str]) -> pd.DataFrame:
     Raises StudyError for a file or a column that is missing.
     """
     tables = []
-    for encoder in ENCODERS:
+    for encoder in FAMILIES:
         for task in tasks:
             file = folder / encoder / f"{task}.csv"
             if not file.is_file():

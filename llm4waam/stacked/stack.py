@@ -72,6 +72,6 @@ class Stack(nn.Module):
             whole.grad = None
 
     def _first_position(self) -> int:
-        """Where RoBERTa begins to count its tokens; BERT begins at 0."""
+        """Where the encoder begins to count its tokens: 0, or behind the number of padding."""
         embeddings = self.model.encoder.embeddings
         return getattr(embeddings, "padding_idx", -1) + 1

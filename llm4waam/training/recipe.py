@@ -7,6 +7,7 @@ from pydantic import Field
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section, Seed
 from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.encoders.settings import Encoders, ModelSettings
 
 Engine = Literal["loop", "trainer", "stacked"]
@@ -96,7 +97,7 @@ class TrainingParams(Params):
                 PARAMS_FILE, "the task has no parameters", value=task, expected=expected
             )
         shared = self.train.model_dump(include=set(Training.model_fields))
-        rate = getattr(self.encoder, encoder).learning_rate
+        rate = self.encoder[encoder].learning_rate
         return Recipe(**shared, **self.target[task].model_dump(), learning_rate=rate)
 
     def tier(self, model: str, derived: int) -> int:
@@ -104,7 +105,7 @@ class TrainingParams(Params):
 
         `derived` is the highest tier of physics fields in the sentences and tables.
         """
-        if model not in Encoders.model_fields:
+        if model not in FAMILIES:
             return baseline_tier(model, derived)
         forgets, checkpoint = self.train.random_weights, self.encoder.source(model).checkpoint
         return encoder_tier(checkpoint, random_weights=forgets, derived=derived)

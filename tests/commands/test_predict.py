@@ -184,6 +184,7 @@ def test_slips_are_reported_before_anything_slow_is_imported() -> None:
         (): "2",
         ("pyproject.toml", "--log", "316L"): "2",
         ("pyproject.toml", "params.yaml"): "2",
+        ("pyproject.toml", "--encoder", "brt"): "2",
         ("--help",): "0",
     }
     for arguments, expected in cases.items():
