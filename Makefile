@@ -51,13 +51,8 @@ experiments: $(STAMP)
 dag: $(STAMP)
 	@llm4waam dag
 
-# Never by `dvc checkout`: it removes a model whose hash the lock of another machine does not know.
 restore: $(STAMP)
-	@git diff --quiet HEAD || { git stash push --message "before make restore" && \
-	  echo "What you had changed is kept: git stash list, git stash pop"; }
-	dvc repro
-	@git diff --quiet HEAD || { echo "Made on this machine, and not byte for byte what the commit holds:"; \
-	  git diff --stat HEAD; }
+	@llm4waam restore
 
 clean:
 	rm -rf $(VENV) .dvc/cache .dvc/tmp data/clean data/text data/models data/ablations data/unfinished

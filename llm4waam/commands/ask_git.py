@@ -15,17 +15,17 @@ def unpack(base: str, paths: Sequence[str], folder: Path) -> None:
     Run in the folder of the repository. Raises StudyError for a base that is no commit.
     """
     commit = _commit(base)
-    listed = _git("ls-tree", "-z", "--name-only", commit, *paths).decode().split("\0")
+    listed = ask_git("ls-tree", "-z", "--name-only", commit, *paths).decode().split("\0")
     there = [name for name in listed if name]
     if there:
-        with tarfile.open(fileobj=io.BytesIO(_git("archive", commit, "--", *there))) as files:
+        with tarfile.open(fileobj=io.BytesIO(ask_git("archive", commit, "--", *there))) as files:
             files.extractall(folder, filter="data")
 
 
 def _commit(base: str) -> str:
     try:
         named = f"{base}^{{commit}}"
-        return _git("rev-parse", "--verify", "--end-of-options", named).decode().strip()
+        return ask_git("rev-parse", "--verify", "--end-of-options", named).decode().strip()
     except StudyError:
         expected = "a branch, a tag or a commit of this repository"
         raise StudyError(
@@ -33,7 +33,8 @@ def _commit(base: str) -> str:
         ) from None
 
 
-def _git(*arguments: str) -> bytes:
+def ask_git(*arguments: str) -> bytes:
+    """What `git ARGUMENTS` prints; raises StudyError with the last line of what a failure says."""
     done = subprocess.run(["git", *arguments], capture_output=True)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]

@@ -3,6 +3,7 @@
 Only what reads options stands here: a slip in them is reported before anything slow is imported.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ import typer
 
 from llm4waam.commands.dag import dag_table
 from llm4waam.commands.experiments import experiments_table
+from llm4waam.commands.restore import restore as restored
 from llm4waam.core.errors import require_file
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
@@ -110,3 +112,10 @@ def compare(
     sys.stdout.write(review.text)
     if output:
         write_review(review, output)
+
+
+@app.command()
+def restore() -> None:
+    """Back to the last commit, models too; what you had changed is kept in `git stash`."""
+    for line in restored():
+        logging.info(line)
