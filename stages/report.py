@@ -45,9 +45,9 @@ def main() -> None:
             metrics = sources.metrics[name][encoder]
             recipe, source = params.recipe(encoder, name), params.encoder.source(encoder)
             tier = sources.tiers[encoder]
-            card = model_card(
-                task, source.model_dump(), recipe.model_dump(), metrics, sources.card, tier
-            )
+            against = sources.comparisons[name].get(f"{encoder}_vs_baseline")
+            made_from = source.model_dump(), recipe.model_dump()
+            card = model_card(task, *made_from, metrics, against, sources.card, tier)
             write_text(PAGES / "cards" / f"{encoder}_{name}.md", card)
     write_text(PAGES / "cards/data.md", data_card(sources.card, sources.cleaning))
     logging.info("see %s", PAGES / FILES["en"])

@@ -7,7 +7,15 @@ import pandas as pd
 from llm4waam.card.card import Card
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
-from llm4waam.plotting.pages import between, kind_of_data, markdown_table, number
+from llm4waam.evaluation.significance import BETTER, WORSE
+from llm4waam.plotting.pages import (
+    between,
+    kind_of_data,
+    markdown_table,
+    number,
+    probability,
+    signed,
+)
 from llm4waam.plotting.pages import model_card as card_with_facts
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
@@ -19,12 +27,18 @@ SHOWN = (
 
 
 def model_card(
-    task: Task, source: Mapping, recipe: Mapping, metrics: Mapping, card: Card, tier: int
+    task: Task,
+    source: Mapping,
+    recipe: Mapping,
+    metrics: Mapping,
+    against: Mapping | None,
+    card: Card,
+    tier: int,
 ) -> str:
     """The card of the final model of one encoder and task.
 
     `source` (encoder, checkpoint, revision) and `recipe` are what it was made from, `metrics` its
-    metrics file.
+    metrics file, `against` its comparison with the best baseline in metrics/comparisons.json.
     """
     headline, kind = HEADLINES[task.kind], kind_of_data(simulated=card.simulated)
     encoder, found = source["encoder"], metrics["oof"]
@@ -34,7 +48,8 @@ def model_card(
         f"*{task.question}* A {architecture} fine-tuned on sentences about single "
         f"beads ({card.title}; {kind}). Headline, {title(headline)}: "
         f"{between(found[headline], found['interval']['low'], found['interval']['high'])} out of "
-        f"fold (95 % interval), {number(metrics['hold_out'][headline])} on the hold-out.",
+        f"fold (95 % interval), {number(metrics['hold_out'][headline])} on the hold-out."
+        + _verdict(against),
         "## What it is",
         _table(
             ["", "value"],
@@ -120,4 +135,18 @@ def data_card(card: Card, cleaning: Mapping) -> str:
 def _table(heads: list[str], rows: list[list]) -> str:
     return markdown_table(
         pd.DataFrame([[str(cell) for cell in row] for row in rows], columns=heads)
+    )
+
+
+def _verdict(against: Mapping | None) -> str:
+    """Better or worse than the best baseline, in the words of the one verdict."""
+    if against is None or against["verdict"] is None:
+        return ""
+    told = {BETTER: "Better than", WORSE: "Worse than"}
+    said = told.get(against["verdict"], "Which is better cannot be told, this or")
+    ends = " to ".join(number(against[key]) for key in ("difference_low", "difference_high"))
+    return (
+        f" {said} the best baseline ({title(against['other'])}): difference "
+        f"{signed(against['difference'])}, 95 % interval {ends}, Holm-adjusted p "
+        f"{probability(against['p_holm'])}."
     )
