@@ -64,7 +64,8 @@ def compare_with(base: str) -> Review:
         figures[0].get(name) != figures[1].get(name) for name in {*figures[0], *figures[1]}
     )
     if differ:
-        parts += ["### Figures", f"{differ} differ."]
+        shown = "`make review` shows them side by side in `review/index.html`"
+        parts += ["### Figures", f"{differ} differ: {shown}."]
     if not parts:
         logging.info("no difference to %s", base)
         return Review("", found.flips, None)
