@@ -123,8 +123,18 @@ def test_a_name_that_no_task_has_is_told_when_parameters_are_read(
     (tmp_path / "data/raw").symlink_to(ROOT / "data/raw")
     monkeypatch.chdir(tmp_path)
     assert expected in checked(tmp_path, change, value)
+    assert not check_params.CHECKED.exists()
 
 
-def test_the_names_of_the_study_are_those_of_its_tasks(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
-    check_params.main()
+def test_what_is_checked_leaves_a_file_that_is_always_the_same(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/raw").symlink_to(ROOT / "data/raw")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    found = set()
+    for epochs in (12, 5):
+        changed = text.replace("  epochs: 12", f"  epochs: {epochs}")
+        (tmp_path / "params.yaml").write_text(changed, encoding="utf-8")
+        check_params.main()
+        found.add(check_params.CHECKED.read_bytes())
+    assert len(found) == 1

@@ -85,8 +85,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
 
 
 def test_there_and_back_every_stage_is_cached(pipeline: dict) -> None:
-    made = {name for name, stage in pipeline["stages"].items() if outputs(stage)}
-    made -= {name for name, stage in pipeline["stages"].items() if stage.get("frozen")}
+    made = {name for name, stage in pipeline["stages"].items() if not stage.get("frozen")}
 
     def told(text: str, words: str) -> set[str]:
         return {name.partition("@")[0] for name in re.findall(words, text)}
@@ -96,7 +95,7 @@ def test_there_and_back_every_stage_is_cached(pipeline: dict) -> None:
     assert told(repro(2), "Running stage '(.+)'") >= made
     assert Path("data/models/bert/quality/file").read_text(encoding="utf-8") != first
     back = repro(1)
-    assert told(back, "Running stage '(.+)'") <= {"check-params"}  # it has no output
+    assert not told(back, "Running stage '(.+)'")
     cached = told(back, "Stage '(.+)' is cached") | told(back, "Stage '(.+)' didn't change")
     assert cached >= made
     assert Path("data/models/bert/quality/file").read_text(encoding="utf-8") == first
