@@ -10,6 +10,7 @@ from llm4waam.ablations import nested, parity, redrawn_splits
 from llm4waam.ablations.figures import ablation_figure
 from llm4waam.ablations.page import REFERENCES, ablation_page, chosen_section
 from llm4waam.ablations.scores import (
+    HARDER,
     assess_variations,
     choose_default,
     differences,
@@ -87,7 +88,7 @@ def _scores(
     found = assess_variations(rows, tasks, cells)
     table = score_table(found, variations, tasks)
     gaps = pd.DataFrame()
-    if kind in REFERENCES or kind == "ladder":
+    if kind in (*REFERENCES, *HARDER, "ladder"):
         gaps = differences(found, pairs_against(kind, found, table, variations))
     if kind == "protocols":
         paid = paid_scores(rows[rows["variation"] != variations[0].key], tasks)
@@ -106,6 +107,8 @@ def _scores(
         page += f"\n{chosen_section(default, scores, variations)}"
         metrics["default"] = default
     write_table(PLOTS / kind / f"{kind}.csv", table, rounded=True)
+    if kind in HARDER:
+        write_table(PLOTS / kind / f"{kind}_differences.csv", gaps, rounded=True)
     write_text(PLOTS / kind / f"{kind}.md", page)
     save(PLOTS / kind / f"{kind}.svg", ablation_figure(kind, table, shown), simulated=simulated)
     _write_metrics(kind, metrics)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from llm4waam.ablations.scores import best_baseline
+from llm4waam.ablations.scores import HARDER, best_baseline
 from llm4waam.ablations.variations import Variation
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
@@ -65,6 +65,10 @@ AGAINST_TREES = (
     "tier; for a regression, than the best baseline of it, the closed formula included. The "
     "baseline is the best out of fold, which flatters it a little."
 )
+AGAINST_BEST = (
+    "Each encoder against itself in the first variation, and in every harder variation against the "
+    "best baseline of that variation, of all that were run; that choice flatters the baseline."
+)
 JUDGED = (
     "p is of the paired bootstrap over cells, adjusted by Holm for all rows of this table. Where "
     "it is below 0.05 the model of the row is called better or worse."
@@ -120,6 +124,7 @@ def ablation_page(
     if len(gaps):
         parts += ["## Paired differences", JUDGED]
         parts += [AGAINST_TREES] if kind == "ladder" else []
+        parts += [AGAINST_BEST] if kind in HARDER else []
         parts.append(_differences(gaps, dict(zip(table["variation"], table["title"], strict=True))))
     return "\n\n".join(parts) + "\n"
 

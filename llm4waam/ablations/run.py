@@ -83,11 +83,16 @@ class Study:
         `texts` maps a bead to its prompts of the task; with plan "rows" every one of them is a row
         of its own.
         """
-        found = []
-        for place, train, test in self._plan(variation, texts):
-            train, test = (
-                [row for row in part if bead_of(row) in targets] for part in (train, test)
-            )
+        return [
+            (place, *([row for row in part if bead_of(row) in targets] for part in parts))
+            for place, *parts in self._plan(variation, texts)
+        ]
+
+    def repeated(self, variation: Variation, jobs: Sequence[Job], seed: int) -> list[Job]:
+        """The jobs of a variation with another seed: more repeats, with other draws of beads."""
+        found, repeats = [], max((place[0] for place, _, _ in jobs), default=0) + 1
+        for (repeat, fold), train, test in jobs:
+            place = (repeat + seed * repeats, fold)
             if variation.beads:
                 train = some(train, variation.beads, self._seed(place))
             found.append((place, train, test))
@@ -103,7 +108,8 @@ class Study:
         return with_noise(targets, train, variation.noise, self._seed(place))
 
     def _seed(self, place: tuple[int, int]) -> int:
-        return self.settings.seed + SEEDS_APART * place[1]
+        repeat, fold = place
+        return self.settings.seed + SEEDS_APART * fold + repeat
 
     def _plan(self, variation: Variation, texts: Mapping[str, Sequence]) -> list[Job]:
         count = int(self.folds["fold"].max()) + 1
@@ -172,11 +178,14 @@ def encoder_fits(
             if variation.plan == "rows":
                 data = as_rows(data)
             part = folder / f"{variation.key}_{study.settings.seed}" / name
-            finished = FinishedFolds(part, data, study.folds)
-            for job in jobs:
-                spoiled = replace(data, targets=study.spoiled(variation, data.targets, job))
-                role = "hold_out" if job[0][1] == HOLD_OUT_FOLD else "oof"
-                yield Fit(variation.key, spoiled, finished, job, role)
+            for seed in range(variation.seeds):
+                recipe = data.recipe.model_copy(update={"seed": data.recipe.seed + seed})
+                again = replace(data, recipe=recipe)
+                finished = FinishedFolds(part / f"seed_{seed}", again, study.folds)
+                for job in study.repeated(variation, jobs, seed):
+                    spoiled = replace(again, targets=study.spoiled(variation, data.targets, job))
+                    role = "hold_out" if job[0][1] == HOLD_OUT_FOLD else "oof"
+                    yield Fit(variation.key, spoiled, finished, job, role)
             if variation.candidate and name in study.settings.ladder.choice_tasks:
                 finished = FinishedFolds(part / "inner", data, study.folds)
                 for place, train, _ in jobs:
@@ -250,11 +259,11 @@ def baseline_rows(
     found = []
     # A hundred beads are too few to share out, and the sums of one thread are always the same.
     with threadpool_limits(1):
-        for job in jobs:
-            spoiled = study.spoiled(variation, targets, job)
-            found += predict_jobs(
-                task, features, spoiled, [job], settings.trees, settings.seed, models
-            )
+        for seed in range(variation.seeds):
+            for job in study.repeated(variation, jobs, seed):
+                spoiled = study.spoiled(variation, targets, job)
+                drawn = settings.seed + seed
+                found += predict_jobs(task, features, spoiled, [job], settings.trees, drawn, models)
     rows = pd.concat(found, ignore_index=True).assign(task=task.name, variation=variation.key)
     return rows.sort_values("model", kind="stable")
 

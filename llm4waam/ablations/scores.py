@@ -29,6 +29,7 @@ DIFFERENCES = [
     *("difference", "low", "high", "p_holm", "verdict"),
 ]
 PAID = ("paid", "+ mean over folds, absent labels paid")
+HARDER = ("groups", "samples", "noise")  # kinds that make the study harder
 TREES = ("extra_trees", "gradient_boosting")
 
 Assessments = Mapping[tuple[str, str, str], Assessment]  # by variation, task and model
@@ -153,15 +154,27 @@ def pairs_against(
 
     On the ladder an encoder stands against the better tree that was given the physics of the same
     tier, in a regression against the best baseline of it that sees no measured value. Elsewhere the
-    last variation stands against the first, of the same encoder.
+    last variation stands against the first, of the same encoder; and where the study is made
+    harder (HARDER), an encoder in every variation against the best baseline of that variation. The
+    study itself is left to metrics/comparisons.json, which holds its one verdict.
     """
     if kind != "ladder":
         first, last = variations[0].key, variations[-1].key
-        return [
+        pairs = [
             (key, (first, *key[1:]))
             for key in found
             if key[0] == last and key[2] in FAMILIES and (first, *key[1:]) in found
         ]
+        if kind in HARDER:
+            harder = {one.key for one in variations if one.plan != "folds" or one.noise}
+            pairs += [
+                (key, (*key[:2], best))
+                for key in found
+                if key[0] in harder and key[2] in FAMILIES
+                for best in [best_of_variation(table, *key[:2])]
+                if best
+            ]
+        return pairs
     pairs = []
     for one in variations:
         for key in found:
@@ -170,6 +183,15 @@ def pairs_against(
                 if best is not None:
                     pairs.append((key, (best["variation"], key[1], best["model"])))
     return pairs
+
+
+def best_of_variation(table: pd.DataFrame, variation: str, task: str) -> str | None:
+    """The baseline with the highest headline of a variation that sees no measured value."""
+    here = (table["variation"] == variation) & (table["task"] == task)
+    rows = table[here & table["metric"].isin(HEADLINES.values())]
+    rows = rows[~rows["model"].isin([*FAMILIES, FORMULAS["post_weld"]])].dropna(subset="score")
+    found = rows.sort_values("score", ascending=False, kind="stable")["model"]
+    return found.iloc[0] if len(found) else None
 
 
 def best_baseline(table: pd.DataFrame, task: str, tier: int) -> pd.Series | None:

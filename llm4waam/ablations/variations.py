@@ -4,7 +4,7 @@ A *kind* is a question (what is each idea worth, which loss, what is the leak wo
 variations differ from the study in what their entries say and in nothing else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,8 @@ KINDS = (
     *("ladder", "losses", "protocols", "nested", "groups"),
     *("information", "rates", "samples", "noise", "splits", "parity"),
 )
+# Kinds of which every variation is trained `seeds` times.
+SEEDED = ("protocols", "groups", "information", "rates", "samples", "noise")
 
 
 class Ladder(Section):
@@ -61,9 +63,12 @@ class Ablations(Section):
     rates and samples, `noise_tasks` (classifications) of noise. `leave_out` is the column whose
     values are left out one at a time; `sizes` are training beads of a fold, `noise` shares of
     training beads with a wrong outcome, `split_seeds` seeds that draw folds and hold-out anew.
+    Every variation of the kinds in SEEDED is trained `seeds` times, with other seeds and other
+    draws of wrong outcomes or of fewer beads; its score is the mean.
     """
 
     seed: int = Seed
+    seeds: int = Positive
     engine: Engine
     tasks: list[str] = Field(min_length=1)
     curve_tasks: list[str]
@@ -88,8 +93,9 @@ class Variation:
     `plans`; everyone: folds over all beads, the hold-out among them; redrawn: folds and hold-out
     drawn anew with the changes `split`). `beads` is the number of training beads of a fold (None:
     all), `noise` the share of them with a wrong outcome; `shuffled` gives every bead the outcome of
-    another. `tasks` and `sources` (encoders, "baselines") are those that it is run for. The
-    candidates among the ladder are compared on inner hold-outs as well.
+    another. `tasks` and `sources` (encoders, "baselines") are those that it is run for, `seeds`
+    says how often each fit is made. The candidates among the ladder are compared on inner
+    hold-outs as well.
     """
 
     key: str
@@ -105,6 +111,7 @@ class Variation:
     noise: float = 0.0
     shuffled: bool = False
     candidate: bool = False
+    seeds: int = 1
     split: dict = field(default_factory=dict)
     sources: tuple[str, ...] = field(default_factory=lambda: (*FAMILIES, "baselines"))
 
@@ -125,6 +132,13 @@ def variations_of(
     `epochs` are the study's. Where a variation has more or fewer rows, its epochs keep the number
     of steps about the same, so that it differs in what it is meant to differ in.
     """
+    made = _variations(kind, settings, tasks, epochs)
+    return [replace(one, seeds=settings.seeds) for one in made] if kind in SEEDED else made
+
+
+def _variations(
+    kind: str, settings: Ablations, tasks: dict[str, Task], epochs: int
+) -> list[Variation]:
     if kind == "ladder":
         return _ladder(settings.ladder, tuple(tasks))
     if kind == "losses":

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
 from llm4waam.ablations import plans, run
 from llm4waam.ablations.parity import STACKED, STEPS
@@ -127,3 +129,19 @@ def test_every_draw_has_folds_and_a_hold_out_of_its_own(study) -> None:
         drawn[variation] = tuple(part.sort_values("bead")["fold"])
     assert set(drawn) == {"seed_1", "seed_2", "seed_3"}
     assert len(set(drawn.values())) == 3
+
+
+def test_more_seeds_are_more_repeats_and_leave_the_first_as_it_was(study, params) -> None:
+    study(seeds=1)
+    ablate.main("noise", "bert")
+    once = read_table(ROWS / "noise/bert.csv")
+    params["ablations"]["seeds"] = 2
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    ablate.main("noise", "bert")
+    twice = read_table(ROWS / "noise/bert.csv")
+    assert set(once["repeat"]) == {0}
+    first = twice[twice["repeat"] == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, once)
+    second = twice[twice["repeat"] == 1].reset_index(drop=True)
+    assert second["bead"].tolist() == once["bead"].tolist()
+    assert not second["score"].equals(once["score"])

@@ -120,6 +120,27 @@ def test_a_difference_is_paired_and_rows_keep_the_cell_of_their_bead() -> None:
     assert strange["low"].isna().all()
 
 
+def test_where_the_study_is_made_harder_the_best_baseline_of_the_variation_counts() -> None:
+    tasks, folds = {"quality": TASKS["quality"]}, folds_of()
+    right = {"bert": (0.7, 0.9), "extra_trees": (0.95, 0.6), "svm_rbf": (0.6, 0.75)}
+    keys = ("noise_0", "noise_0.2")
+    rows = pd.concat(
+        [
+            rows_of(tasks["quality"], folds, share, 3, key).assign(model=model)
+            for model, shares in right.items()
+            for key, share in zip(keys, shares, strict=True)
+        ],
+        ignore_index=True,
+    )
+    both = [variation("noise_0"), variation("noise_0.2", noise=0.2)]
+    found = assess_variations(rows, tasks, CELLS)
+    table = score_table(found, both, tasks)
+    assert pairs_against("noise", found, table, both) == [
+        (("noise_0.2", "quality", "bert"), ("noise_0", "quality", "bert")),
+        (("noise_0.2", "quality", "bert"), ("noise_0.2", "quality", "svm_rbf")),
+    ]
+
+
 def ladder() -> tuple[dict, pd.DataFrame, list[Variation], dict]:
     """Two rungs, and the trees of tier 1 better than the first and worse than the second."""
     tasks, folds = {"quality": TASKS["quality"]}, folds_of()
