@@ -83,3 +83,22 @@ def test_verdicts_and_sentences_come_from_one_place() -> None:
     for task, found in summary.items():
         pair = comparisons[task][f"{found['best_encoder']}_vs_baseline"]
         assert words[pair["verdict"]].format(signed(pair["difference"])) in page
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
+def test_the_spread_of_the_draws_is_that_of_the_ablation(file: str) -> None:
+    table = pd.read_csv(ROOT / "plots/ablations/splits/spread.csv")
+    table = table.set_index(["task", "model", "role"]).loc["quality"].xs("oof", level="role")
+    roberta, catboost = table.loc["roberta"], table.loc["catboost"]
+    text = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+    numbers = [number(roberta[key]) for key in ("study", "mean", "sd")]
+    numbers += [number(catboost[key]) for key in ("study", "mean")]
+    told = {
+        "README.md": "RoBERTa scores {} in this split and {} on average over {} others (standard "
+        "deviation {}), CatBoost {} and {}",
+        "README.ko.md": "RoBERTa는 이 분할에서 {}이고, 다른 분할 {}번의 평균은 {}입니다"
+        "(표준편차 {}). CatBoost는 {}와 {}입니다",
+    }[file]
+    draws = str(roberta["draws"])
+    place = 2 if file == "README.md" else 1
+    assert told.format(*numbers[:place], draws, *numbers[place:]) in text
