@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+from llm4waam.ablations.note import check_dataset, population_study
 from llm4waam.ablations.parity import compare, run_steps
 from llm4waam.ablations.run import Fit, Study, baseline_fits, encoder_fits
 from llm4waam.ablations.variations import Ablations, variations_of
@@ -57,6 +58,9 @@ def main(kind: str, source: str) -> None:
         card, beads, folds, tasks, params.text, params, params.ablations, params.split,
         BEADS, params.card_file,
     )  # fmt: skip
+    if kind == "note":
+        check_dataset(params.dataset)
+        study = population_study(study, params.card_file)
     file, unfinished = ROWS / kind / f"{source}.csv", Path("data/unfinished/ablations") / kind
     if kind == "parity":
         write_table(file, _parity(study, source, params.train.workers))

@@ -8,6 +8,12 @@ import pandas as pd
 
 from llm4waam.ablations import nested, parity, redrawn_splits
 from llm4waam.ablations.figures import ablation_figure
+from llm4waam.ablations.note import (
+    ceiling_section,
+    check_dataset,
+    note_ceiling,
+    population_beads,
+)
 from llm4waam.ablations.page import REFERENCES, ablation_page, chosen_section
 from llm4waam.ablations.scores import (
     HARDER,
@@ -35,6 +41,7 @@ from llm4waam.training.recipe import TrainingParams
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PREDICTIONS, ROWS = Path("data/predictions"), Path("data/ablations")
 PLOTS, METRICS = Path("plots/ablations"), Path("metrics/ablations")
+WORDS = "tfidf_logistic"
 
 
 class Params(TrainingParams):
@@ -57,7 +64,11 @@ def main(kind: str) -> None:
         _parity(rows, simulated=card.simulated)
     else:
         variations = variations_of(kind, params.ablations, tasks, params.train.epochs)
-        _scores(kind, rows, variations, tasks, simulated=card.simulated)
+        settings, beads, limits = params.ablations.note, read_table(BEADS), None
+        if kind == "note":
+            check_dataset(params.dataset)
+            beads, limits = population_beads(settings, card), note_ceiling(settings)
+        _scores(kind, rows, variations, tasks, beads, limits, simulated=card.simulated)
     logging.info("see %s", PLOTS / kind / f"{kind}.md")
 
 
@@ -76,19 +87,22 @@ def _scores(
     rows: pd.DataFrame,
     variations: list[Variation],
     tasks: dict[str, Task],
+    beads: pd.DataFrame,
+    limits: dict[str, float] | None,
     *,
     simulated: bool,
 ) -> None:
+    """Tables, page and figure; `limits` is the ceiling of the kind `note`."""
     inner, rows = (rows[rows["role"] == role] for role in ("inner", "oof"))
     if kind in REFERENCES:
         key, title = REFERENCES[kind]
         variations = [Variation(key, title, variations[0].tasks), *variations]
         rows = pd.concat([_own(variations[0].tasks).assign(variation=key), rows])
-    cells = read_table(BEADS).set_index("bead")["cell"]
+    cells = beads.set_index("bead")["cell"]
     found = assess_variations(rows, tasks, cells)
     table = score_table(found, variations, tasks)
     gaps = pd.DataFrame()
-    if kind in (*REFERENCES, *HARDER, "ladder"):
+    if kind in (*REFERENCES, *HARDER, "ladder", "note"):
         gaps = differences(found, pairs_against(kind, found, table, variations))
     if kind == "protocols":
         paid = paid_scores(rows[rows["variation"] != variations[0].key], tasks)
@@ -96,6 +110,8 @@ def _scores(
     shown = shown_models(table, probe=kind == "protocols")
     if kind == "ladder":  # its baselines stand below the table, and as lines in the figure
         shown = {task: list(FAMILIES) for task in shown}
+    if kind == "note":  # what reads notes without a language model
+        shown = {task: [*models, WORDS] for task, models in shown.items()}
     page = ablation_page(kind, table, shown, gaps, simulated=simulated)
     metrics: dict = {}
     for row in table[table["model"].isin(FAMILIES)].to_dict("records"):
@@ -106,6 +122,9 @@ def _scores(
         default, scores = choose_default(inner, tasks)
         page += f"\n{chosen_section(default, scores, variations)}"
         metrics["default"] = default
+    if limits:
+        page += f"\n{ceiling_section(limits)}"
+        metrics["ceiling"] = limits
     write_table(PLOTS / kind / f"{kind}.csv", table, rounded=True)
     if kind in HARDER:
         write_table(PLOTS / kind / f"{kind}_differences.csv", gaps, rounded=True)

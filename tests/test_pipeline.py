@@ -37,14 +37,14 @@ ARROWS = {
     "stacked": "encoders training",
     "plotting": "encoders",
     "pretraining": "card simulator sentences decisions encoders plotting",
-    "evaluation": "splits decisions encoders",
+    "evaluation": "card splits decisions encoders",
     "reporting": "card splits decisions encoders evaluation plotting",
-    "ablations": "card sentences splits decisions baselines encoders training stacked evaluation "
-    "plotting reporting",
+    "ablations": "card simulator cleaning sentences splits decisions baselines encoders training "
+    "stacked evaluation plotting reporting",
     "inference": "card cleaning sentences splits decisions encoders training",
     "advice": "card simulator sentences splits baselines encoders evaluation plotting inference",
     "logbook": "card cleaning",
-    "commands": "card cleaning sentences encoders inference advice logbook",
+    "commands": "card cleaning sentences encoders evaluation plotting inference advice logbook",
 }
 
 
@@ -85,7 +85,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", "ablations"):
         here = ROOT / name
         (shutil.copytree if here.is_dir() else shutil.copy)(here, folder / name)
-    for name in ("clean/beads.csv", "text/prompts.jsonl", "split/folds.csv"):
+    for name in ("params_checked.txt", "clean/beads.csv", "text/prompts.jsonl", "split/folds.csv"):
         (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "data" / name).write_text("made up\n", encoding="utf-8")
     for source in ("bert", "roberta", "baselines"):
@@ -195,4 +195,4 @@ def test_everything_tracked_is_small() -> None:
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
     for name in filter(lambda one: one and (ROOT / one).is_file(), listed):
-        assert (ROOT / name).stat().st_size < 2_000_000, name
+        assert (ROOT / name).stat().st_size < 2_500_000, name

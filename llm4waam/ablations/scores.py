@@ -154,7 +154,8 @@ def pairs_against(
 
     On the ladder an encoder stands against the better tree that was given the physics of the same
     tier, in a regression against the best baseline of it that sees no measured value. Elsewhere the
-    last variation stands against the first, of the same encoder; and where the study is made
+    last variation stands against the first, of the same encoder (of the kind note: of the same
+    model); and where the study is made
     harder (HARDER), an encoder in every variation against the best baseline of that variation. The
     study itself is left to metrics/comparisons.json, which holds its one verdict.
     """
@@ -163,7 +164,9 @@ def pairs_against(
         pairs = [
             (key, (first, *key[1:]))
             for key in found
-            if key[0] == last and key[2] in FAMILIES and (first, *key[1:]) in found
+            if key[0] == last
+            and (key[2] in FAMILIES or kind == "note")
+            and (first, *key[1:]) in found
         ]
         if kind in HARDER:
             harder = {one.key for one in variations if one.plan != "folds" or one.noise}

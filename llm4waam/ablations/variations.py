@@ -21,7 +21,7 @@ from llm4waam.training.recipe import Engine
 
 KINDS = (
     *("ladder", "losses", "protocols", "nested", "groups"),
-    *("information", "rates", "samples", "noise", "splits", "parity"),
+    *("information", "rates", "samples", "noise", "splits", "note", "parity"),
 )
 # Kinds of which every variation is trained `seeds` times.
 SEEDED = ("protocols", "groups", "information", "rates", "samples", "noise")
@@ -45,6 +45,14 @@ class Losses(Section):
     engine: Engine
     epochs: int = Positive
     learning_rate: float = Positive
+
+
+class NoteTrial(Section):
+    """Kind `note`: a simulated population, for the tasks (classifications) that notes tell of."""
+
+    beads: int = Field(ge=40)
+    seed: int = Seed
+    tasks: list[str] = Field(min_length=1)
 
 
 class Parity(Section):
@@ -80,6 +88,7 @@ class Ablations(Section):
     split_seeds: list[NonNegativeInt] = Field(min_length=2)
     ladder: Ladder
     losses: Losses
+    note: NoteTrial
     parity: Parity
 
 
@@ -144,6 +153,7 @@ def _variations(
     if kind == "losses":
         return _losses(settings.losses, tasks)
     wanted = {"rates": settings.curve_tasks, "samples": settings.curve_tasks}
+    wanted["note"] = settings.note.tasks
     wanted = wanted.get(kind, settings.noise_tasks if kind == "noise" else settings.tasks)
     known = tuple(name for name in tasks if name in wanted)
     if kind == "protocols":
@@ -194,6 +204,11 @@ def _variations(
                 beads=size,
             )
             for size in settings.sizes
+        ]
+    if kind == "note":
+        return [
+            Variation("silent", "without the operator's note", known, text={"note": False}),
+            Variation("told", "with the operator's note", known, text={"note": True}),
         ]
     if kind == "splits":
         return [

@@ -6,12 +6,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from conftest import ROOT
 
 from llm4waam.ablations import plans, run
+from llm4waam.ablations.note import ceiling_section, note_ceiling, population_beads
 from llm4waam.ablations.parity import STACKED, STEPS
+from llm4waam.card.card import read_card
+from llm4waam.core.errors import StudyError
 from llm4waam.core.files import fingerprint, read_table
+from llm4waam.core.settings import read_params
 from llm4waam.training.losses import names_for
 from stages import ablate, ablation_pages
+from stages.check_params import AllParams
 
 ROWS = Path("data/ablations")
 
@@ -145,3 +151,18 @@ def test_more_seeds_are_more_repeats_and_leave_the_first_as_it_was(study, params
     second = twice[twice["repeat"] == 1].reset_index(drop=True)
     assert second["bead"].tolist() == once["bead"].tolist()
     assert not second["score"].equals(once["score"])
+
+
+def test_the_note_is_tried_on_a_population_of_its_own(study) -> None:
+    study(note={"beads": 60, "seed": 1, "tasks": ["quality"]})
+    with pytest.raises(StudyError, match="'small': the kind note is about simulated beads"):
+        ablate.main("note", "baselines")
+    card = read_card(ROOT / "data/raw/waam_beads.yaml")
+    settings = read_params(AllParams).ablations.note
+    beads = population_beads(settings, card)
+    assert len(beads) == 60
+    assert beads["note"].notna().any()
+    assert population_beads(settings, card).equals(beads)
+    limits = note_ceiling(settings)
+    assert 0.5 < limits["without_note"] <= limits["with_note"] < 1
+    assert f"{limits['with_note']:.3f}" in ceiling_section(limits)
