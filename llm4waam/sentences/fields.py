@@ -5,6 +5,8 @@ A field is a column of the card or a derived field; its phrase is what a sentenc
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
 
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Column, Derived
@@ -48,14 +50,37 @@ def is_number(card: Card, name: str) -> bool:
     return name in card.derived or card.columns[name].kind in ("number", "flag")
 
 
-def say(card: Card, name: str, value: object, phrase: str, units: bool) -> Said:
-    """A field's value as a sentence says it, with its unit if `units`."""
+Rounding = Literal["digits", "step"]
+COARSE = 3  # significant digits of a number without a step
+
+
+def say(
+    card: Card, name: str, value: object, phrase: str, units: bool, rounding: Rounding = "digits"
+) -> Said:
+    """A field's value as a sentence says it, with its unit if `units`.
+
+    `rounding` digits writes the significant digits of the card and means what is written. `step`
+    writes a set-point with the decimals of its step, and every other number with three significant
+    digits, so that the same few spellings stand in all sentences; what is finer than the spelling
+    is in `number`.
+    """
     field = field_of(card, name)
     if not is_number(card, name):
         return Said(name, phrase, str(value), None)
     text = format_number(float(value), field.digits)
+    number = float(text)
+    if rounding == "step":
+        text, number = _in_steps(float(value), getattr(field, "step", None)), float(value)
     unit = f" {field.unit}" if units and field.unit and field.unit != "dimensionless" else ""
-    return Said(name, phrase, text + unit, float(text))
+    return Said(name, phrase, text + unit, number)
+
+
+def _in_steps(value: float, step: float | None) -> str:
+    """The number with the decimals of `step`: 8.91 as "8.9" for 0.1; 2205.4 as "2210" for None."""
+    if step is None:
+        return format_number(float(f"{value:.{COARSE - 1}e}"), COARSE)
+    decimals = max(0, -Decimal(str(step)).normalize().as_tuple().exponent)
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0 turns -0.0 into 0.0
 
 
 def statement(said: list[Said], notes: list[str]) -> tuple[str, list[list]]:

@@ -14,6 +14,7 @@ from llm4waam.card.card import Card
 from llm4waam.card.columns import Information
 from llm4waam.core.settings import Section, Seed
 from llm4waam.sentences.fields import (
+    Rounding,
     Said,
     field_of,
     find_values,
@@ -32,7 +33,8 @@ class TextStyle(Section):
     With `names: shuffled` and `names: none`, the controls, fields have wrong names or none.
 
     `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
-    the card's order of the fields, every other is drawn for each bead.
+    the card's order of the fields, every other is drawn for each bead. `rounding` says how finely
+    numbers are written, see `fields.say`.
     """
 
     information: Information
@@ -40,6 +42,7 @@ class TextStyle(Section):
     orders: int = Field(default=1, ge=1)
     names: Literal["phrases", "shuffled", "none"]
     units: bool
+    rounding: Rounding = "digits"
     derived: Literal[0, 1, 2]
     note: bool
     seed: int = Seed
@@ -66,7 +69,7 @@ def make_prompts(
     notes = card.named("note") if style.note else []
     for row in card.with_formulas(beads).to_dict("records"):
         known = [name for name in fields if _has(row, name)]
-        said = [_say(card, name, row[name], spoken[name], style.units) for name in known]
+        said = [_say(card, name, row[name], spoken[name], style) for name in known]
         noted = [row[name] for name in notes if _has(row, name)]
         for order in range(style.orders):
             ordered = [said[n] for n in _places(row["bead"], len(said), order, style.seed)]
@@ -112,6 +115,6 @@ def _spoken(card: Card, fields: list[str], style: TextStyle) -> dict[str, str | 
     return names
 
 
-def _say(card: Card, name: str, value: object, spoken: str | None, units: bool) -> Said:
+def _say(card: Card, name: str, value: object, spoken: str | None, style: TextStyle) -> Said:
     phrase = field_of(card, spoken).phrase or "" if spoken else ""
-    return replace(say(card, name, value, phrase, units), name=spoken)
+    return replace(say(card, name, value, phrase, style.units, style.rounding), name=spoken)

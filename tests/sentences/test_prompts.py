@@ -10,10 +10,11 @@ from llm4waam.card.card import Card, read_card
 from llm4waam.card.quantities import format_number
 from llm4waam.core.files import read_jsonl, read_table
 from llm4waam.pretraining.corpus import other_laboratories
-from llm4waam.sentences.fields import find_values
+from llm4waam.sentences.fields import find_values, say
 from llm4waam.sentences.prompts import TextStyle, make_prompts
 from stages import clean, serialize_to_text
 
+WAAM = read_card(ROOT / "data/raw/waam_beads.yaml")
 STYLE = {
     "information": "post_weld",
     "templates": ["statement", "question"],
@@ -149,3 +150,42 @@ def test_prompts_are_written_for_every_bead(workspace) -> None:
     serialize_to_text.main()
     rows = read_jsonl(folder / "data/text/prompts.jsonl")
     assert len(rows) == 24 * (1 + 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "text"),
+    [
+        (8.9, 0.1, "8.9"),
+        (8.91, 0.1, "8.9"),
+        (3.0, 0.1, "3.0"),
+        (14.75, 0.5, "14.8"),
+        (20.4, 1.0, "20"),
+        (-0.04, 0.1, "0.0"),
+        (2205.4, None, "2210"),
+        (50.894, None, "50.9"),
+        (45.0, None, "45"),
+        (0.012345, None, "0.0123"),
+    ],
+)
+def test_a_number_is_written_in_the_decimals_of_its_step(value, step, text: str) -> None:
+    column = WAAM.columns["travel_speed_mm_s"].model_copy(update={"step": step})
+    columns = WAAM.columns | {"travel_speed_mm_s": column}
+    card = WAAM.model_copy(update={"columns": columns})
+    said = say(card, "travel_speed_mm_s", value, "travel speed", True, "step")
+    assert (said.text, said.number) == (f"{text} mm/s", value)
+
+
+def test_what_is_finer_than_a_step_changes_no_sentence_but_its_numbers() -> None:
+    """8.90 and 8.91 mm/s are one sentence with two numbers; written out they are two."""
+    bead = {"bead": "a", "material": "ER316L", "transfer_mode": "CMT", "wire_feed_speed_m_min": 6.5}
+    beads = pd.DataFrame([bead | {"travel_speed_mm_s": v} for v in (8.90, 8.91)])
+    beads = beads.reindex(columns=["bead", *WAAM.clean_columns])
+    style = STYLE | {"information": "pre_weld", "derived": 0, "templates": ["statement"]}
+    texts, numbers = {}, {}
+    for rounding in ("digits", "step"):
+        rows = list(make_prompts(beads, WAAM, TextStyle(**style, rounding=rounding), ["quality"]))
+        texts[rounding] = len({row["text"] for row in rows})
+        found = [dict((v[0], v[3]) for v in row["values"]) for row in rows]
+        numbers[rounding] = [one["travel_speed_mm_s"] for one in found]
+    assert texts == {"digits": 2, "step": 1}
+    assert numbers == {"digits": [8.90, 8.91], "step": [8.90, 8.91]}
