@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from llm4waam.core.errors import StudyError
+from llm4waam.core.errors import StudyError, require_file
 
 
 def unpack(base: str, paths: Sequence[str], folder: Path) -> None:
@@ -23,8 +23,9 @@ def unpack(base: str, paths: Sequence[str], folder: Path) -> None:
 
 
 def _commit(base: str) -> str:
+    named = f"{base}^{{commit}}"
+    ask_git("rev-parse", "--git-dir")  # fails in another way than a base that is no commit
     try:
-        named = f"{base}^{{commit}}"
         return ask_git("rev-parse", "--verify", "--end-of-options", named).decode().strip()
     except StudyError:
         expected = "a branch, a tag or a commit of this repository"
@@ -35,6 +36,7 @@ def _commit(base: str) -> str:
 
 def ask_git(*arguments: str) -> bytes:
     """What `git ARGUMENTS` prints; raises StudyError with the last line of what a failure says."""
+    require_file(Path("params.yaml"), "to be run in the folder of the repository")
     done = subprocess.run(["git", *arguments], capture_output=True)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]

@@ -33,6 +33,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(SVG.format(name), encoding="utf-8")
     (tmp_path / "plots/table.csv").write_text("a\n1\n", encoding="utf-8")
+    (tmp_path / "params.yaml").write_text("tasks: []\n", encoding="utf-8")
     (tmp_path / "elsewhere.svg").write_text(SVG.format("no plot"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     git("init", "-q", "-b", "main")
