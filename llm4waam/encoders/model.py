@@ -12,7 +12,12 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.prior_knowledge import read_facts
 from llm4waam.encoders.load import load_trunk
-from llm4waam.encoders.number_embedding import NumberEmbedding, Scales, read_number_embedding
+from llm4waam.encoders.number_embedding import (
+    NumberEmbedding,
+    NumberSkip,
+    Scales,
+    read_number_embedding,
+)
 from llm4waam.encoders.settings import ModelSettings, Source
 
 
@@ -20,10 +25,11 @@ class BeadModel(nn.Module):
     """Sentences in, logits out.
 
     The encoder is a stock BertModel, RobertaModel or the like; `number_embedding` (None: numbers
-    are digits alone) adds to its embeddings. The head is that of RoBERTa for every family, so that
-    all start alike: dropout, dense layer, tanh, dropout, linear layer over the pooled state, which
-    is the mean over the tokens (`pooling` mean) or the first token (`first`). A `plain` head, for
-    regressions, has no tanh and no dropout: the one flattens large values, the other blurs all.
+    are digits alone) adds to its embeddings, `number_skip` (None: nothing) to the logits. The head
+    is that of RoBERTa for every family, so that all start alike: dropout, dense layer, tanh,
+    dropout, linear layer over the pooled state, which is the mean over the tokens (`pooling` mean)
+    or the first token (`first`). A `plain` head, for regressions, has no tanh and no dropout: the
+    one flattens large values, the other blurs all.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class BeadModel(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.number_embedding = encoder, number_embedding
+        self.number_skip: NumberSkip | None = None
         self.pooling, self.plain = pooling, plain
         config, width = encoder.config, encoder.config.hidden_size
         self.dropout = nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
@@ -70,8 +77,10 @@ class BeadModel(nn.Module):
         numbers: torch.Tensor,
     ) -> SequenceClassifierOutput:
         """Logits (prompts, outputs)."""
-        pooled = self.embed(input_ids, attention_mask, fields, numbers)
-        return SequenceClassifierOutput(logits=self.answer(pooled))
+        logits = self.answer(self.embed(input_ids, attention_mask, fields, numbers))
+        if self.number_skip is not None:
+            logits = logits + self.number_skip(fields, numbers).sum(dim=1)
+        return SequenceClassifierOutput(logits=logits)
 
     def answer(self, pooled: torch.Tensor) -> torch.Tensor:
         """Logits (..., outputs) of pooled states (..., width)."""
@@ -161,9 +170,11 @@ def build_model(
     if settings.lora_rank:
         encoder = _with_additions(encoder, settings.lora_rank)
     model = BeadModel(encoder, None, settings.pooling, outputs, plain=plain)
-    if settings.numbers:
+    if settings.at_tokens:
         # After the head, whose first weights are then the same without it.
         model.number_embedding = _number_embedding(source, settings, fields, encoder)
+    if settings.skips:
+        model.number_skip = NumberSkip(fields, outputs, settings.gain)
     return model
 
 

@@ -70,14 +70,26 @@ class Source(Section):
 class ModelSettings(Section):
     """What is built from a checkpoint.
 
-    `numbers` tells each value as a number at its own tokens (see `number_embedding`), `pooling` is
-    the state that the head reads. `random_weights` forgets all pretraining, `frozen_layers` lower
-    layers and the embeddings stay as they are, `lora_rank` (0: none) trains low-rank additions
-    instead of the encoder.
+    `numbers` says how values reach the model as numbers (see `number_embedding`): at their own
+    tokens, by a linear skip to the logits that counts `gain` times, by both or by none. `pooling`
+    is the state that the head reads. `random_weights` forgets all pretraining, `frozen_layers`
+    lower layers and the embeddings stay as they are, `lora_rank` (0: none) trains low-rank
+    additions instead of the encoder.
     """
 
-    numbers: bool = True
+    numbers: Literal["tokens", "skip", "both", "none"] = "tokens"
+    gain: float = Field(default=30.0, gt=0)
     pooling: Literal["mean", "first"] = "mean"
     random_weights: bool = False
     frozen_layers: int = Field(default=0, ge=0)
     lora_rank: int = Field(default=0, ge=0)
+
+    @property
+    def at_tokens(self) -> bool:
+        """Whether there is a number embedding."""
+        return self.numbers in ("tokens", "both")
+
+    @property
+    def skips(self) -> bool:
+        """Whether there is a linear skip."""
+        return self.numbers in ("skip", "both")

@@ -15,7 +15,7 @@ from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.load import load_tokenizer, load_trunk
 from llm4waam.encoders.model import BeadModel
-from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding
+from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding, NumberSkip
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.splits.tasks import Task
 from llm4waam.training.data import NumberScales
@@ -125,9 +125,12 @@ def _load_model(folder: Path, recipe: Recipe, *, plain: bool) -> BeadModel:
     encoder = load_trunk(str(folder), None, False, recipe.seed)
     outputs = head["output.weight"].shape[0]
     model = BeadModel(encoder, None, recipe.pooling, outputs, plain=plain)
-    if recipe.numbers:
+    if recipe.at_tokens:
         fields, width = head["number_embedding.linear.weight"].shape
         model.number_embedding = NumberEmbedding(fields - 1, width, 0.0)
+    if recipe.skips:
+        fields, _ = head["number_skip.linear.weight"].shape
+        model.number_skip = NumberSkip(fields - 1, outputs, recipe.gain)
     missing = model.load_state_dict(head, strict=False).missing_keys
     if any(not name.startswith("encoder.") for name in missing):
         raise StudyError(folder / "head.safetensors", "weights are missing", value=missing[-1])

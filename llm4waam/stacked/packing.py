@@ -41,13 +41,14 @@ class Pack:
     mask: torch.Tensor | None
 
     def pooling(self, kind: str, states: torch.Tensor) -> torch.Tensor:
-        """Weights (folds, prompts, tokens) that average a prompt's states, or take the first."""
+        """Weights (folds, prompts, tokens) that average or add states, or take the first."""
         most = max(map(len, self.lengths))
         weights = np.zeros((len(self.lengths), most, self.ids.shape[1]), np.float32)
         for fold, lengths in enumerate(self.lengths):
             for number, (start, length) in enumerate(zip(self.starts[fold], lengths, strict=False)):
                 used = 1 if kind == "first" else length
-                weights[fold, number, start : start + used] = 1 / used
+                share = 1 if kind == "sum" else 1 / used
+                weights[fold, number, start : start + used] = share
         return _on(torch.from_numpy(weights), states.device).to(states.dtype)
 
 

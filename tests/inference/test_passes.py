@@ -77,7 +77,12 @@ def test_what_goes_wrong_in_a_pass_is_raised(
 
 @pytest.mark.parametrize(
     ("encoder", "settings"),
-    [("roberta", {}), ("bert", {"numbers": True}), ("bert", {"pooling": "first"})],
+    [
+        ("roberta", {}),
+        ("bert", {"numbers": "tokens"}),
+        ("bert", {"pooling": "first"}),
+        ("roberta", {"numbers": "both"}),
+    ],
 )
 def test_a_graph_answers_as_its_reader(
     encoders: Path, prompts: list[TokenisedPrompt], encoder: str, settings: dict

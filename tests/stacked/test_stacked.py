@@ -107,7 +107,10 @@ def test_without_dropout_every_fold_ends_in_the_loop_s_weights(
 
 RECIPES = {
     "accumulated": {"accumulation": 3},
-    "numbers off": {"numbers": False},
+    "numbers off": {"numbers": "none"},
+    "linear skip": {"numbers": "skip", "gain": 10.0},
+    "skip and embedding": {"numbers": "both", "gain": 10.0},
+    "skip and low-rank additions": {"numbers": "skip", "lora_rank": 2},
     "first token": {"pooling": "first"},
     "layer_decay": {"layer_decay": 0.7},
     "frozen_layers": {"frozen_layers": 1},

@@ -92,7 +92,9 @@ def test_both_engines_are_equal_after_every_step(
 # Changes of the recipe, and whether rows have several prompts.
 CASES = {
     "prompts drawn, accumulated": ({"accumulation": 4}, True),
-    "numbers off": ({"numbers": False}, False),
+    "numbers off": ({"numbers": "none"}, False),
+    "linear skip": ({"numbers": "skip"}, False),
+    "skip and embedding": ({"numbers": "both", "gain": 10.0}, True),
     "first token": ({"pooling": "first"}, False),
     "layer_decay": ({"layer_decay": 0.7}, True),
     "frozen_layers": ({"frozen_layers": 1}, False),
@@ -121,7 +123,9 @@ DIFFERENT = {
     "no weight decay": {"weight_decay": 0.0},
     "gradients not clipped": {"max_grad_norm": None},
     "another seed": {"seed": 6},
-    "numbers off": {"numbers": False},
+    "numbers off": {"numbers": "none"},
+    "linear skip": {"numbers": "skip"},
+    "skip and embedding": {"numbers": "both"},
     "another pooling": {"pooling": "first"},
     "layer_decay": {"layer_decay": 0.7},
     "frozen layers": {"frozen_layers": 1},
