@@ -2,7 +2,7 @@
 
 import io
 import subprocess
-import tarfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +18,9 @@ def unpack(base: str, paths: Sequence[str], folder: Path) -> None:
     listed = ask_git("ls-tree", "-z", "--name-only", commit, *paths).decode().split("\0")
     there = [name for name in listed if name]
     if there:
-        with tarfile.open(fileobj=io.BytesIO(ask_git("archive", commit, "--", *there))) as files:
-            files.extractall(folder, filter="data")
+        archive = ask_git("archive", "--format=zip", commit, "--", *there)
+        with zipfile.ZipFile(io.BytesIO(archive)) as files:
+            files.extractall(folder)
 
 
 def _commit(base: str) -> str:

@@ -12,7 +12,6 @@ import typer
 
 from llm4waam.commands.dag import dag_table
 from llm4waam.commands.experiments import experiments_table
-from llm4waam.commands.restore import restore as restored
 from llm4waam.core.errors import require_file
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
@@ -117,5 +116,7 @@ def compare(
 @app.command()
 def restore() -> None:
     """Back to the last commit, models too; what you had changed is kept in `git stash`."""
+    from llm4waam.commands.restore import restore as restored  # takes a moment
+
     for line in restored():
         logging.info(line)

@@ -18,6 +18,7 @@ from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import Assessment, best
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.evaluation.read_predictions import read_predictions
+from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.reporting.results import _against
 from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate
@@ -119,11 +120,27 @@ def one(model: str, score: float, gap: float) -> Assessment:
 
 
 @pytest.mark.parametrize(
-    ("encoder", "baseline", "words"),
-    [(0.9, 0.7, "wins by 0.200"), (0.6, 0.9, "loses by 0.300"), (0.5, 0.5, "a tie")],
+    ("encoder", "baseline", "verdict", "words"),
+    [
+        (
+            0.9,
+            0.7,
+            BETTER,
+            "the encoder is better (difference +0.200, 95 % interval 0.190 to 0.210",
+        ),
+        (0.6, 0.9, WORSE, "the encoder is worse (difference -0.300"),
+        (0.6, 0.9, UNTOLD, "which is better cannot be told (difference -0.300"),
+        (0.5, 0.5, UNTOLD, "a tie"),
+    ],
 )
-def test_sentence_is_right_in_both_directions(encoder: float, baseline: float, words: str) -> None:
-    text = _against(one("bert", encoder, encoder), one("mean", baseline, baseline), "the mean")
+def test_the_sentence_quotes_the_verdict(
+    encoder: float, baseline: float, verdict: str, words: str
+) -> None:
+    gap = encoder - baseline
+    pair = {"one": "bert", "other": "mean", "difference": gap, "verdict": verdict, "p_holm": 0.01}
+    pair |= {"difference_low": gap - 0.01, "difference_high": gap + 0.01}
+    both = one("bert", encoder, encoder), one("mean", baseline, baseline)
+    text = _against(*both, "the mean", {"bert_vs_baseline": pair})
     assert words in text
     assert text.startswith("The mean scores accuracy 0")
 
