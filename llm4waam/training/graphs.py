@@ -35,6 +35,8 @@ class Graph:
             file = _export(model, Path(folder))
             file = _rounded(file) if eight_bits else file
             self._session = onnxruntime.InferenceSession(file, options)
+        # What the model does not read, such as its numbers, is left out of the graph.
+        self._inputs = [given.name for given in self._session.get_inputs()]
         self.encoder = SimpleNamespace(config=model.encoder.config)
 
     def eval(self) -> None:
@@ -42,7 +44,7 @@ class Graph:
 
     def __call__(self, **batch: torch.Tensor) -> SimpleNamespace:
         """`logits` (prompts, logits), from the arguments of `BeadModel.forward`."""
-        [logits] = self._session.run(None, {name: batch[name].numpy() for name in INPUTS})
+        [logits] = self._session.run(None, {name: batch[name].numpy() for name in self._inputs})
         return SimpleNamespace(logits=torch.from_numpy(logits))
 
 
