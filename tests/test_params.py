@@ -37,8 +37,11 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
         ("information: pre_weld", "information: preweld", "text.information.*'post_weld'"),
         ("engine: stacked", "engine: magic", "train.engine"),
         ("dataset: waam_beads", "dataset: ../elsewhere", "dataset"),
-        ("  numbers: true", "  number: true", "train.number"),
-        ("  numbers: true", "  numbers: perhaps", "'perhaps': train.numbers"),
+        ("  numbers: tokens", "  number: tokens", "train.number"),
+        ("  numbers: tokens", "  numbers: perhaps", "'perhaps': train.numbers"),
+        ("  numbers: tokens", "  numbers: true", "True: train.numbers: .*'none'"),
+        ("  gain: 30.0", "  gain: 0", "train.gain.*greater than 0"),
+        ("  gain: 30.0", "  gains: 30.0", "train.gains"),
         ("pooling: mean", "pooling: max", "train.pooling.*'first'"),
         ("prompts: random", "prompts: every", "train.prompts.*'all'"),
         ("average: true", "averages: true", "train.averages"),
@@ -69,7 +72,7 @@ def test_a_mistake_is_one_line_with_its_place(
 def test_what_dvc_sets_is_read(tmp_path: Path) -> None:
     """As `dvc exp run -S train.layer_decay=7e-1 -S train.head=trees` leaves it."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    said = {"numbers": False, "pooling": "first", "prompts": "all", "average": False}
+    said = {"numbers": "none", "pooling": "first", "prompts": "all", "average": False}
     said |= {"random_weights": True, "frozen_layers": 1, "lora_rank": 8, "seeds": 3}
     raw["train"] |= said | {"head": "trees", "layer_decay": "7e-1"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")

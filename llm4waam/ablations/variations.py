@@ -207,9 +207,10 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
     """
     known = tuple(name for name in tasks if name in settings.tasks)
     details = tuple(name for name in known if name in settings.detail_tasks)
-    shared = settings.model_dump(include={"engine", "epochs"})
+    # A rung says its numbers itself: another default does not change what its results mean.
+    shared = settings.model_dump(include={"engine", "epochs"}) | {"numbers": "tokens"}
     plain = {"templates": ["statement", "question"], "derived": 0}
-    silent, first = {"numbers": False, "average": False}, {"numbers": True, "average": False}
+    silent, first = {"numbers": "none", "average": False}, {"average": False}
     random, fields = {"random_weights": True}, {"derived": 1}
     made = []
 

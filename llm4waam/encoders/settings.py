@@ -70,14 +70,26 @@ class Source(Section):
 class ModelSettings(Section):
     """What is built from a checkpoint.
 
-    `numbers` tells each value as a number at its own tokens (see `number_embedding`), `pooling` is
-    the state that the head reads. `random_weights` forgets all pretraining, `frozen_layers` lower
-    layers and the embeddings stay as they are, `lora_rank` (0: none) trains low-rank additions
-    instead of the encoder.
+    `numbers` says how each value is told as a number beside its digits: at its own tokens (tokens,
+    see `number_embedding`), straight to the logits (skip, see `number_skip`), both, or none. `gain`
+    scales the skip. `pooling` is the state that the head reads. `random_weights` forgets all
+    pretraining, `frozen_layers` lower layers and the embeddings stay as they are, `lora_rank` (0:
+    none) trains low-rank additions instead of the encoder.
     """
 
-    numbers: bool = True
+    numbers: Literal["tokens", "skip", "both", "none"] = "tokens"
+    gain: float = Field(default=30.0, gt=0)
     pooling: Literal["mean", "first"] = "mean"
     random_weights: bool = False
     frozen_layers: int = Field(default=0, ge=0)
     lora_rank: int = Field(default=0, ge=0)
+
+    @property
+    def embeds_numbers(self) -> bool:
+        """Whether the model has a number embedding."""
+        return self.numbers in ("tokens", "both")
+
+    @property
+    def skips_numbers(self) -> bool:
+        """Whether the model has a linear skip."""
+        return self.numbers in ("skip", "both")

@@ -22,7 +22,7 @@ from llm4waam.splits.tasks import Task
 
 SHOWN = (
     *("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss"),
-    *("numbers", "pooling", "prompts", "average", "selection", "inner_folds", "seed"),
+    *("numbers", "gain", "pooling", "prompts", "average", "selection", "inner_folds", "seed"),
 )
 
 

@@ -62,7 +62,10 @@ class Stack(nn.Module):
         extra = {"position_ids": pack.positions + self._first_position(), "pack": pack}
         encoder, numbers = self.model.encoder, self.model.number_embedding
         states = encode(encoder, numbers, pack.ids, None, pack.fields, pack.numbers, **extra)
-        return self.model.answer(torch.bmm(pack.pooling(self.model.pooling, states), states))
+        logits = self.model.answer(torch.bmm(pack.pooling(self.model.pooling, states), states))
+        if self.model.number_skip is not None:
+            logits = logits + self.model.number_skip(*pack.numbers_by_prompt())
+        return logits
 
     def hand_gradients(self, active: list[int]) -> None:
         """Let every active model's weights have the gradients that the last step left here."""

@@ -168,7 +168,8 @@ def depth_of(name: str) -> int:
         {},
         {"layer_decay": 0.5, "frozen_layers": 1},
         {"layer_decay": 0.5, "lora_rank": 2},
-        {"numbers": False, "layer_decay": 0.5},
+        {"numbers": "none", "layer_decay": 0.5},
+        {"numbers": "both", "layer_decay": 0.5},
     ],
     ids=str,
 )
@@ -228,7 +229,7 @@ def test_rows_of_known_fields_come_from_the_checkpoint_and_the_others_are_new(
         assert ours.requires_grad
         assert 0.01 < ours[3].std() < 0.04
         assert not torch.equal(another[3], ours[3])
-    deaf = RECIPE.model_copy(update={"numbers": False})
+    deaf = RECIPE.model_copy(update={"numbers": "none"})
     assert build_model(place, deaf, 3, 1, 0).number_embedding is None
     # Who forgets all pretraining forgets the channel too.
     forgetful = RECIPE.model_copy(update={"random_weights": True})

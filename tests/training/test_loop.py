@@ -61,7 +61,7 @@ def test_the_number_channel_alone_is_enough_to_tell_two_beads_apart(encoders: Pa
     losses, logits = trained(encoders, "bert", recipe, prompts)
     assert losses[-1] < 0.1
     assert ((logits > 0).float().ravel() == torch.tensor([0.0, 1.0] * 8)).all()
-    deaf = recipe.model_copy(update={"numbers": False})
+    deaf = recipe.model_copy(update={"numbers": "none"})
     losses, logits = trained(encoders, "bert", deaf, prompts)
     assert losses[-1] > 0.6
     assert logits.max() - logits.min() < 1e-6
