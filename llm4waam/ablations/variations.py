@@ -258,6 +258,11 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
         **other)  # fmt: skip
     add("formulas_channel", "formulas, number embedding, no physics fields", 1, candidate=True,
         **other)  # fmt: skip
+    add("digits", "no number embedding", 1, {"numbers": "none"}, fields, candidate=True, **other)
+    add("skip", "linear skip instead of the number embedding", 1, {"numbers": "skip"}, fields,
+        candidate=True, **other)  # fmt: skip
+    add("both", "number embedding and linear skip", 1, {"numbers": "both"}, fields,
+        candidate=True, **other)  # fmt: skip
     indices = {"derived": 2}
     add("indices", "indices of printability", 2, {}, indices, checkpoint=2, **other)
     add("random_indices", "random weights, indices as fields", 2, random, indices, checkpoint=0,
