@@ -236,10 +236,10 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
     """
     known = tuple(name for name in tasks if name in settings.tasks)
     details = tuple(name for name in known if name in settings.detail_tasks)
-    shared = settings.model_dump(include={"engine", "epochs"})
+    # A rung says its numbers itself: another default does not change what its results mean.
+    shared = settings.model_dump(include={"engine", "epochs"}) | {"numbers": "tokens"}
     plain = {"templates": ["statement", "question"], "derived": 0}
-    silent = {"numbers": "none", "average": False}
-    first = {"numbers": "tokens", "average": False}
+    silent, first = {"numbers": "none", "average": False}, {"average": False}
     random, fields = {"random_weights": True}, {"derived": 1}
     made = []
 
@@ -289,6 +289,11 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
         **other)  # fmt: skip
     add("formulas_channel", "formulas, number embedding, no physics fields", 1, candidate=True,
         **other)  # fmt: skip
+    add("digits", "no number embedding", 1, {"numbers": "none"}, fields, candidate=True, **other)
+    add("skip", "linear skip instead of the number embedding", 1, {"numbers": "skip"}, fields,
+        candidate=True, **other)  # fmt: skip
+    add("both", "number embedding and linear skip", 1, {"numbers": "both"}, fields,
+        candidate=True, **other)  # fmt: skip
     indices = {"derived": 2}
     add("indices", "indices of printability", 2, {}, indices, checkpoint=2, **other)
     add("random_indices", "random weights, indices as fields", 2, random, indices, checkpoint=0,

@@ -61,6 +61,11 @@ def read_yaml(model: type[AnySection], file: Path) -> AnySection:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(file, str(error), expected="readable YAML") from None
+    return checked(model, raw, file)
+
+
+def checked(model: type[AnySection], raw: object, file: Path) -> AnySection:
+    """What was read from `file` as `model`; raises StudyError as `read_yaml`."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:

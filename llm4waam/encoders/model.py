@@ -1,7 +1,8 @@
 """The model that is fine-tuned, and how it is built from a checkpoint.
 
-`BeadModel` is an encoder of transformers with a number embedding and a head: tokenised prompts in,
-logits out. `build_model` makes one from a checkpoint by the settings of a recipe.
+`BeadModel` is an encoder of transformers with a number embedding, a head and a linear skip past
+both: tokenised prompts in, logits out. `build_model` makes one from a checkpoint by the settings
+of a recipe.
 """
 
 import torch
@@ -12,24 +13,20 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.prior_knowledge import read_facts
 from llm4waam.encoders.load import load_trunk
-from llm4waam.encoders.number_embedding import (
-    NumberEmbedding,
-    NumberSkip,
-    Scales,
-    read_number_embedding,
-)
+from llm4waam.encoders.number_embedding import NumberEmbedding, Scales, read_number_embedding
+from llm4waam.encoders.number_skip import NumberSkip
 from llm4waam.encoders.settings import ModelSettings, Source
 
 
 class BeadModel(nn.Module):
     """Sentences in, logits out.
 
-    The encoder is a stock BertModel, RobertaModel or the like; `number_embedding` (None: numbers
-    are digits alone) adds to its embeddings, `number_skip` (None: nothing) to the logits. The head
-    is that of RoBERTa for every family, so that all start alike: dropout, dense layer, tanh,
-    dropout, linear layer over the pooled state, which is the mean over the tokens (`pooling` mean)
-    or the first token (`first`). A `plain` head, for regressions, has no tanh and no dropout: the
-    one flattens large values, the other blurs all.
+    The encoder is a stock BertModel, RobertaModel or the like; `number_embedding` (or None) adds to
+    its embeddings, `number_skip` (or None) to the logits; without both, numbers are digits alone.
+    Both are set once the model is built. The head is that of RoBERTa for every family, so that
+    all start alike: dropout, dense layer, tanh, dropout, linear layer over the pooled state, which
+    is the mean over the tokens (`pooling` mean) or the first token (`first`). A `plain` head, for
+    regressions, has no tanh and no dropout: the one flattens large values, the other blurs all.
     """
 
     def __init__(
@@ -77,13 +74,14 @@ class BeadModel(nn.Module):
         numbers: torch.Tensor,
     ) -> SequenceClassifierOutput:
         """Logits (prompts, outputs)."""
-        logits = self.answer(self.embed(input_ids, attention_mask, fields, numbers))
+        pooled = self.embed(input_ids, attention_mask, fields, numbers)
+        logits = self.answer(pooled)
         if self.number_skip is not None:
-            logits = logits + self.number_skip(fields, numbers).sum(dim=1)
+            logits = logits + self.number_skip(fields, numbers)
         return SequenceClassifierOutput(logits=logits)
 
     def answer(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Logits (..., outputs) of pooled states (..., width)."""
+        """Logits (..., outputs) of pooled states (..., width), without the skip."""
         if self.plain:
             return self.output(self.dense(pooled))
         state = torch.tanh(self.dense(self.dropout(pooled)))
@@ -150,12 +148,12 @@ def build_model(
     *,
     plain: bool = False,
 ) -> BeadModel:
-    """The encoder with its number embedding and a new head of `outputs` logits.
+    """The encoder with its number embedding and skip, and a new head of `outputs` logits.
 
-    All new weights are drawn by `seed`. `fields` is how many fields the number embedding has,
-    `plain` the head of a regression. Raises StudyError where more layers are to be frozen than
-    there are, where random or frozen weights are to have low-rank additions, and where the
-    checkpoint cannot be had.
+    All new weights are drawn by `seed`, but for the skip, which starts at zero. `fields` is how
+    many fields embedding and skip have, `plain` the head of a regression. Raises StudyError where
+    more layers are to be frozen than there are, where random or frozen weights are to have low-rank
+    additions, and where the checkpoint cannot be had.
     """
     _check(settings)
     encoder = load_trunk(source.checkpoint, source.revision, settings.random_weights, seed)
@@ -170,10 +168,10 @@ def build_model(
     if settings.lora_rank:
         encoder = _with_additions(encoder, settings.lora_rank)
     model = BeadModel(encoder, None, settings.pooling, outputs, plain=plain)
-    if settings.at_tokens:
+    if settings.embeds_numbers:
         # After the head, whose first weights are then the same without it.
         model.number_embedding = _number_embedding(source, settings, fields, encoder)
-    if settings.skips:
+    if settings.skips_numbers:
         model.number_skip = NumberSkip(fields, outputs, settings.gain)
     return model
 

@@ -70,11 +70,11 @@ class Source(Section):
 class ModelSettings(Section):
     """What is built from a checkpoint.
 
-    `numbers` says how values reach the model as numbers (see `number_embedding`): at their own
-    tokens, by a linear skip to the logits that counts `gain` times, by both or by none. `pooling`
-    is the state that the head reads. `random_weights` forgets all pretraining, `frozen_layers`
-    lower layers and the embeddings stay as they are, `lora_rank` (0: none) trains low-rank
-    additions instead of the encoder.
+    `numbers` says how each value is told as a number beside its digits: at its own tokens (tokens,
+    see `number_embedding`), straight to the logits (skip, see `number_skip`), both, or none. `gain`
+    scales the skip. `pooling` is the state that the head reads. `random_weights` forgets all
+    pretraining, `frozen_layers` lower layers and the embeddings stay as they are, `lora_rank` (0:
+    none) trains low-rank additions instead of the encoder.
     """
 
     numbers: Literal["tokens", "skip", "both", "none"] = "tokens"
@@ -85,11 +85,11 @@ class ModelSettings(Section):
     lora_rank: int = Field(default=0, ge=0)
 
     @property
-    def at_tokens(self) -> bool:
-        """Whether there is a number embedding."""
+    def embeds_numbers(self) -> bool:
+        """Whether the model has a number embedding."""
         return self.numbers in ("tokens", "both")
 
     @property
-    def skips(self) -> bool:
-        """Whether there is a linear skip."""
+    def skips_numbers(self) -> bool:
+        """Whether the model has a linear skip."""
         return self.numbers in ("skip", "both")

@@ -11,11 +11,13 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import checked
 from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.load import load_tokenizer, load_trunk
 from llm4waam.encoders.model import BeadModel
-from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding, NumberSkip
+from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding
+from llm4waam.encoders.number_skip import NumberSkip
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.splits.tasks import Task
 from llm4waam.training.data import NumberScales
@@ -91,14 +93,15 @@ class FinalModel:
 def load_final(folder: Path, task: Task) -> FinalModel:
     """Read the folder of a task's final model.
 
-    Raises StudyError where there is none, or one whose head is a classical model.
+    Raises StudyError where there is none, where its recipe has other words than those of today, or
+    where its head is a classical model.
     """
     try:
-        recipe = Recipe(**_json(folder / "recipe.json"))
-        fitted = _json(folder / "fitted.json")
+        saved, fitted = _json(folder / "recipe.json"), _json(folder / "fitted.json")
     except FileNotFoundError as error:
         reason, expected = "there is no final model", "the outcome of dvc repro"
         raise StudyError(error.filename, reason, expected=expected) from None
+    recipe = checked(Recipe, saved, folder / "recipe.json")
     if recipe.head != "neural":
         reason = "train.head: the final model is a classical one on a frozen encoder"
         raise StudyError(folder / "recipe.json", reason, value=recipe.head, expected="neural")
@@ -125,12 +128,12 @@ def _load_model(folder: Path, recipe: Recipe, *, plain: bool) -> BeadModel:
     encoder = load_trunk(str(folder), None, False, recipe.seed)
     outputs = head["output.weight"].shape[0]
     model = BeadModel(encoder, None, recipe.pooling, outputs, plain=plain)
-    if recipe.at_tokens:
+    if recipe.embeds_numbers:
         fields, width = head["number_embedding.linear.weight"].shape
         model.number_embedding = NumberEmbedding(fields - 1, width, 0.0)
-    if recipe.skips:
-        fields, _ = head["number_skip.linear.weight"].shape
-        model.number_skip = NumberSkip(fields - 1, outputs, recipe.gain)
+    if recipe.skips_numbers:
+        told = head["number_skip.linear.weight"].shape[1]
+        model.number_skip = NumberSkip(told // 2, outputs, recipe.gain)
     missing = model.load_state_dict(head, strict=False).missing_keys
     if any(not name.startswith("encoder.") for name in missing):
         raise StudyError(folder / "head.safetensors", "weights are missing", value=missing[-1])

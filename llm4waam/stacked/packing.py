@@ -51,6 +51,21 @@ class Pack:
                 weights[fold, number, start : start + used] = share
         return _on(torch.from_numpy(weights), states.device).to(states.dtype)
 
+    def numbers_by_prompt(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Fields and numbers, (folds, prompts, longest prompt); NaN behind the end of a prompt."""
+        most, longest = max(map(len, self.lengths)), max(map(max, self.lengths))
+        places = np.zeros((len(self.lengths), most, longest), np.int64)
+        own = np.zeros(places.shape, bool)
+        for fold, lengths in enumerate(self.lengths):
+            for number, (start, length) in enumerate(zip(self.starts[fold], lengths, strict=False)):
+                places[fold, number, :length] = range(start, start + length)
+                own[fold, number, :length] = True
+        picked = _on(torch.from_numpy(places).flatten(1), self.ids.device)
+        fields, numbers = (
+            part.gather(1, picked).view(places.shape) for part in (self.fields, self.numbers)
+        )
+        return fields, numbers.masked_fill(~_on(torch.from_numpy(own), self.ids.device), math.nan)
+
 
 def pack(
     rows: Sequence[Sequence[TokenisedPrompt]], pad_id: int, device: torch.device, *, even: bool

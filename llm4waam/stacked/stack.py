@@ -64,8 +64,7 @@ class Stack(nn.Module):
         states = encode(encoder, numbers, pack.ids, None, pack.fields, pack.numbers, **extra)
         logits = self.model.answer(torch.bmm(pack.pooling(self.model.pooling, states), states))
         if self.model.number_skip is not None:
-            added = self.model.number_skip(pack.fields, pack.numbers)
-            logits = logits + torch.bmm(pack.pooling("sum", added), added)
+            logits = logits + self.model.number_skip(*pack.numbers_by_prompt())
         return logits
 
     def hand_gradients(self, active: list[int]) -> None:

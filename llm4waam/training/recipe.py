@@ -29,7 +29,7 @@ class Training(ModelSettings):
     one; `average` averages a bead's logits over all of them when it is scored, else the first is
     scored alone. `layer_decay` is the rate of each layer relative to the one above, `seeds` the
     number of models whose scores are averaged. `head` linear or trees freezes the encoder and
-    gives its state with the numbers to a classical model.
+    gives its state with the numbers to a classical model, which needs no skip.
     """
 
     engine: Engine

@@ -67,8 +67,8 @@ Fine-tuned from `{self.data.source.checkpoint}` on the training beads of "{self.
 ({data} data; licence: {self.card.licence}).
 
 It answers "{task.question}" with {", ".join(task.outputs)}{unit}.
-Each `seed-N` holds a stock encoder and, in `head.safetensors`, its number embedding, linear skip
-and head (or the states that a classical model is fitted on); scores are means over the seeds.
+Each `seed-N` holds a stock encoder and, in `head.safetensors`, its head, number embedding and
+linear skip (or the states that a classical model is fitted on); scores are means over the seeds.
 `fitted.json` holds what was fitted beside the weights: the scales of numbers and target,
 temperature and thresholds, the label sets of a powerset. The recipe is in `recipe.json`. Its scores
 on beads it never saw are in `metrics/{encoder}/{task.name}.json` of the same commit. It knows the

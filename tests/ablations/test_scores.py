@@ -23,6 +23,7 @@ from llm4waam.ablations.scores import (
 from llm4waam.ablations.variations import KINDS, Variation, variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.style import save
 from llm4waam.reporting.report_tables import shown_models
@@ -50,6 +51,19 @@ def test_every_kind_has_variations_of_their_own_names(kind: str) -> None:
     found = variations_of(kind, SETTINGS, TASKS, 12)
     assert len({one.key for one in found}) == len(found) > 0
     assert all(set(one.tasks) <= set(TASKS) for one in found)
+
+
+def test_the_ladder_has_all_ways_of_telling_numbers_for_every_encoder() -> None:
+    """They differ in nothing else, and none depends on what the study's default is."""
+    rungs = {one.key: one for one in variations_of("ladder", SETTINGS, TASKS, 12)}
+    ways = {"averaged": "tokens", "skip": "skip", "both": "both", "digits": "none"}
+    for key, numbers in ways.items():
+        one, first = rungs[key], rungs["averaged"]
+        assert one.recipe == first.recipe | {"numbers": numbers}
+        assert (one.text, one.tier, one.checkpoint) == (first.text, first.tier, first.checkpoint)
+        assert one.sources == tuple(FAMILIES)
+        assert one.candidate
+    assert all("numbers" in one.recipe for one in rungs.values() if one.group != "baselines")
 
 
 def rows_of(task, folds: pd.DataFrame, right: float, seed: int, variation: str) -> pd.DataFrame:

@@ -166,7 +166,10 @@ def trained(tiny: Path, engine: str, **changes: object) -> BeadModel:
 @pytest.mark.parametrize("engine", ["trainer", "stacked"])
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"numbers": "none"}, {"frozen_layers": 1, "layer_decay": 0.5}, {"lora_rank": 2}],
+    [
+        *({}, {"numbers": "none"}, {"numbers": "both"}),
+        *({"frozen_layers": 1, "layer_decay": 0.5}, {"lora_rank": 2}),
+    ],
     ids=str,
 )
 def test_all_engines_leave_the_same_weights(tiny: Path, engine: str, changes: dict) -> None:

@@ -169,6 +169,7 @@ def depth_of(name: str) -> int:
         {"layer_decay": 0.5, "frozen_layers": 1},
         {"layer_decay": 0.5, "lora_rank": 2},
         {"numbers": "none", "layer_decay": 0.5},
+        {"numbers": "both", "layer_decay": 0.5},
     ],
     ids=str,
 )

@@ -23,7 +23,10 @@ RECIPE = Recipe(
 def built(encoders: Path, encoder: str = "bert", **settings: object) -> BeadModel:
     checkpoint = str(encoders / f"{encoder}-mini")
     source = Source(encoder=encoder, checkpoint=checkpoint, revision=None)
-    return build_model(source, RECIPE.model_copy(update=settings), 2, 3, 0).eval()
+    model = build_model(source, RECIPE.model_copy(update=settings), 2, 3, 0).eval()
+    if model.number_skip is not None:  # as if it had learned something
+        torch.nn.init.normal_(model.number_skip.linear.weight, std=0.02)
+    return model
 
 
 @pytest.fixture
@@ -80,8 +83,10 @@ def test_what_goes_wrong_in_a_pass_is_raised(
     [
         ("roberta", {}),
         ("bert", {"numbers": "tokens"}),
-        ("bert", {"pooling": "first"}),
+        ("bert", {"numbers": "skip"}),
         ("roberta", {"numbers": "both"}),
+        ("bert", {"numbers": "none"}),
+        ("bert", {"pooling": "first"}),
     ],
 )
 def test_a_graph_answers_as_its_reader(
@@ -92,11 +97,22 @@ def test_a_graph_answers_as_its_reader(
     by_onnx = Passes(Graph(reader), prompts, RECIPE).logits()
     assert float(by_torch.std()) > 1e-3
     torch.testing.assert_close(by_onnx, by_torch, rtol=1e-4, atol=1e-5)
-    if "numbers" in settings:
+    if settings.get("numbers", "none") != "none":
         others = [TokenisedPrompt(one.ids, one.fields, [9.0] * len(one)) for one in prompts]
         assert not torch.allclose(
             Passes(Graph(reader), others, RECIPE).logits(), by_onnx, atol=1e-3
         )
+
+
+def test_eight_bits_leave_the_linear_skip_whole(
+    encoders: Path, prompts: list[TokenisedPrompt]
+) -> None:
+    """Its part of the logits is a hundred times what rounding adds to the rest."""
+    reader = built(encoders, numbers="skip")
+    whole = Passes(reader, prompts, RECIPE).logits()
+    rough = Passes(Graph(reader, eight_bits=True), prompts, RECIPE).logits()
+    assert float(whole.std()) > 0.5
+    assert torch.allclose(rough, whole, rtol=0, atol=0.01)
 
 
 def test_eight_bits_are_near_and_the_reader_stays_whole(

@@ -77,12 +77,21 @@ def distance(ours: list[FineTuning], theirs: list[FineTuning]) -> float:
 
 
 @pytest.mark.parametrize("even", [False, True], ids=["packed", "even"])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("task", "numbers"),
+    [*((task, "tokens") for task in TASKS), ("multi_label", "both"), ("regression", "skip")],
+)
 @pytest.mark.parametrize("encoder", ["bert", "roberta"])
 def test_without_dropout_every_fold_ends_in_the_loop_s_weights(
-    encoders: Path, monkeypatch: pytest.MonkeyPatch, encoder: str, task: str, even: bool
+    encoders: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    encoder: str,
+    task: str,
+    numbers: str,
+    even: bool,
 ) -> None:
     """`even` is the layout of a GPU."""
+    recipe = RECIPE.model_copy(update={"numbers": numbers})
     build = Stack.__init__
 
     def laid(stack: Stack, models: list) -> None:
@@ -90,7 +99,7 @@ def test_without_dropout_every_fold_ends_in_the_loop_s_weights(
         stack.even = even
 
     monkeypatch.setattr(Stack, "__init__", laid)
-    ours, theirs = (without_dropout(jobs_of(encoders, RECIPE, encoder, task)) for _ in range(2))
+    ours, theirs = (without_dropout(jobs_of(encoders, recipe, encoder, task)) for _ in range(2))
     before = copy.deepcopy([job.model for job in ours])
     histories, expected = engine.fine_tune(ours), by_loop(theirs)
     assert_equal(ours, theirs)
@@ -108,9 +117,9 @@ def test_without_dropout_every_fold_ends_in_the_loop_s_weights(
 RECIPES = {
     "accumulated": {"accumulation": 3},
     "numbers off": {"numbers": "none"},
-    "linear skip": {"numbers": "skip", "gain": 10.0},
-    "skip and embedding": {"numbers": "both", "gain": 10.0},
-    "skip and low-rank additions": {"numbers": "skip", "lora_rank": 2},
+    "linear skip": {"numbers": "skip"},
+    "skip, accumulated": {"numbers": "both", "accumulation": 3},
+    "skip, epoch chosen": {"numbers": "both", "selection": "inner", "patience": 1, "epochs": 6},
     "first token": {"pooling": "first"},
     "layer_decay": {"layer_decay": 0.7},
     "frozen_layers": {"frozen_layers": 1},
@@ -196,14 +205,18 @@ def test_dropout_keeps_as_many_states_as_it_should_and_their_mean(encoders: Path
     assert not torch.equal(seen, dropout(torch.ones(2, 400, 500)))
 
 
-def test_the_models_stay_whole_and_predict_as_the_stack_does(encoders: Path) -> None:
-    jobs = jobs_of(encoders, RECIPE, "roberta", "multi_label")
+@pytest.mark.parametrize("numbers", ["tokens", "both"])
+def test_the_models_stay_whole_and_predict_as_the_stack_does(encoders: Path, numbers: str) -> None:
+    recipe = RECIPE.model_copy(update={"numbers": numbers})
+    jobs = jobs_of(encoders, recipe, "roberta", "multi_label")
+    for job in jobs if numbers == "both" else ():
+        nn.init.normal_(job.model.number_skip.linear.weight)  # of every fold its own
     stack = Stack([job.model for job in jobs])
     asked = {n: jobs[n].validation.examples.first() for n in (0, 2)}
     found = engine.predict(stack, asked, RECIPE)
     for number, logits in found.items():
         alone = predict(jobs[number].model, asked[number], RECIPE)
-        torch.testing.assert_close(logits, alone, rtol=0, atol=1e-6)
+        torch.testing.assert_close(logits, alone, rtol=1e-6, atol=1e-6)
     assert list(found) == [0, 2]
 
 
@@ -215,11 +228,14 @@ def test_a_module_without_a_twin_is_refused(encoders: Path) -> None:
         Stack(models)
 
 
-def test_folds_of_other_numbers_of_logits_are_stacked_with_their_like(encoders: Path) -> None:
+@pytest.mark.parametrize("numbers", ["tokens", "skip"])
+def test_folds_of_other_numbers_of_logits_are_stacked_with_their_like(
+    encoders: Path, numbers: str
+) -> None:
     """A powerset has as many logits as its fold has label sets."""
 
     def mixed() -> list[FineTuning]:
-        recipe = RECIPE.model_copy(update={"engine": "stacked"})
+        recipe = RECIPE.model_copy(update={"engine": "stacked", "numbers": numbers})
         one, two = (jobs_of(encoders, recipe, task=task) for task in ("binary", "two logits"))
         return without_dropout([one[0], two[1], one[2], two[0]])
 

@@ -89,12 +89,24 @@ def test_both_engines_are_equal_after_every_step(
     assert ("val_loss" in both_engines(watch, recipe, job)) is looks
 
 
+@pytest.mark.parametrize("task", ["multi_label", "regression"])
+@pytest.mark.parametrize("encoder", ["bert", "roberta"])
+def test_both_engines_are_equal_with_a_linear_skip(
+    encoders: Path, watch: Watch, encoder: str, task: str
+) -> None:
+    recipe = RECIPE.model_copy(update={"numbers": "both"})
+    job = partial(job_of, encoders, encoder, task, recipe, evaluate=True)
+    both_engines(watch, recipe, job)
+
+
 # Changes of the recipe, and whether rows have several prompts.
 CASES = {
     "prompts drawn, accumulated": ({"accumulation": 4}, True),
     "numbers off": ({"numbers": "none"}, False),
-    "linear skip": ({"numbers": "skip"}, False),
-    "skip and embedding": ({"numbers": "both", "gain": 10.0}, True),
+    "linear skip": ({"numbers": "skip"}, True),
+    "skip, layer_decay": ({"numbers": "both", "layer_decay": 0.7}, True),
+    "skip, frozen_layers": ({"numbers": "skip", "frozen_layers": 1}, False),
+    "skip, lora_rank": ({"numbers": "both", "lora_rank": 2}, False),
     "first token": ({"pooling": "first"}, False),
     "layer_decay": ({"layer_decay": 0.7}, True),
     "frozen_layers": ({"frozen_layers": 1}, False),
@@ -124,8 +136,7 @@ DIFFERENT = {
     "gradients not clipped": {"max_grad_norm": None},
     "another seed": {"seed": 6},
     "numbers off": {"numbers": "none"},
-    "linear skip": {"numbers": "skip"},
-    "skip and embedding": {"numbers": "both"},
+    "linear skip": {"numbers": "both"},
     "another pooling": {"pooling": "first"},
     "layer_decay": {"layer_decay": 0.7},
     "frozen layers": {"frozen_layers": 1},
