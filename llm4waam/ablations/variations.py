@@ -277,8 +277,6 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
     add("fields", "+ physics fields", 1, silent, fields, candidate=True)
     add("channel", "+ number embedding", 1, first, fields)
     add("averaged", "+ averaging over prompts", 1, {}, fields, candidate=True)
-    add("skip", "linear skip instead of the number embedding", 1, {"numbers": "skip"}, fields)
-    add("both", "linear skip and number embedding", 1, {"numbers": "both"}, fields)
     add("seeds", "+ mean of 3 seeds", 1, {"seeds": 3}, fields)
     other = {"group": "other ways"}
     add("random_channel", "random weights, number embedding", 0, random, checkpoint=0,

@@ -1,12 +1,8 @@
-"""How values reach the model as numbers: at their own tokens, and past the encoder.
+"""The number embedding: each value reaches the encoder as a number, at its own tokens.
 
-Number embedding: a field f with z-score z adds `gain (z w_f + (z^2 - 1) v_f)` to the embeddings of
-its value's tokens. The square lets both "too fast" and "too slow" be bad. The idea is that of
-numeric embeddings for tables (Gorishniy et al. 2022), put where the sentence says the number.
-
-Linear skip: the same sums over the fields of a prompt, of one weight a logit, are added to the
-logits. LayerNorm over each token keeps a sum of logarithms from coming through the encoder. It is
-the wide part of "wide and deep" (Cheng et al. 2016).
+A field f with z-score z adds `gain (z w_f + (z^2 - 1) v_f)` to the embeddings of its value's
+tokens. The square lets both "too fast" and "too slow" be bad. The idea is that of numeric
+embeddings for tables (Gorishniy et al. 2022), put where the sentence says the number.
 """
 
 import math
@@ -101,34 +97,6 @@ class NumberEmbedding(nn.Module):
         z = torch.nan_to_num(scores).unsqueeze(-1)
         added = z * self.linear(fields) + (z * z - 1) * self.square(fields)
         return GAIN * known.unsqueeze(-1) * added
-
-
-class NumberSkip(nn.Module):
-    """What is added to the logits; it begins at zero, so that it changes nothing before training.
-
-    Its weights learn at the rate of the encoder: `gain` makes them heard at it.
-    """
-
-    def __init__(self, fields: int, outputs: int, gain: float) -> None:
-        super().__init__()
-        self.gain = gain
-        # Given weights, so that no random number is drawn.
-        self.linear, self.square = (
-            nn.Embedding(fields + 1, outputs, _weight=torch.zeros(fields + 1, outputs))
-            for _ in range(2)
-        )
-
-    def forward(self, fields: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """(rows, tokens, outputs) from field numbers and z-scores (rows, tokens).
-
-        A value counts at the first of its tokens; a value that is not told or has no scale, and
-        every other token, is zero. The sum over the tokens of a prompt is what its logits get.
-        """
-        before = torch.cat([torch.zeros_like(fields[:, :1]), fields[:, :-1]], dim=1)
-        counted = (fields != before) & ~torch.isnan(scores)
-        z = torch.nan_to_num(scores).unsqueeze(-1)
-        added = z * self.linear(fields) + (z * z - 1) * self.square(fields)
-        return self.gain * counted.unsqueeze(-1) * added
 
 
 def read_number_embedding(checkpoint: str, facts: dict) -> tuple[NumberEmbedding, Scales]:

@@ -41,14 +41,13 @@ class Pack:
     mask: torch.Tensor | None
 
     def pooling(self, kind: str, states: torch.Tensor) -> torch.Tensor:
-        """Weights (folds, prompts, tokens) that average or add states, or take the first."""
+        """Weights (folds, prompts, tokens) that average a prompt's states, or take the first."""
         most = max(map(len, self.lengths))
         weights = np.zeros((len(self.lengths), most, self.ids.shape[1]), np.float32)
         for fold, lengths in enumerate(self.lengths):
             for number, (start, length) in enumerate(zip(self.starts[fold], lengths, strict=False)):
                 used = 1 if kind == "first" else length
-                share = 1 if kind == "sum" else 1 / used
-                weights[fold, number, start : start + used] = share
+                weights[fold, number, start : start + used] = 1 / used
         return _on(torch.from_numpy(weights), states.device).to(states.dtype)
 
     def numbers_by_prompt(self) -> tuple[torch.Tensor, torch.Tensor]:
