@@ -15,7 +15,8 @@ import pandas as pd
 import yaml
 
 from llm4waam.commands.ask_git import unpack
-from llm4waam.commands.figures_page import figures_of, side_by_side
+from llm4waam.commands.dotted import dotted
+from llm4waam.commands.figures_page import changed, figures_of, side_by_side
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_table, write_text
 from llm4waam.core.settings import Params, read_params
@@ -60,18 +61,16 @@ def compare_with(base: str) -> Review:
         parts = [*_parameters(before, here), *_data(before, here, found)]
         parts += [*_predictions(found), *_others(before, here)]
         figures = figures_of(before), figures_of(here)
-    differ = sum(
-        figures[0].get(name) != figures[1].get(name) for name in {*figures[0], *figures[1]}
-    )
-    if differ:
+    differing = changed(*figures)
+    if differing:
         shown = "`make review` shows them side by side in `review/index.html`"
-        parts += ["### Figures", f"{differ} differ: {shown}."]
+        parts += ["### Figures", f"{len(differing)} differ: {shown}."]
     if not parts:
         logging.info("no difference to %s", base)
         return Review("", found.flips, None)
     head = f"## What changes against `{base}`"
     text = "\n\n".join([head, *parts, _verdict(found)]) + "\n"
-    page = side_by_side(base, *figures, "Figures before and after") if differ else None
+    page = side_by_side(base, *figures, "Figures before and after") if differing else None
     return Review(text, found.flips, page)
 
 
@@ -86,7 +85,7 @@ def write_review(review: Review, folder: Path) -> None:
 
 def _parameters(before: Path, after: Path) -> Iterator[str]:
     old, new = (
-        dict(_leaves(yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))))
+        dotted(yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8")))
         for root in (before, after)
     )
     lines = [
@@ -98,14 +97,6 @@ def _parameters(before: Path, after: Path) -> Iterator[str]:
         table = pd.DataFrame(lines, columns=["parameter", "before", "after"])
         yield "### Parameters"
         yield markdown_table(table, left=3)
-
-
-def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict) and value:
-        for key, part in value.items():
-            yield from _leaves(part, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
 
 
 def _value(value: object) -> str:
@@ -200,7 +191,7 @@ def _others(before: Path, after: Path) -> Iterator[str]:
     }
     for name in sorted(names):
         old, new = (
-            dict(_leaves(_list_as_dict(json.loads(file.read_text(encoding="utf-8")))))
+            dotted(_list_as_dict(json.loads(file.read_text(encoding="utf-8"))))
             if (file := root / name).is_file()
             else {}
             for root in (before, after)
@@ -238,10 +229,10 @@ def _verdict(found: Comparison) -> str:
         ]
         for said in (BETTER, WORSE)
     }
-    named = [f"{said}: {', '.join(rows)}" for said, rows in told.items() if rows]
+    named = [said for said, rows in told.items() if rows]
     if not named:
         return f"**Verdict: {UNTOLD}.** No difference is larger than chance would make it."
-    if len(named) == 2:
-        return f"**Verdict: better and worse.** {sentence_case('; '.join(named))}."
-    [(said, rows)] = [(said, rows) for said, rows in told.items() if rows]
-    return f"**Verdict: {said}.** {sentence_case(', '.join(rows))}."
+    if len(named) == 1:
+        return f"**Verdict: {named[0]}.** {sentence_case(', '.join(told[named[0]]))}."
+    both = "; ".join(f"{said}: {', '.join(told[said])}" for said in named)
+    return f"**Verdict: {' and '.join(named)}.** {sentence_case(both)}."

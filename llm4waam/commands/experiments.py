@@ -6,6 +6,7 @@ from typing import Any
 
 from llm4waam.commands.ask_dvc import ask_dvc
 from llm4waam.commands.columns import in_columns, last_width, wrap
+from llm4waam.commands.dotted import dotted
 
 NAME_WIDTH, SCORE_WIDTH = 20, 7  # of the first column at most, and of each score
 SHOWN = 5  # tasks for which there is room
@@ -94,16 +95,7 @@ def _row(name: str, state: str, entry: dict) -> Row:
     summary = {} if state else metrics
     # Of a failed run DVC says no more than that.
     told = error["msg"] if error and not state else ""
-    return Row(name, state, _flat(params), summary, told)
-
-
-def _flat(section: dict, before: str = "") -> dict[str, Any]:
-    """The parameters of nested sections by dotted name."""
-    flat = {}
-    for name, value in section.items():
-        is_section = isinstance(value, dict) and value
-        flat |= _flat(value, f"{before}{name}.") if is_section else {f"{before}{name}": value}
-    return flat
+    return Row(name, state, dotted(params), summary, told)
 
 
 def _changes(params: dict[str, Any], commit: dict[str, Any]) -> list[str]:

@@ -17,6 +17,12 @@ def figures_of(root: Path) -> dict[str, bytes]:
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
 
 
+def changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
+    """The paths of the figures that are not equal to the byte, or that one side alone has."""
+    paths = sorted(before.keys() | after.keys())
+    return [name for name in paths if before.get(name) != after.get(name)]
+
+
 def side_by_side(
     base: str,
     figures_before: Mapping[str, bytes],
@@ -29,9 +35,10 @@ def side_by_side(
     `base` is what readers call the commit of `figures_before`. `intro_html` stands below the title
     as it is. Figures that are equal to the byte are left out and counted.
     """
-    paths = sorted(figures_before.keys() | figures_after.keys())
-    changed = [name for name in paths if figures_before.get(name) != figures_after.get(name)]
-    pairs = [(name, _uri(figures_before, name), _uri(figures_after, name)) for name in changed]
+    pairs = [
+        (name, _uri(figures_before, name), _uri(figures_after, name))
+        for name in changed(figures_before, figures_after)
+    ]
     here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
     environment = Environment(
         loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
@@ -42,7 +49,7 @@ def side_by_side(
         title=title,
         intro=Markup(intro_html),
         pairs=pairs,
-        same=len(paths) - len(changed),
+        same=len(figures_before.keys() | figures_after.keys()) - len(pairs),
     )
 
 

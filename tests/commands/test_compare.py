@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, SMALL_CARD
+from conftest import ROOT, SMALL_CARD, git
 
 from llm4waam.commands.compare import compare_with
 from llm4waam.core.errors import StudyError
@@ -38,12 +38,6 @@ def rows(model: str, right: float, task: str = "quality", seed: int = 0) -> pd.D
         table = table.assign(label="heat_input_j_mm", target=value, threshold=None)
         table["score"] = value + np.random.default_rng(seed).normal(0, 20 * (1 - right), 60)
     return table
-
-
-def git(*arguments: str) -> None:
-    known = {"GIT_CONFIG_GLOBAL": os.devnull}
-    who = ("-c", "user.name=t", "-c", "user.email=t@t")
-    subprocess.run(["git", *who, *arguments], check=True, env={**os.environ, **known})
 
 
 @pytest.fixture

@@ -1,25 +1,18 @@
 """Figures of a commit beside those of the working tree, in a small repository."""
 
 import base64
-import os
 import re
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from conftest import git
 
 from llm4waam.commands.ask_git import unpack
 from llm4waam.commands.figures_page import figures_of, side_by_side
 from llm4waam.core.errors import StudyError
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text id="a">{}</text></svg>\n'
-
-
-def git(*arguments: str) -> None:
-    known = {"GIT_CONFIG_GLOBAL": os.devnull}
-    who = ("-c", "user.name=t", "-c", "user.email=t@t")
-    subprocess.run(["git", *who, *arguments], check=True, env={**os.environ, **known})
 
 
 @pytest.fixture
