@@ -11,11 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from llm4waam.ablations.figures import FLOOR
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
-from llm4waam.evaluation.bootstrap import bead_terms, headline
+from llm4waam.evaluation.bootstrap import headline_of
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.read_predictions import pooled
+from llm4waam.evaluation.versions import ROLES
 from llm4waam.plotting.pages import kind_of_data, markdown_table, number, sentence_case
 from llm4waam.plotting.style import GREY, model_colour, new_figure, title
 from llm4waam.splits.tasks import Task
@@ -23,8 +25,6 @@ from llm4waam.splits.tasks import Task
 OWN = "study"  # the split of the study itself
 DRAWS = ["task", "model", "split", "role", "metric", "score", "beads"]
 SPREAD = ["task", "model", "role", "metric", "study", "draws", "mean", "sd", "lowest", "highest"]
-ROLES = {"oof": "out of fold", "hold_out": "hold-out"}
-FLOOR = -0.5  # an R2 below it is far worse than the mean: its dot stands here
 INTRO = (
     "The whole split (folds and hold-out) is drawn anew by other seeds, and every model is trained "
     "again with the study's recipe. `study` is the score in the study's own split; mean, standard "
@@ -52,13 +52,9 @@ def draw_scores(
     for (name, model, variation, role), part in everything.groupby(keys, sort=False):
         task = tasks[name]
         scores = pooled(task, part, cells)
-        values = [
-            headline(task, bead_terms(task, scores.target, *each).sum(axis=0))
-            for each in zip(scores.score, scores.thresholds, strict=True)
-        ]
         split = OWN if variation == OWN else variation.removeprefix("seed_")
-        metric, score = HEADLINES[task.kind], float(np.mean(values))
-        found.append((name, model, split, role, metric, score, len(scores.beads)))
+        said = HEADLINES[task.kind], headline_of(task, scores), len(scores.beads)
+        found.append((name, model, split, role, *said))
     return pd.DataFrame(found, columns=DRAWS)
 
 

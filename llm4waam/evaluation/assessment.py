@@ -142,7 +142,7 @@ def assess(
             headlines = [values[HEADLINES[task.kind]] for values, _ in repeats]
             known = [value for value in headlines if value is not None]
             exact = float(np.mean(known)) if known else float("nan")
-    draws = _draws(task, scores["oof"])
+    draws = bootstrap.draws_of(task, scores["oof"])
     low, high = bootstrap.interval(draws)
     found["oof"]["interval"] = {"low": significant(low), "high": significant(high)}
     per_label = mean_metrics(labels)
@@ -153,15 +153,6 @@ def assess(
     return Assessment(
         task, model, scores["oof"], scores["hold_out"], metrics, exact, draws, more, tier
     )
-
-
-def _draws(task: Task, oof: Scores) -> np.ndarray:
-    terms = [
-        bootstrap.bead_terms(task, oof.target, *each)
-        for each in zip(oof.score, oof.thresholds, strict=True)
-    ]
-    sums = [bootstrap.cell_sums(each, oof.cells) for each in terms]
-    return bootstrap.bootstrap(task, np.stack(sums))
 
 
 def ranked(assessments: Sequence[Assessment]) -> list[Assessment]:

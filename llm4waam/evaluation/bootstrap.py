@@ -7,6 +7,7 @@ sums over beads; with the sums of every cell at hand all the draws are one matri
 import numpy as np
 
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.evaluation.read_predictions import Scores
 from llm4waam.splits.tasks import Task
 
 DRAWS = 2000
@@ -73,6 +74,23 @@ def bootstrap(task: Task, sums: np.ndarray, draws: int = DRAWS, seed: int = SEED
         weights = np.bincount(drawn.ravel(), minlength=size * cells).reshape(size, cells)
         found.append(headline(task, np.tensordot(weights.astype(float), sums, axes=(1, 1))))
     return np.concatenate(found).mean(axis=1)
+
+
+def terms_of(task: Task, scores: Scores) -> np.ndarray:
+    """What every bead adds, (repeats, beads, terms, outputs), see `bead_terms`."""
+    each = zip(scores.score, scores.thresholds, strict=True)
+    return np.stack([bead_terms(task, scores.target, *repeat) for repeat in each])
+
+
+def headline_of(task: Task, scores: Scores) -> float:
+    """The headline, pooled over folds and the mean over repeats; NaN where it is undefined."""
+    return float(np.mean(headline(task, terms_of(task, scores).sum(axis=1))))
+
+
+def draws_of(task: Task, scores: Scores, draws: int = DRAWS) -> np.ndarray:
+    """The headline of every draw of cells, (draws,), see `bootstrap`."""
+    sums = [cell_sums(terms, scores.cells) for terms in terms_of(task, scores)]
+    return bootstrap(task, np.stack(sums), draws)
 
 
 def interval(values: np.ndarray) -> tuple[float | None, float | None]:

@@ -14,6 +14,8 @@ from llm4waam.decisions.decisions import decide, exclusive_index
 from llm4waam.encoders.families import FAMILIES, family_pairs
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import FORMULAS, Assessment, best, difference, named
+from llm4waam.evaluation.read_predictions import Scores
+from llm4waam.splits.tasks import Task
 
 LEVEL = 0.05
 BETTER, WORSE, UNTOLD = "better", "worse", "cannot be told"
@@ -87,12 +89,13 @@ def compare(one: Assessment, other: Assessment, folds: pd.DataFrame) -> dict:
     is of the headline in every fold of every repeat; `folds` is the table of the split.
     """
     classified = one.task.kind != "regression"
+    right = [right_sets(each.task, each.oof) for each in (one, other)] if classified else []
     return {
         "one": one.model,
         "other": other.model,
         **difference(one, other),
         "p_bootstrap": bootstrap_p(one.draws - other.draws),
-        "p_mcnemar": mcnemar(_right(one), _right(other)) if classified else None,
+        "p_mcnemar": mcnemar(*right) if classified else None,
         "p_corrected_t": corrected_t(*_by_fold(one, other, folds)),
     }
 
@@ -107,10 +110,8 @@ def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) 
     for name, assessments in study.items():
         encoders = {encoder: named(assessments, encoder) for encoder in FAMILIES}
         pairs = {key: (encoders[a], encoders[b]) for key, (a, b) in family_pairs().items()}
-        baseline, formula = (
-            best(assessments, encoder=False),
-            named(assessments, FORMULAS["pre_weld"]),
-        )
+        baseline = best(assessments, encoder=False)
+        formula = named(assessments, FORMULAS["pre_weld"])
         for encoder, one in encoders.items():
             pairs[f"{encoder}_vs_baseline"] = (one, baseline)
             if formula is not baseline:
@@ -124,9 +125,9 @@ def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) 
     return found
 
 
-def _right(one: Assessment) -> np.ndarray:
-    scores = one.oof
-    decided = decide(scores.score[0], scores.thresholds[0], exclusive_index(one.task))
+def right_sets(task: Task, scores: Scores) -> np.ndarray:
+    """The beads whose whole label set is right, (beads,), in the first repeat."""
+    decided = decide(scores.score[0], scores.thresholds[0], exclusive_index(task))
     return (decided == (scores.target > 0.5)).all(axis=1)
 
 

@@ -16,10 +16,10 @@ from llm4waam.core.errors import StudyError, require_file
 from llm4waam.core.files import read_table
 from llm4waam.core.settings import Params, read_params
 from llm4waam.decisions.decisions import decide, exclusive_index
-from llm4waam.evaluation.bootstrap import bead_terms, bootstrap, cell_sums, headline, interval
+from llm4waam.evaluation.bootstrap import draws_of, headline_of, interval
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.read_predictions import Scores, pooled
-from llm4waam.evaluation.significance import bootstrap_p, judge, mcnemar
+from llm4waam.evaluation.significance import bootstrap_p, judge, mcnemar, right_sets
 from llm4waam.splits.tasks import Task, make_task
 
 PREDICTIONS, FOLDS = Path("data/predictions"), Path("data/split/folds.csv")
@@ -109,10 +109,10 @@ def compare_versions(before: Version, after: Version) -> Comparison:
         if _equal(task, old, new):
             same += 1
             continue
-        gaps = _draws(task, new) - _draws(task, old)
-        scores = [_headline(task, one) for one in (old, new)]
+        gaps = draws_of(task, new, DRAWS) - draws_of(task, old, DRAWS)
+        scores = [headline_of(task, one) for one in (old, new)]
         low, high = interval(gaps)
-        right = [] if task.kind == "regression" else [_right(task, one) for one in (old, new)]
+        right = [] if task.kind == "regression" else [right_sets(task, one) for one in (old, new)]
         tested = mcnemar(right[1], right[0]) if right else None
         gap = scores[1] - scores[0]
         rows.append((*key, HEADLINES[task.kind], *scores, gap, low, high, tested, len(new.beads)))
@@ -175,29 +175,6 @@ def _equal(task: Task, old: Scores, new: Scores) -> bool:
 
 def _decided(task: Task, one: Scores) -> np.ndarray:
     return decide(one.score[0], one.thresholds[0], exclusive_index(task))
-
-
-def _right(task: Task, one: Scores) -> np.ndarray:
-    return (_decided(task, one) == (one.target > 0.5)).all(axis=1)
-
-
-def _headline(task: Task, one: Scores) -> float:
-    sums = _terms(task, one).sum(axis=1)
-    return float(np.mean(headline(task, sums)))
-
-
-def _terms(task: Task, one: Scores) -> np.ndarray:
-    return np.stack(
-        [
-            bead_terms(task, one.target, *each)
-            for each in zip(one.score, one.thresholds, strict=True)
-        ]
-    )
-
-
-def _draws(task: Task, one: Scores) -> np.ndarray:
-    sums = np.stack([cell_sums(terms, one.cells) for terms in _terms(task, one)])
-    return bootstrap(task, sums, draws=DRAWS)
 
 
 def _flips(key: tuple[str, str, str], task: Task, old: Scores, new: Scores) -> list[tuple]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 
 import pandas as pd
 from markupsafe import Markup
@@ -37,6 +38,13 @@ def probability(p: float | None) -> str:
     if p is None or math.isnan(p):
         return DASH
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def paired(pair: Mapping) -> str:
+    """A pair of metrics/comparisons.json: its difference, the interval and the adjusted p."""
+    ends = " to ".join(number(pair[key]) for key in ("difference_low", "difference_high"))
+    p = probability(pair["p_holm"])
+    return f"difference {signed(pair['difference'])}, 95 % interval {ends}, Holm-adjusted p {p}"
 
 
 def markdown_table(table: pd.DataFrame, left: int = 1) -> str:

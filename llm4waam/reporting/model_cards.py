@@ -13,8 +13,7 @@ from llm4waam.plotting.pages import (
     kind_of_data,
     markdown_table,
     number,
-    probability,
-    signed,
+    paired,
 )
 from llm4waam.plotting.pages import model_card as card_with_facts
 from llm4waam.plotting.style import title
@@ -144,9 +143,4 @@ def _verdict(against: Mapping | None) -> str:
         return ""
     told = {BETTER: "Better than", WORSE: "Worse than"}
     said = told.get(against["verdict"], "Which is better cannot be told, this or")
-    ends = " to ".join(number(against[key]) for key in ("difference_low", "difference_high"))
-    return (
-        f" {said} the best baseline ({title(against['other'])}): difference "
-        f"{signed(against['difference'])}, 95 % interval {ends}, Holm-adjusted p "
-        f"{probability(against['p_holm'])}."
-    )
+    return f" {said} the best baseline ({title(against['other'])}): {paired(against)}."

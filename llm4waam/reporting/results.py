@@ -28,8 +28,7 @@ from llm4waam.plotting.pages import (
     kind_of_data,
     markdown_table,
     number,
-    probability,
-    signed,
+    paired,
 )
 from llm4waam.plotting.style import title
 from llm4waam.splits.tasks import Task
@@ -312,14 +311,11 @@ def _against(
         return f"{start}; there is no encoder's score beside it."
     start += f", the best encoder ({title(encoder.model)}) {number(encoder.score)}"
     pair = next(p for p in pairs.values() if (p["one"], p["other"]) == (encoder.model, other.model))
-    gap, low, high = (pair[k] for k in ("difference", "difference_low", "difference_high"))
-    if gap == 0:
+    if pair["difference"] == 0:
         return f"{start}: a tie."
-    paired = f"{signed(gap)}, 95 % interval {number(low)} to {number(high)}"
-    paired += f", Holm-adjusted p {probability(pair['p_holm'])}"
     told = {BETTER: "the encoder is better", WORSE: "the encoder is worse"}
     said = told.get(pair["verdict"], "which is better cannot be told")
-    return f"{start}: {said} (difference {paired})."
+    return f"{start}: {said} ({paired(pair)})."
 
 
 def _ceiling(task: Task, card: Card) -> list[str]:
