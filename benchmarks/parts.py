@@ -15,7 +15,7 @@ from llm4waam.core.files import write_table
 from llm4waam.simulator.population import simulate_population
 from llm4waam.simulator.raw_table import dirty
 
-PREPARATION = ("clean", "serialize_to_text", "split")
+PREPARATION = ("clean", "split", "serialize_to_text")
 TRAINED = ("bert", "defects")  # the encoder and task of `ways` and `growth`
 WAYS = {
     "Trainer": {"train.engine": "trainer", "train.precision": "fp32"},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from llm4waam.ablations import nested, parity, redrawn_splits
+from llm4waam.ablations import choice, nested, parity, redrawn_splits
 from llm4waam.ablations.figures import ablation_figure
 from llm4waam.ablations.note import (
     ceiling_section,
@@ -14,11 +14,10 @@ from llm4waam.ablations.note import (
     note_ceiling,
     population_beads,
 )
-from llm4waam.ablations.page import REFERENCES, ablation_page, chosen_section
+from llm4waam.ablations.page import REFERENCES, ablation_page
 from llm4waam.ablations.scores import (
     HARDER,
     assess_variations,
-    choose_default,
     differences,
     paid_scores,
     pairs_against,
@@ -35,6 +34,7 @@ from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.plotting.style import empty_figure, save
 from llm4waam.reporting.figures import interval_figure, temperature_figure
 from llm4waam.reporting.report_tables import shown_models
+from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.tasks import Task, make_task
 from llm4waam.training.recipe import TrainingParams
 
@@ -47,6 +47,7 @@ WORDS = "tfidf_logistic"
 class Params(TrainingParams):
     """The sections of params.yaml that this stage reads."""
 
+    text: TextStyle
     ablations: Ablations
 
 
@@ -56,14 +57,16 @@ def main(kind: str) -> None:
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     rows = pd.concat([_rows(kind, source) for source in _sources()])
-    if kind == "nested":
+    variations = variations_of(kind, params.ablations, tasks)
+    if kind == "choice":
+        _choice(rows, variations, tasks, simulated=card.simulated)
+    elif kind == "nested":
         _nested(rows, tasks, simulated=card.simulated)
     elif kind == "splits":
         _splits(rows, tasks, simulated=card.simulated)
     elif kind == "parity":
         _parity(rows, simulated=card.simulated)
     else:
-        variations = variations_of(kind, params.ablations, tasks, params.train.epochs)
         settings, beads, limits = params.ablations.note, read_table(BEADS), None
         if kind == "note":
             check_dataset(params.dataset)
@@ -93,7 +96,6 @@ def _scores(
     simulated: bool,
 ) -> None:
     """Tables, page and figure; `limits` is the ceiling of the kind `note`."""
-    inner, rows = (rows[rows["role"] == role] for role in ("inner", "oof"))
     if kind in REFERENCES:
         key, title = REFERENCES[kind]
         variations = [Variation(key, title, variations[0].tasks), *variations]
@@ -118,10 +120,6 @@ def _scores(
         place = metrics.setdefault(row["task"], {}).setdefault(row["model"], {})
         key = row["variation"].replace(".", "_")
         place.setdefault(key, {})[row["metric"]] = row["score"]
-    if len(inner):
-        default, scores = choose_default(inner, tasks)
-        page += f"\n{chosen_section(default, scores, variations)}"
-        metrics["default"] = default
     if limits:
         page += f"\n{ceiling_section(limits)}"
         metrics["ceiling"] = limits
@@ -141,6 +139,23 @@ def _own(names: tuple[str, ...], roles: tuple[str, ...] = ("oof",)) -> pd.DataFr
         for name in names
         for rows in [read_table(PREDICTIONS / source / f"{name}.csv")]
     )
+
+
+def _choice(
+    rows: pd.DataFrame, variations: list[Variation], tasks: dict[str, Task], *, simulated: bool
+) -> None:
+    folds = read_table(FOLDS)
+    first = folds[(folds["role"] == "train") & (folds["repeat"] == 0)]
+    own = rows["bead"].map(first.set_index("bead")["fold"])
+    count = int(first["fold"].max()) + 1
+    scores = choice.inner_scores(rows.assign(own=own), variations, tasks, count)
+    candidates = choice.choose(scores, variations)
+    write_table(PLOTS / "choice/choice.csv", scores, rounded=True)
+    write_table(PLOTS / "choice/candidates.csv", candidates, rounded=True)
+    page = choice.choice_page(scores, candidates, simulated=simulated)
+    write_text(PLOTS / "choice/choice.md", page)
+    save(PLOTS / "choice/choice.svg", choice.choice_figure(candidates), simulated=simulated)
+    _write_metrics("choice", choice.summarise_choice(candidates))
 
 
 def _nested(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> None:
@@ -192,8 +207,10 @@ def _parity(table: pd.DataFrame, *, simulated: bool) -> None:
 
 
 def _write_metrics(kind: str, metrics: dict) -> None:
-    """With the folds that they are of: the report says where the study has others by now."""
-    write_metrics(METRICS / f"{kind}.json", {**metrics, "folds": fingerprint(FOLDS)})
+    """With the folds and the recipe that they are of, see `stages.report`."""
+    params = read_params(Params)
+    made = {"folds": fingerprint(FOLDS), "recipe": params.mark(params.text)}
+    write_metrics(METRICS / f"{kind}.json", {**metrics, **made})
 
 
 if __name__ == "__main__":

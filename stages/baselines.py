@@ -3,9 +3,6 @@
 import sys
 from pathlib import Path
 
-import pandas as pd
-from threadpoolctl import threadpool_limits
-
 from llm4waam.baselines.features import make_features
 from llm4waam.baselines.folds import predict_folds
 from llm4waam.baselines.models import Baselines, baselines_of
@@ -38,12 +35,8 @@ def main(task_name: str) -> None:
     check_folds(folds, beads, card, FOLDS)
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
-    settings, models = params.baselines, baselines_of(task, params.baselines.pretrained)
-    rows = predict_folds(task, features, targets, folds, settings.trees, settings.seed, models)
-    # A hundred beads are too few to share out, and the sums of one thread are always the same.
-    with threadpool_limits(1):
-        predictions = pd.concat(rows, ignore_index=True)
-    predictions = predictions.sort_values(["model", "repeat", "fold"], kind="stable")
+    models = baselines_of(task, params.baselines.pretrained)
+    predictions = predict_folds(task, features, targets, folds, params.baselines, models)
     write_table(Path("data/predictions/baselines") / f"{task_name}.csv", predictions)
 
 

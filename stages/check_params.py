@@ -16,7 +16,7 @@ from llm4waam.sentences.prompts import TextStyle
 from llm4waam.simulator.population import Simulate
 from llm4waam.splits.folds import Split
 from llm4waam.splits.tasks import make_task
-from llm4waam.training.fit import check_recipe
+from llm4waam.training.check_recipe import check_recipe
 from llm4waam.training.recipe import TrainingParams
 
 CHECKED = Path("data/params_checked.txt")

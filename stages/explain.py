@@ -14,7 +14,7 @@ from llm4waam.card.card import read_card
 from llm4waam.core.files import write_metrics, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.inference.predictor import beads_of, load_predictor
+from llm4waam.inference.predictor import clean_beads, load_predictor
 from llm4waam.plotting.style import save, title
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.training.recipe import TrainingParams
@@ -42,7 +42,7 @@ def main() -> None:
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
     shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
     examiner = make_examiner(predictor, **shared)
-    held_out = beads_of("test")
+    held_out = clean_beads("test")
     metrics, shares = measure(examiner, held_out, settings.simulated_runs)
     chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
     entries = list(make_entries(examiner, chosen, PLOTS))

@@ -13,11 +13,13 @@ from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.reporting.model_cards import data_card, model_card
 from llm4waam.reporting.report import FILES, Sources, render
-from llm4waam.sentences.prompts import TextStyle
+from llm4waam.sentences.prompts import TextStyle, constant_fields
+from llm4waam.splits.folds import beads_of
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.recipe import TrainingParams
 
-METRICS, PLOTS, FOLDS = Path("metrics"), Path("plots"), Path("data/split/folds.csv")
+METRICS, PLOTS = Path("metrics"), Path("plots")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PAGES = PLOTS / "report"
 
 
@@ -49,7 +51,9 @@ def main() -> None:
             made_from = source.model_dump(), recipe.model_dump()
             card = model_card(task, *made_from, metrics, against, sources.card, tier)
             write_text(PAGES / "cards" / f"{encoder}_{name}.md", card)
-    write_text(PAGES / "cards/data.md", data_card(sources.card, sources.cleaning))
+    training = beads_of("train", read_table(BEADS), read_table(FOLDS))
+    left_out = constant_fields(training, sources.card, params.text)
+    write_text(PAGES / "cards/data.md", data_card(sources.card, sources.cleaning, left_out))
     logging.info("see %s", PAGES / FILES["en"])
 
 
@@ -65,8 +69,9 @@ def _sources(params: Params) -> Sources:
     tables = sorted((PLOTS / "ablations").glob("*/*.csv"))
     ablations = {file.stem: read_table(file) for file in tables}
     kinds = sorted((METRICS / "ablations").glob("*.json"))
-    now = fingerprint(FOLDS)
-    other = {file.stem for file in kinds if _read("ablations", file.name).get("folds") != now}
+    now = {"folds": fingerprint(FOLDS), "recipe": params.mark(params.text)}
+    made = {file.stem: _read("ablations", file.name) for file in kinds}
+    other = {kind for kind, found in made.items() if not now.items() <= found.items()}
     models = {model for found in metrics.values() for model in found}
     return Sources(
         card=card,
@@ -77,7 +82,7 @@ def _sources(params: Params) -> Sources:
         comparisons=_read("comparisons.json"),
         cleaning=_read("clean.json"),
         ablations=ablations,
-        other_folds=other,
+        of_another_study=other,
         plots=PLOTS,
         group=params.ablations.leave_out,
     )

@@ -8,9 +8,10 @@ from llm4waam.core.files import read_table, write_jsonl
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.sentences.prompts import TextStyle, make_prompts
+from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
+from llm4waam.splits.folds import beads_of
 
-BEADS = Path("data/clean/beads.csv")
+BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PROMPTS = Path("data/text/prompts.jsonl")
 
 
@@ -26,7 +27,12 @@ def main() -> None:
     card = read_card(params.card_file)
     for task in params.tasks:
         card.task(task, params.card_file)
-    rows = list(make_prompts(read_table(BEADS), card, params.text, params.tasks))
+    beads, folds = read_table(BEADS), read_table(FOLDS)
+    left_out = constant_fields(beads_of("train", beads, folds), card, params.text)
+    if left_out:
+        told = ", ".join(f"{name} {value}" for name, value in left_out.items())
+        logging.info("the same for every training bead, so not said: %s", told)
+    rows = list(make_prompts(beads, card, params.text, params.tasks, left_out))
     write_jsonl(PROMPTS, rows)
     logging.info("%d prompts; the first: %s", len(rows), rows[0]["text"])
 

@@ -16,8 +16,9 @@ from llm4waam.encoders.families import check_family
 from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import make_task
 from llm4waam.stacked.engine import engine_of
+from llm4waam.training.check_recipe import check_recipe
 from llm4waam.training.data import make_task_data
-from llm4waam.training.fit import check_recipe, fit_task
+from llm4waam.training.fit import fit_task
 from llm4waam.training.recipe import TrainingParams
 from llm4waam.training.resume import FinishedFolds
 from llm4waam.training.save import ModelFolder

@@ -84,6 +84,7 @@ def make_study(folder: Path) -> None:
         for repeat in range(2)
     ]
     folds = pd.concat([test, *train])[["bead", "cell", "role", "repeat", "fold"]]
+    beads = beads.reindex(columns=["bead", "cell", *card.clean_columns])
     write(folder / evaluate.BEADS, beads)
     write(folder / evaluate.FOLDS, folds)
     for name in TASKS:

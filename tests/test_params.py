@@ -30,18 +30,19 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("epochs: 12\n  batch", "epoch: 12\n  batch", "train.epoch"),
-        ("epochs: 12\n  batch", "epochs: ten\n  batch", "'ten': train.epochs"),
-        ("epochs: 12\n  batch", "epochs: 0\n  batch", "train.epochs.*greater than 0"),
+        ("seed: 42\n  epochs:", "seed: 42\n  epoch:", "train.epoch"),
+        ("seed: 42\n  epochs:", "seed: 42\n  epochs: ten  #", "'ten': train.epochs"),
+        ("seed: 42\n  epochs:", "seed: 42\n  epochs: 0  #", "train.epochs.*greater than 0"),
         ("learning_rate: 0.001  #", "learning_rate: .nan  #", "encoder.bert.learning_rate"),
         ("information: pre_weld", "information: preweld", "text.information.*'post_weld'"),
         ("engine: stacked", "engine: magic", "train.engine"),
         ("dataset: waam_beads", "dataset: ../elsewhere", "dataset"),
-        ("  numbers: tokens", "  number: tokens", "train.number"),
-        ("  numbers: tokens", "  numbers: perhaps", "'perhaps': train.numbers"),
-        ("  numbers: tokens", "  numbers: true", "True: train.numbers: .*'none'"),
-        ("  gain: 30.0", "  gain: 0", "train.gain.*greater than 0"),
-        ("  gain: 30.0", "  gains: 30.0", "train.gains"),
+        ("  numbers: both", "  number: tokens", "train.number"),
+        ("  numbers: both", "  numbers: perhaps", "'perhaps': train.numbers"),
+        ("  numbers: both", "  numbers: true", "True: train.numbers: .*'none'"),
+        ("  gain: 100.0", "  gain: 0", "train.gain.*greater than 0"),
+        ("  gain: 100.0", "  gains: 30.0", "train.gains"),
+        ("    gain: 30.0", "    gain: 0", "target.defects.gain.*greater than 0"),
         ("pooling: mean", "pooling: max", "train.pooling.*'first'"),
         ("prompts: random", "prompts: every", "train.prompts.*'all'"),
         ("average: true", "averages: true", "train.averages"),
@@ -136,8 +137,35 @@ def test_what_is_checked_leaves_a_file_that_is_always_the_same(tmp_path: Path, m
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     found = set()
     for epochs in (12, 5):
-        changed = text.replace("  epochs: 12", f"  epochs: {epochs}")
+        changed = text.replace("  epochs: 8", f"  epochs: {epochs}")
         (tmp_path / "params.yaml").write_text(changed, encoding="utf-8")
         check_params.main()
         found.add(check_params.CHECKED.read_bytes())
     assert len(found) == 1
+
+
+def test_the_mark_of_a_study_knows_all_that_changes_its_results_and_nothing_else() -> None:
+    params = read_params(AllParams, ROOT / "params.yaml")
+    own = params.mark(params.text)
+    assert params.mark(params.text.model_copy(update={"constant": True})) != own
+    for change in ({"epochs": 99}, {"digits": True}, {"seed": 1}):
+        train = params.train.model_copy(update=change)
+        assert params.model_copy(update={"train": train}).mark(params.text) != own
+    shared_out = params.train.model_copy(update={"workers": 7, "threads": 3})
+    assert params.model_copy(update={"train": shared_out}).mark(params.text) == own
+    assert params.model_copy(update={"dataset": "other"}).mark(params.text) != own
+
+
+def test_a_task_has_its_own_epochs_where_it_names_them_and_else_those_of_all() -> None:
+    params = read_params(AllParams, ROOT / "params.yaml")
+    own = params.target["quality"].model_copy(update={"epochs": 3, "batch_size": 2, "gain": 7.0})
+    params = params.model_copy(update={"target": params.target | {"quality": own}})
+    recipe = params.recipe("bert", "quality")
+    assert (recipe.epochs, recipe.batch_size, recipe.gain) == (3, 2, 7.0)
+    plain = params.target["defects"].model_copy(
+        update=dict.fromkeys(("epochs", "batch_size", "gain"))
+    )
+    params = params.model_copy(update={"target": params.target | {"defects": plain}})
+    recipe, train = params.recipe("bert", "defects"), params.train
+    shared = (train.epochs, train.batch_size, train.gain)
+    assert (recipe.epochs, recipe.batch_size, recipe.gain) == shared

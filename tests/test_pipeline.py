@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import yaml
 from conftest import ROOT
 from imports import imports_of, places
 
-from llm4waam.ablations.variations import variations_of
+from llm4waam.ablations.choice import study_recipe
+from llm4waam.ablations.variations import LOSS, variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
 from llm4waam.splits.tasks import make_task
@@ -38,7 +41,7 @@ ARROWS = {
     "plotting": "encoders",
     "pretraining": "card simulator sentences decisions encoders plotting",
     "evaluation": "card splits decisions encoders",
-    "reporting": "card splits decisions encoders evaluation plotting",
+    "reporting": "card sentences splits decisions encoders evaluation plotting",
     "ablations": "card simulator cleaning sentences splits decisions baselines encoders training "
     "stacked evaluation plotting reporting",
     "inference": "card cleaning sentences splits decisions encoders training",
@@ -174,20 +177,41 @@ def test_every_file_that_a_page_names_is_there(name: str | Path) -> None:
         assert (page.parent / path).exists(), path
 
 
-def test_the_default_is_the_rung_that_the_ladder_chose() -> None:
-    chosen = json.loads((ROOT / "metrics/ablations/ladder.json").read_text("utf-8"))["default"]
+def test_the_defaults_are_what_the_inner_folds_chose() -> None:
+    chosen = json.loads((ROOT / "metrics/ablations/choice.json").read_text("utf-8"))
     params = read_params(AllParams, ROOT / "params.yaml")
     file = ROOT / params.card_file
     tasks = {name: make_task(read_card(file), name, file) for name in params.tasks}
-    rungs = variations_of("ladder", params.ablations, tasks, params.train.epochs)
-    [rung] = [rung for rung in rungs if rung.key == chosen]
-    assert rung.tier < 2
+    recipes = {one.key: one for one in variations_of("choice", params.ablations, tasks)}
+    groups = {one.group for one in recipes.values()}
+    assert groups == {name for name, told in chosen.items() if "chosen" in told}
+    for group in groups:
+        one = recipes[chosen[group]["chosen"]]
+        for name, encoder in product(one.tasks, ("bert", "roberta")):
+            asked = study_recipe(one, params.split.folds)
+            if group == LOSS:  # the losses were compared in the first recipe, whatever came of it
+                asked = {"loss": asked["loss"]}
+            recipe = params.recipe(encoder, name)
+            assert recipe.model_dump(include=set(asked)) == asked, (group, name)
     for encoder in ("bert", "roberta"):
-        assert params.encoder.source(encoder).checkpoint == rung.folder(encoder)
-    shared = {"engine", "epochs"}
-    asked = {name: value for name, value in rung.recipe.items() if name not in shared}
-    assert params.train.model_dump(include=set(asked)) == asked
-    assert params.text.derived == rung.text["derived"]
+        assert params.tier(encoder, params.text.derived) < 2  # tier 2 is circular on this table
+
+
+def test_a_stage_imports_no_library_that_it_has_no_use_for() -> None:
+    """Torch takes a second to import, transformers two more."""
+    light = "simulate clean split serialize_to_text explore baselines evaluate report"
+    code = f"""
+import importlib, sys
+for name in {light.split()}:
+    importlib.import_module(f"stages.{{name}}")
+    print(name, sorted({{"torch", "transformers"}} & set(sys.modules)))
+importlib.import_module("stages.check_params")
+print("check_params", "transformers" in sys.modules)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert found == [*(f"{name} []" for name in light.split()), "check_params False"]
 
 
 def test_everything_tracked_is_small() -> None:

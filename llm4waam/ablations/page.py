@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from llm4waam.ablations.scores import HARDER, best_baseline
-from llm4waam.ablations.variations import Variation
-from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import (
@@ -78,12 +76,6 @@ JUDGED = (
     "p is of the paired bootstrap over cells, adjusted by Holm for all rows of this table. Where "
     "it is below 0.05 the model of the row is called better or worse."
 )
-INNER = (
-    "Chosen by inner hold-outs and not by the scores above. They are training beads of each fold, "
-    "so over all folds they are the beads of those scores, which flatters the default a little; "
-    "only the hold-out of the study had no part in the choice."
-)
-
 # Kind -> the key and title of the study itself, which stands first among its variations.
 REFERENCES = {
     "protocols": ("grouped", "grouped folds, as in this study"),
@@ -135,19 +127,6 @@ def ablation_page(
 
 
 SHOWN = (*HEADLINES.values(), "macro_f1")
-
-
-def chosen_section(default: str, inner: pd.DataFrame, variations: Sequence[Variation]) -> str:
-    """How the default was chosen among the candidates of the ladder."""
-    titles = {one.key: one.title for one in variations}
-    wide = inner.pivot(index="variation", columns="model", values="score")
-    rows = [
-        [titles[key], *(number(wide.loc[key].get(encoder)) for encoder in FAMILIES)]
-        for key in inner["variation"].unique()
-    ]
-    head = ["rung", *map(title, FAMILIES)]
-    text = f"## The default\n\nThe default is *{titles[default]}*. {INNER}"
-    return f"{text}\n\n{markdown_table(pd.DataFrame(rows, columns=head))}\n"
 
 
 def _by_model(rows: pd.DataFrame, models: Sequence[str]) -> str:

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from llm4waam.ablations.scores import HARDER, best_of_variation
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
-from llm4waam.evaluation.significance import BETTER, WORSE
 from llm4waam.plotting.pages import between, kind_of_data, markdown_table, signed
 from llm4waam.plotting.style import GREY, MARKERS, model_colour, new_figure, title
+from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_words import Words
 
 PANELS = {  # kind -> title of its panel, label of its axis
     "noise": ("Wrong outcomes in training", "outcomes wrong"),
@@ -26,6 +27,7 @@ PANELS = {  # kind -> title of its panel, label of its axis
 ROWS = ["kind", "condition", "task", "metric", "beads", "model", "score", "low", "high"]
 ROWS += ["baseline", "baseline_score", "baseline_low", "baseline_high", "difference", "verdict"]
 CLASSIFIED = ("accuracy", "micro_f1")
+RIGHT = "share of beads judged right"
 INTRO = (
     "Each encoder beside the baseline that is best in the same condition, of all that were run in "
     "it; that choice flatters the baseline a little. Scores are out of fold, brackets hold the "
@@ -87,21 +89,11 @@ def robustness_table(
     return pd.DataFrame(found, columns=ROWS)
 
 
-def finding(table: pd.DataFrame) -> str:
-    """The answer in one sentence, as the verdicts say it."""
-    count = len(table)
-    better, worse = ((table["verdict"] == said).sum() for said in (BETTER, WORSE))
-    return (
-        f"Of {count} comparisons of an encoder with the best baseline of the same condition, the "
-        f"encoder is better in {better} and worse in {worse}; in {count - better - worse} it "
-        "cannot be told which is better."
-    )
-
-
 def robustness_page(table: pd.DataFrame, *, simulated: bool) -> str:
     """The finding, and every comparison."""
     data = kind_of_data(simulated=simulated)
-    parts = [f"# Where a language model earns its keep, on {data}", finding(table), INTRO]
+    said = earned(Words.read("en"), table["verdict"])
+    parts = [f"# Where a language model earns its keep, on {data}", said, INTRO]
     for kind, rows in table.groupby("kind", sort=False):
         lines = [
             [
@@ -153,8 +145,8 @@ def robustness_figure(table: pd.DataFrame) -> Figure:
         name, label = PANELS[kind]
         axis.set_title(name)
         axis.set_xlabel("" if kind == "groups" else label)
-        metric = title(rows["metric"].iloc[0])
-        axis.set_ylabel(f"{'score' if kind == 'groups' else metric} (bar: 95 % interval)")
+        said = RIGHT if set(rows["metric"]) == {"accuracy"} else "score"
+        axis.set_ylabel(f"{said} (bar: 95 % interval)")
         axis.yaxis.set_tick_params(labelleft=True)
         axis.grid(axis="y", color="#E5E5E5")
         axis.set_axisbelow(True)

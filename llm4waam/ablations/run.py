@@ -30,21 +30,13 @@ from llm4waam.baselines.folds import predict_jobs
 from llm4waam.baselines.models import Baselines, baselines_of
 from llm4waam.card.card import Card
 from llm4waam.encoders.settings import Source
-from llm4waam.sentences.prompts import TextStyle, make_prompts
-from llm4waam.splits.folds import (
-    HOLD_OUT_FOLD,
-    Split,
-    check_folds,
-    inner_hold_out,
-    inner_strata,
-    make_folds,
-    strata_of,
-)
+from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
+from llm4waam.splits.folds import Split, beads_of, check_folds, make_folds, strata_of
 from llm4waam.splits.tasks import Task, known_targets
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData, make_task_data
 from llm4waam.training.early_stopping import PUBLISHED
-from llm4waam.training.fit import fit_folds
+from llm4waam.training.fit import STACKED_ON_A_CPU, fit_folds
 from llm4waam.training.recipe import TrainingParams
 from llm4waam.training.resume import FinishedFolds
 
@@ -69,11 +61,15 @@ class Study:
     def prompts(self, variation: Variation) -> list[dict]:
         """The prompts of a variation."""
         style = self.style.model_copy(update=variation.text)
-        return list(make_prompts(self.beads, self.card, style, list(self.tasks)))
+        return self._prompts(style, self._folds(variation))
 
     def plain_prompts(self) -> list[dict]:
         """The study's own prompts."""
-        return list(make_prompts(self.beads, self.card, self.style, list(self.tasks)))
+        return self._prompts(self.style, self.folds)
+
+    def _prompts(self, style: TextStyle, folds: pd.DataFrame) -> list[dict]:
+        left_out = constant_fields(beads_of("train", self.beads, folds), self.card, style)
+        return list(make_prompts(self.beads, self.card, style, list(self.tasks), left_out))
 
     def jobs(
         self, variation: Variation, targets: Mapping[str, np.ndarray], texts: Mapping[str, Sequence]
@@ -121,13 +117,15 @@ class Study:
             train = self.folds.loc[self.folds["role"] == "train", "bead"].unique()
             rows = [row_name(bead, n) for bead in train for n in range(len(texts[bead]))]
             return row_plan(rows, count, self.split.seed)
-        if variation.plan == "everyone":
-            return fold_plan(self._split(self.split.model_copy(update={"hold_out": 0})))
-        if variation.plan == "redrawn":
-            return split_plan(self._split(self.split.model_copy(update=variation.split)))
-        return fold_plan(self.folds)
+        plan = split_plan if variation.plan == "redrawn" else fold_plan
+        return plan(self._folds(variation))
 
-    def _split(self, split: Split) -> pd.DataFrame:
+    def _folds(self, variation: Variation) -> pd.DataFrame:
+        """The study's folds, or those that a variation draws anew."""
+        changes = {"everyone": {"hold_out": 0}, "redrawn": variation.split}.get(variation.plan)
+        if changes is None:
+            return self.folds
+        split = self.split.model_copy(update=changes)
         strata = strata_of(self.card, self.beads, self.card_file)
         folds = make_folds(self.beads, strata, **split.options(), file=self.file)
         check_folds(folds, self.beads, self.card, self.file)
@@ -136,31 +134,33 @@ class Study:
 
 @dataclass(frozen=True)
 class Fit:
-    """One fine-tuning of a variation; `role` inner: `test` is a hold-out of the training beads."""
+    """Some fine-tunings of a variation, carried out together."""
 
     variation: str
     data: TaskData
     finished: FinishedFolds
-    job: Job
-    role: str
+    jobs: Sequence[Job]
 
     def run(self) -> pd.DataFrame:
-        """The prediction rows, from the last run if they are there already."""
-        fitted = self.finished.load(self.job[0])
-        if fitted is None:
-            engine = engine_of(self.data.recipe)
-            [fitted] = fit_folds(self.data, [self.job], engine, watch=False)
-            self.finished.store(self.job[0], fitted)
-        who = {"variation": self.variation, "task": self.data.task.name, "role": self.role}
-        return fitted.predictions.assign(**who)
+        """The prediction rows, from the last run where they are there already."""
+        found = {job[0]: self.finished.load(job[0]) for job in self.jobs}
+        missing = [job for job in self.jobs if found[job[0]] is None]
+        if missing:
+            fitted = fit_folds(self.data, missing, engine_of(self.data.recipe), watch=False)
+            for (place, _, _), one in zip(missing, fitted, strict=True):
+                self.finished.store(place, one)
+                found[place] = one
+        rows = pd.concat([found[job[0]].predictions for job in self.jobs], ignore_index=True)
+        return rows.assign(variation=self.variation, task=self.data.task.name)
 
 
 def encoder_fits(
     study: Study, variations: Sequence[Variation], encoder: str, folder: Path
 ) -> Iterator[Fit]:
-    """Every fine-tuning of one encoder; what is done is kept under `folder`.
+    """All fine-tunings of one encoder; what is done is kept under `folder`.
 
-    A variation whose checkpoint is not installed has none.
+    Folds that learn from the same outcomes are stacked, where the engine stacks. A variation whose
+    checkpoint is not installed has none.
     """
     for variation in variations:
         if encoder not in variation.sources:
@@ -178,20 +178,19 @@ def encoder_fits(
             if variation.plan == "rows":
                 data = as_rows(data)
             part = folder / f"{variation.key}_{study.settings.seed}" / name
+            together = data.recipe.engine == "stacked" and not variation.noise
+            parcels = -(-len(jobs) // STACKED_ON_A_CPU)  # as even as they can be
+            size = -(-len(jobs) // parcels) if together and jobs else 1
             for seed in range(variation.seeds):
                 recipe = data.recipe.model_copy(update={"seed": data.recipe.seed + seed})
                 again = replace(data, recipe=recipe)
                 finished = FinishedFolds(part / f"seed_{seed}", again, study.folds)
-                for job in study.repeated(variation, jobs, seed):
-                    spoiled = replace(again, targets=study.spoiled(variation, data.targets, job))
-                    role = "hold_out" if job[0][1] == HOLD_OUT_FOLD else "oof"
-                    yield Fit(variation.key, spoiled, finished, job, role)
-            if variation.candidate and name in study.settings.ladder.choice_tasks:
-                finished = FinishedFolds(part / "inner", data, study.folds)
-                for place, train, _ in jobs:
-                    strata = inner_strata(data.task, data.values(train))
-                    inner = inner_hold_out(train, data.cells, strata, data.recipe.seed)
-                    yield Fit(variation.key, data, finished, (place, *inner), "inner")
+                drawn = study.repeated(variation, jobs, seed)
+                for start in range(0, len(drawn), size):
+                    parcel = drawn[start : start + size]
+                    spoiled = study.spoiled(variation, data.targets, parcel[0])
+                    learned = replace(again, targets=spoiled)
+                    yield Fit(variation.key, learned, finished, parcel)
 
 
 def _data(
@@ -200,6 +199,8 @@ def _data(
     """The data of a variation for one encoder and task."""
     changes = {"engine": study.settings.engine} | variation.recipe
     recipe = study.params.recipe(source.encoder, task.name).model_copy(update=changes)
+    epochs = max(1, round(recipe.epochs * variation.epochs_times))
+    recipe = recipe.model_copy(update={"epochs": epochs})
     if recipe.selection == "published":
         recipe = recipe.model_copy(update={"select_by": PUBLISHED[task.kind]})
     threads = study.params.train.threads

@@ -11,7 +11,7 @@ from llm4waam.ablations.variations import Variation
 from llm4waam.decisions.decisions import decide, exclusive_index, indicators
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS, Assessment, assess_rows, difference
-from llm4waam.evaluation.metrics import HEADLINES, task_metrics
+from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.significance import bootstrap_p, judge
 from llm4waam.splits.tasks import Task
 
@@ -205,23 +205,3 @@ def best_baseline(table: pd.DataFrame, task: str, tier: int) -> pd.Series | None
     chosen = rows["model"] != FORMULAS["post_weld"] if regression else rows["model"].isin(TREES)
     found = rows[chosen].sort_values("score", ascending=False, kind="stable")  # undefined: last
     return found.iloc[0] if len(found) else None
-
-
-def choose_default(inner: pd.DataFrame, tasks: Mapping[str, Task]) -> tuple[str, pd.DataFrame]:
-    """The candidate of the ladder with the best mean headline over encoders and tasks.
-
-    `inner` are predictions of the inner hold-outs, each scored alone; returns the key and the
-    table (variation, model, score) of the means over tasks and folds.
-    """
-    found = []
-    for (variation, model, name), rows in inner.groupby(["variation", "model", "task"], sort=False):
-        task, values = tasks[name], []
-        for _, fold in rows.groupby(["repeat", "fold"]):
-            target, score, loss, thresholds = arrays_of(task, fold)
-            cuts = None if task.kind == "regression" else thresholds
-            values.append(task_metrics(task, target, score, loss, cuts)[0][HEADLINES[task.kind]])
-        known = [value for value in values if value is not None]
-        found.append((variation, model, float(np.mean(known))))
-    table = pd.DataFrame(found, columns=["variation", "model", "score"])
-    table = table.groupby(["variation", "model"], sort=False, as_index=False).mean()
-    return table.groupby("variation", sort=False)["score"].mean().idxmax(), table

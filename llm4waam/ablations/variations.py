@@ -20,19 +20,45 @@ from llm4waam.training.losses import names_for
 from llm4waam.training.recipe import Engine
 
 KINDS = (
-    *("ladder", "losses", "protocols", "nested", "groups"),
+    *("choice", "ladder", "losses", "protocols", "nested", "groups"),
     *("information", "rates", "samples", "noise", "splits", "note", "parity"),
 )
+LOSS = "loss"  # the group of the kind `choice` that is about losses
+NEVER = 10_000  # epochs without progress until training stops
 # Kinds of which every variation is trained `seeds` times.
 SEEDED = ("protocols", "groups", "information", "rates", "samples", "noise")
 
 
+class Candidates(Section):
+    """Candidates for the recipe of some `tasks`.
+
+    The first of `epochs`, `gains` (of the linear skip) and `batch_sizes` together are one; every
+    other value differs from it in this alone.
+    """
+
+    tasks: list[str] = Field(min_length=1)
+    epochs: list[PositiveInt] = Field(min_length=1)
+    gains: list[float] = Field(min_length=1)
+    batch_sizes: list[PositiveInt] = Field(min_length=1)
+
+
+class Choice(Section):
+    """Kind `choice`: the candidates for the study's own recipe.
+
+    For each of `recipes`: the Candidates, other ways of telling numbers, `seeds` models averaged.
+    Then the `losses` of the multi-label tasks.
+    """
+
+    recipes: list[Candidates] = Field(min_length=1)
+    seeds: int = Field(ge=2)
+    losses: list[str]
+
+
 class Ladder(Section):
-    """Kind `ladder`; `detail_tasks` see the details, `choice_tasks` choose the default."""
+    """Kind `ladder`; `detail_tasks` see the details."""
 
     tasks: list[str] = Field(min_length=1)
     detail_tasks: list[str]
-    choice_tasks: list[str]
     engine: Engine
     epochs: int = Positive
 
@@ -86,6 +112,7 @@ class Ablations(Section):
     sizes: list[PositiveInt] = Field(min_length=1)
     noise: list[float] = Field(min_length=1)
     split_seeds: list[NonNegativeInt] = Field(min_length=2)
+    choice: Choice
     ladder: Ladder
     losses: Losses
     note: NoteTrial
@@ -96,15 +123,15 @@ class Ablations(Section):
 class Variation:
     """One variation of the study.
 
-    `text`, `recipe` and `split` are changes of those parameters. `checkpoint` is the tier of a
+    `text`, `recipe` and `split` are changes of those parameters, `epochs_times` multiplies the
+    epochs of the recipe. `checkpoint` is the tier of a
     compact encoder, or the name of a package that carries one (None: the study's own); `tier` is
     the prior knowledge in checkpoint or sentences. `plan` says who learns and who is predicted (see
     `plans`; everyone: folds over all beads, the hold-out among them; redrawn: folds and hold-out
     drawn anew with the changes `split`). `beads` is the number of training beads of a fold (None:
     all), `noise` the share of them with a wrong outcome; `shuffled` gives every bead the outcome of
     another. `tasks` and `sources` (encoders, "baselines") are those that it is run for, `seeds`
-    says how often each fit is made. The candidates among the ladder are compared on inner
-    hold-outs as well.
+    says how often each fit is made.
     """
 
     key: str
@@ -114,12 +141,12 @@ class Variation:
     tier: int | None = None
     text: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
+    epochs_times: float = 1.0
     checkpoint: int | str | None = None
     plan: Literal["folds", "pairs", "groups", "rows", "everyone", "redrawn"] = "folds"
     beads: int | None = None
     noise: float = 0.0
     shuffled: bool = False
-    candidate: bool = False
     seeds: int = 1
     split: dict = field(default_factory=dict)
     sources: tuple[str, ...] = field(default_factory=lambda: (*FAMILIES, "baselines"))
@@ -133,44 +160,39 @@ class Variation:
         return str(Path(found.submodule_search_locations[0]) / inside) if found else None
 
 
-def variations_of(
-    kind: str, settings: Ablations, tasks: dict[str, Task], epochs: int
-) -> list[Variation]:
+def variations_of(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[Variation]:
     """The variations of a kind for those of its `tasks` that the study has.
 
-    `epochs` are the study's. Where a variation has more or fewer rows, its epochs keep the number
-    of steps about the same, so that it differs in what it is meant to differ in.
+    Where a variation has more or fewer rows, its epochs keep the number of steps about the same, so
+    that it differs in what it is meant to differ in.
     """
-    made = _variations(kind, settings, tasks, epochs)
+    made = _variations(kind, settings, tasks)
     return [replace(one, seeds=settings.seeds) for one in made] if kind in SEEDED else made
 
 
-def _variations(
-    kind: str, settings: Ablations, tasks: dict[str, Task], epochs: int
-) -> list[Variation]:
+def _variations(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[Variation]:
     if kind == "ladder":
         return _ladder(settings.ladder, tuple(tasks))
     if kind == "losses":
         return _losses(settings.losses, tasks)
+    if kind == "choice":
+        return _choice(settings.choice, tasks)
     wanted = {"rates": settings.curve_tasks, "samples": settings.curve_tasks}
     wanted["note"] = settings.note.tasks
     wanted = wanted.get(kind, settings.noise_tasks if kind == "noise" else settings.tasks)
     known = tuple(name for name in tasks if name in wanted)
     if kind == "protocols":
-        half = {"epochs": max(1, epochs // 2)}
-        chosen = half | {"selection": "published", "patience": half["epochs"]}
+        rows = {"plan": "rows", "epochs_times": 0.5}  # of every bead there are two
         return [
-            Variation(
-                "rows", "ungrouped rows of doubled templates", known, plan="rows", recipe=half
-            ),
+            Variation("rows", "ungrouped rows of doubled templates", known, **rows),
             # A baseline has no epochs that could be chosen.
             Variation(
                 "selected",
                 "+ best epoch, chosen on the reported fold",
                 known,
-                plan="rows",
-                recipe=chosen,
+                recipe={"selection": "published", "patience": NEVER},
                 sources=tuple(FAMILIES),
+                **rows,
             ),
         ]
     if kind == "nested":
@@ -200,7 +222,7 @@ def _variations(
                 f"{size} training beads",
                 known,
                 plan="everyone",
-                recipe={"epochs": round(epochs * largest / size)},
+                epochs_times=largest / size,
                 beads=size,
             )
             for size in settings.sizes
@@ -229,15 +251,12 @@ LADDER_BASELINES = (
 
 
 def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
-    """From random weights to all that is done for few beads, one idea at a time.
-
-    One of the candidates is the default, by its score on inner hold-outs; tier 2 never is, as it
-    is circular on the simulated table.
-    """
+    """From random weights to all that is done for few beads, one idea at a time."""
     known = tuple(name for name in tasks if name in settings.tasks)
     details = tuple(name for name in known if name in settings.detail_tasks)
     # A rung says its numbers itself: another default does not change what its results mean.
-    shared = settings.model_dump(include={"engine", "epochs"}) | {"numbers": "tokens"}
+    shared = settings.model_dump(include={"engine", "epochs"})
+    shared |= {"numbers": "tokens", "digits": True}
     plain = {"templates": ["statement", "question"], "derived": 0}
     silent, first = {"numbers": "none", "average": False}, {"average": False}
     random, fields = {"random_weights": True}, {"derived": 1}
@@ -254,7 +273,7 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
         checkpoint: int | str = 1,
         tasks: tuple[str, ...] = known,
         sources: tuple[str, ...] = tuple(FAMILIES),
-        **more: bool,
+        shuffled: bool = False,
     ) -> None:
         made.append(
             Variation(
@@ -267,31 +286,33 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
                 shared | (recipe or {}),
                 checkpoint,
                 sources=sources,
-                **more,
+                shuffled=shuffled,
             )
         )
 
     add("random", "random weights", 0, silent | random, checkpoint=0)
     add("masked_words", "+ masked words", 0, silent, checkpoint=0)
     add("formulas", "+ formula regression", 1, silent)
-    add("fields", "+ physics fields", 1, silent, fields, candidate=True)
+    add("fields", "+ physics fields", 1, silent, fields)
     add("channel", "+ number embedding", 1, first, fields)
-    add("averaged", "+ averaging over prompts", 1, {}, fields, candidate=True)
+    add("averaged", "+ averaging over prompts", 1, {}, fields)
     add("seeds", "+ mean of 3 seeds", 1, {"seeds": 3}, fields)
     other = {"group": "other ways"}
     add("random_channel", "random weights, number embedding", 0, random, checkpoint=0,
-        candidate=True, **other)  # fmt: skip
+        **other)  # fmt: skip
     add("random_fields", "random weights, physics fields, number embedding", 1, random, fields,
-        checkpoint=0, candidate=True, **other)  # fmt: skip
-    add("masked_channel", "masked words, number embedding", 0, checkpoint=0, candidate=True,
+        checkpoint=0, **other)  # fmt: skip
+    add("masked_channel", "masked words, number embedding", 0, checkpoint=0,
         **other)  # fmt: skip
-    add("formulas_channel", "formulas, number embedding, no physics fields", 1, candidate=True,
+    add("formulas_channel", "formulas, number embedding, no physics fields", 1,
         **other)  # fmt: skip
-    add("digits", "no number embedding", 1, {"numbers": "none"}, fields, candidate=True, **other)
+    add("digits", "no number embedding", 1, {"numbers": "none"}, fields, **other)
     add("skip", "linear skip instead of the number embedding", 1, {"numbers": "skip"}, fields,
-        candidate=True, **other)  # fmt: skip
+        **other)  # fmt: skip
     add("both", "number embedding and linear skip", 1, {"numbers": "both"}, fields,
-        candidate=True, **other)  # fmt: skip
+        **other)  # fmt: skip
+    add("masked", "the same, a mask token in place of digits", 1,
+        {"numbers": "both", "digits": False}, fields, **other)  # fmt: skip
     indices = {"derived": 2}
     add("indices", "indices of printability", 2, {}, indices, checkpoint=2, **other)
     add("random_indices", "random weights, indices as fields", 2, random, indices, checkpoint=0,
@@ -326,6 +347,44 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
         )
         for tier in (0, 1, 2)
     ]
+
+
+def _choice(settings: Choice, tasks: dict[str, Task]) -> list[Variation]:
+    """The candidates, see `llm4waam.ablations.choice`."""
+    shared = {"plan": "pairs", "sources": tuple(FAMILIES)}
+    made = []
+    for one in settings.recipes:
+        known = tuple(name for name in tasks if name in one.tasks)
+        group = "_and_".join(one.tasks)
+        candidates = _candidates(one, settings.seeds)
+        made += [
+            Variation(f"{group}_{key}", title, known, group, recipe=recipe, **shared)
+            for key, title, recipe in candidates
+        ]
+        many = tuple(name for name in known if tasks[name].kind == "multi_label")
+        first = candidates[0][2]
+        made += [
+            Variation(f"loss_{loss}", loss, many, LOSS, recipe=first | {"loss": loss}, **shared)
+            for loss in settings.losses
+        ]
+    return [one for one in made if one.tasks]
+
+
+def _candidates(settings: Candidates, seeds: int) -> list[tuple[str, str, dict]]:
+    """Key, title and recipe of each."""
+    first = {"numbers": "both", "digits": False, "gain": settings.gains[0]}
+    first |= {"epochs": settings.epochs[0], "batch_size": settings.batch_sizes[0]}
+    told = f"{first['epochs']} epochs in batches of {first['batch_size']}"
+    changes = [
+        ("first", f"number embedding, linear skip with gain {first['gain']:g}, {told}", {}),
+        *((f"epochs_{n}", f"{n} epochs", {"epochs": n}) for n in settings.epochs[1:]),
+        *((f"gain_{n:g}", f"gain {n:g}", {"gain": n}) for n in settings.gains[1:]),
+        *((f"batch_{n}", f"batches of {n}", {"batch_size": n}) for n in settings.batch_sizes[1:]),
+        ("tokens", "no linear skip", {"numbers": "tokens"}),
+        ("skip", "no number embedding", {"numbers": "skip"}),
+        ("seeds", f"mean of {seeds} seeds", {"seeds": seeds}),
+    ]
+    return [(key, title, first | change) for key, title, change in changes]
 
 
 def _losses(settings: Losses, tasks: dict[str, Task]) -> list[Variation]:

@@ -1,14 +1,17 @@
 """Baselines in the same folds, with the same rows of predictions, as the encoders."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from llm4waam.baselines.features import Features
-from llm4waam.baselines.models import Baseline, Fold
+from llm4waam.baselines.models import Baseline, Baselines, Fold
+from llm4waam.core.processes import in_processes
 from llm4waam.decisions.decisions import default_thresholds
-from llm4waam.decisions.predictions import fold_jobs, members, prediction_rows
+from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_rows
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.splits.tasks import Task
 
@@ -20,20 +23,37 @@ def predict_folds(
     features: Features,
     targets: dict[str, np.ndarray],
     folds: pd.DataFrame,
+    settings: Baselines,
+    models: Mapping[str, Baseline],
+) -> pd.DataFrame:
+    """Prediction rows of the baselines `models` on every fold and on the hold-out."""
+    jobs = [(place, *members(folds, *place)) for place in fold_jobs(folds)]
+    jobs = [job for job in jobs if any(bead in targets for bead in job[2])]
+    given = task, features, targets, settings.trees, settings.seed, models
+    tables = in_processes(partial(_predict_fold, *given), jobs, settings.workers)
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.sort_values(["model", "repeat", "fold"], kind="stable")
+
+
+def _predict_fold(
+    task: Task,
+    features: Features,
+    targets: dict[str, np.ndarray],
     trees: int,
     seed: int,
     models: Mapping[str, Baseline],
-) -> Iterator[pd.DataFrame]:
-    """Prediction rows of the baselines `models` on every fold and on the hold-out."""
-    jobs = [(place, *members(folds, *place)) for place in fold_jobs(folds)]
-    yield from predict_jobs(task, features, targets, jobs, trees, seed, models)
+    job: Job,
+) -> pd.DataFrame:
+    # A hundred beads are too few to share out, and the sums of one thread are always the same.
+    with threadpool_limits(1):
+        return pd.concat(predict_jobs(task, features, targets, [job], trees, seed, models))
 
 
 def predict_jobs(
     task: Task,
     features: Features,
     targets: dict[str, np.ndarray],
-    jobs: Iterable[tuple[tuple[int, int], list[str], list[str]]],
+    jobs: Iterable[Job],
     trees: int,
     seed: int,
     models: Mapping[str, Baseline],

@@ -48,10 +48,14 @@ class Pretrained(Section):
 
 
 class Baselines(Section):
-    """`trees` of ExtraTrees; `pretrained` models for tables are left out where no path is given."""
+    """`trees` of ExtraTrees, `workers` processes that share the folds of the study.
+
+    `pretrained` models for tables are left out where no path is given.
+    """
 
     seed: int = Seed
     trees: int = Positive
+    workers: int = Positive
     pretrained: Pretrained = Pretrained()
 
 

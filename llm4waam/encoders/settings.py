@@ -72,13 +72,15 @@ class ModelSettings(Section):
 
     `numbers` says how each value is told as a number beside its digits: at its own tokens (tokens,
     see `number_embedding`), straight to the logits (skip, see `number_skip`), both, or none. `gain`
-    scales the skip. `pooling` is the state that the head reads. `random_weights` forgets all
-    pretraining, `frozen_layers` lower layers and the embeddings stay as they are, `lora_rank` (0:
-    none) trains low-rank additions instead of the encoder.
+    scales the skip. Without `digits` the encoder does not read how a number is spelled: a mask
+    token stands for its digits. `pooling` is the state that the head reads. `random_weights`
+    forgets all pretraining, `frozen_layers` lower layers and the embeddings stay as they are,
+    `lora_rank` (0: none) trains low-rank additions instead of the encoder.
     """
 
     numbers: Literal["tokens", "skip", "both", "none"] = "tokens"
     gain: float = Field(default=30.0, gt=0)
+    digits: bool = True
     pooling: Literal["mean", "first"] = "mean"
     random_weights: bool = False
     frozen_layers: int = Field(default=0, ge=0)

@@ -27,12 +27,19 @@ class TokenisedPrompt:
 
 
 def tokenise(
-    tokenizer: PreTrainedTokenizerBase, rows: list[dict], names: list[str], max_tokens: int
+    tokenizer: PreTrainedTokenizerBase,
+    rows: list[dict],
+    names: list[str],
+    max_tokens: int,
+    *,
+    digits: bool = True,
 ) -> list[TokenisedPrompt]:
     """Tokenise rows of `text` and `values` once, cut at `max_tokens`, without padding.
 
     A token belongs to a value if it shares a character with it; values of fields that are not in
-    `names` are plain text.
+    `names` are plain text. Without `digits` one mask token stands where the tokens of a number
+    stood, of every field: what the number is, only its z-score can tell (as in xVal, Golkar et al.
+    2023, A Continuous Number Encoding for Large Language Models).
     """
     place = {name: number for number, name in enumerate(names, start=1)}
     batch = tokenizer(
@@ -44,17 +51,24 @@ def tokenise(
     prompts = []
     for row, ids, offsets in zip(rows, batch["input_ids"], batch["offset_mapping"], strict=True):
         fields, numbers = [NO_FIELD] * len(ids), [math.nan] * len(ids)
-        values = sorted((v for v in row["values"] if v[0] in place), key=lambda value: value[1])
+        left_out: set[int] = set()
         token = 0
-        for name, start, end, number in values:
+        for name, start, end, number in sorted(row["values"], key=lambda value: value[1]):
             while token < len(ids) and offsets[token][1] <= start:
                 token += 1
+            first = None
             while token < len(ids) and offsets[token][0] < end:
                 if offsets[token][1] > start:
-                    fields[token] = place[name]
-                    numbers[token] = math.nan if number is None else number
+                    if name in place:
+                        fields[token] = place[name]
+                        numbers[token] = math.nan if number is None else number
+                    if not digits and number is not None:
+                        left_out |= set() if first is None else {token}
+                        ids[token] = tokenizer.mask_token_id
+                    first = token if first is None else first
                 token += 1
-        prompts.append(TokenisedPrompt(ids, fields, numbers))
+        kept = [n for n in range(len(ids)) if n not in left_out]
+        prompts.append(TokenisedPrompt(*([row[n] for n in kept] for row in (ids, fields, numbers))))
     return prompts
 
 

@@ -25,6 +25,7 @@ def with_wilson(table: pd.DataFrame, successes: str, beads: str) -> pd.DataFrame
     return table.assign(low=[low for low, _ in ends], high=[high for _, high in ends])
 
 
+CERTAIN = 1000.0  # beyond the log-odds of every number between 0 and 1
 BINS = 5
 EDGE = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity, as for the baselines
 
@@ -32,9 +33,11 @@ EDGE = 1e-6  # a probability of 0 or 1 that is wrong would cost infinity, as for
 def ranked_scores(score: np.ndarray) -> np.ndarray:
     """What probabilities are ranked by: their log-odds, to a hundred-thousandth.
 
-    A processor of another make changes the last digits of a score, which must not split a tie.
+    A processor of another make changes the last digits of a score, which must not split a tie. A
+    score of exactly 0 or 1 comes before or after all others, at a finite value: ranks are compared
+    by differences.
     """
-    return np.nan_to_num(np.round(logit(score), 5)) + 0.0
+    return np.nan_to_num(np.round(logit(score), 5), posinf=CERTAIN, neginf=-CERTAIN) + 0.0
 
 
 def reliability_bins(score: np.ndarray, target: np.ndarray, bins: int = BINS) -> pd.DataFrame:

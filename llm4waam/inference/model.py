@@ -52,7 +52,8 @@ class FinalModel:
     def prompts(self, rows: list[dict]) -> list[TokenisedPrompt]:
         """Rows of `llm4waam.sentences.prompts.make_prompts` as the readers take them."""
         room = min(self.recipe.max_tokens, self.tokenizer.model_max_length)
-        found = tokenise(self.tokenizer, rows, self.numbers.fields, room)
+        names, digits = self.numbers.fields, self.recipe.digits
+        found = tokenise(self.tokenizer, rows, names, room, digits=digits)
         return [self.numbers.apply(prompt) for prompt in found]
 
     def score(self, rows: list[dict]) -> np.ndarray:
@@ -115,7 +116,7 @@ def load_final(folder: Path, task: Task) -> FinalModel:
     models = [_load_model(one, recipe, plain=plain) for one in folders]
     scales = {name: FieldScale(**scale) for name, scale in fitted["scales"].items()}
     numbers = NumberScales(fitted["fields"], scales)
-    reads = json.dumps([fitted["fields"], fitted["scales"], recipe.max_tokens])
+    reads = json.dumps([fitted["fields"], fitted["scales"], recipe.max_tokens, recipe.digits])
     reads += (folder / "tokenizer.json").read_text(encoding="utf-8")
     return FinalModel(
         task, recipe, load_tokenizer(str(folder)), models, numbers, reads, objective, target_scale,

@@ -7,7 +7,7 @@ miss by, or a little more.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ from llm4waam.core.files import read_table
 from llm4waam.decisions.decisions import decide, exclusive_index, fit_temperature, tempered
 from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.model import FinalModel, load_final
-from llm4waam.sentences.prompts import TextStyle, make_prompts
+from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
+from llm4waam.splits.folds import beads_of
 from llm4waam.splits.tasks import Task, make_task
 
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
@@ -125,7 +126,11 @@ def disagree(thinks_normal: bool, named: Iterable[str], normal: str) -> bool:
 
 @dataclass(frozen=True)
 class Predictor:
-    """The final models by task, what is known of their doubt, and where the training beads lie."""
+    """The final models by task, what is known of their doubt, and where the training beads lie.
+
+    `left_out` are the fields that sentences leave out, with the one value that they had in training
+    (see `sentences.prompts.constant_fields`): a bead with another one lies outside the domain.
+    """
 
     encoder: str
     card: Card
@@ -133,6 +138,7 @@ class Predictor:
     models: Mapping[str, FinalModel]
     confidences: Mapping[str, Confidence]
     domain: ApplicabilityDomain
+    left_out: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def tasks(self) -> dict[str, Task]:
@@ -167,7 +173,8 @@ class Predictor:
     def _begin(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, Callable[[], np.ndarray]]:
         again = beads.groupby("bead").cumcount()
         names = beads["bead"].where(again == 0, beads["bead"] + " again " + again.astype(str))
-        rows = list(make_prompts(beads.assign(bead=names), self.card, self.style, tasks))
+        named = beads.assign(bead=names)
+        rows = list(make_prompts(named, self.card, self.style, tasks, self.left_out))
         begun, prompts = {}, {}
         for name in tasks:
             model = self.models[name]
@@ -229,10 +236,9 @@ class Predictor:
         return table
 
 
-def beads_of(role: str) -> pd.DataFrame:
+def clean_beads(role: str) -> pd.DataFrame:
     """The rows of the clean table of a role: "train", which the final models learned, or "test"."""
-    beads, folds = read_table(BEADS), read_table(FOLDS)
-    return beads[beads["bead"].isin(folds.loc[folds["role"] == role, "bead"])]
+    return beads_of(role, read_table(BEADS), read_table(FOLDS))
 
 
 def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
@@ -245,5 +251,7 @@ def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: 
         rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
-    domain = ApplicabilityDomain.fit(card, beads_of("train"), style.information)
-    return Predictor(encoder, card, style, models, confidences, domain)
+    training = clean_beads("train")
+    domain = ApplicabilityDomain.fit(card, training, style.information)
+    left_out = constant_fields(training, card, style)
+    return Predictor(encoder, card, style, models, confidences, domain, left_out)

@@ -17,6 +17,7 @@ from llm4waam.plotting.pages import (
 )
 from llm4waam.plotting.pages import model_card as card_with_facts
 from llm4waam.plotting.style import title
+from llm4waam.sentences.fields import field_of, say
 from llm4waam.splits.tasks import Task
 
 SHOWN = (
@@ -99,8 +100,11 @@ def model_card(
     return card_with_facts(text, base_model=source["checkpoint"], **facts)
 
 
-def data_card(card: Card, cleaning: Mapping) -> str:
-    """The card of the table as a page: what it is, what cleaning found, what the columns mean."""
+def data_card(card: Card, cleaning: Mapping, left_out: Mapping[str, object]) -> str:
+    """The card of the table as a page: what it is, what cleaning found, what the columns mean.
+
+    `left_out` are the fields that sentences do not say, with their one value in training.
+    """
     counts = [[title(k), f"{v:,}"] for k, v in sorted(cleaning.items()) if isinstance(v, int)]
     missing = cleaning.get("missing", {})
     columns = [
@@ -128,6 +132,16 @@ def data_card(card: Card, cleaning: Mapping) -> str:
         _table(["column", "meaning", "role", "unit", "range", "missing"], columns),
         "What was altered or rejected is listed cell by cell in `data/clean/rejected.csv`.",
     ]
+    if left_out:
+        phrases = {name: field_of(card, name).phrase or "" for name in left_out}
+        told = [say(card, n, value, phrases[n], units=True).text for n, value in left_out.items()]
+        said = "; ".join(map(" ".join, zip(phrases.values(), told, strict=True)))
+        parts += [
+            "## What sentences leave out",
+            f"The same for every training bead, so that it tells a model nothing: {said}. A bead "
+            "with another value is answered as if it had this one, and called outside the training "
+            "beads. `text.constant: true` says these fields as well.",
+        ]
     return "\n\n".join(parts) + "\n"
 
 

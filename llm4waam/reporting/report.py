@@ -85,6 +85,7 @@ def verdicts(
     return found
 
 
+HARDER = ("groups", "samples", "noise")  # what the stage `robustness` puts together
 # Tables whose kind has another name.
 KINDS_OF_TABLES = {"calibration": "nested", "intervals": "nested", "spread": "splits"}
 TEMPLATE = "report.html.j2"
@@ -98,8 +99,8 @@ class Sources:
     """What the report is made of, all of it written by stages.
 
     `metrics` maps a task to its models and their metrics files, `ablations` a kind to its
-    table; a kind that was not run is not in it. `other_folds` are the kinds that were run with
-    other folds than the study has by now. `plots` is the folder of the
+    table; a kind that was not run is not in it. `of_another_study` are the kinds that were run with
+    other folds or by another recipe than the study has by now. `plots` is the folder of the
     figures, `group` the column of which a value is left out.
     """
 
@@ -111,7 +112,7 @@ class Sources:
     comparisons: Mapping[str, dict]
     cleaning: Mapping
     ablations: Mapping[str, pd.DataFrame]
-    other_folds: Collection[str]
+    of_another_study: Collection[str]
     plots: Path
     group: str
 
@@ -147,9 +148,11 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     absent = kind is not None and kind not in sources.ablations
     if absent:
         command = f"make ablations KIND={KINDS_OF_TABLES.get(kind, kind)}"
+        if key == "earns":  # of several kinds, and so none itself
+            command = f"dvc repro ablations/dvc.yaml:{kind}"
         texts.append(words.say("page", "absent", command=command))
-    elif (KINDS_OF_TABLES.get(kind, kind) or key) in sources.other_folds:
-        texts.append(words.say("page", "other_folds"))
+    elif _made_by(kind or key) & set(sources.of_another_study):
+        texts.append(words.say("page", "of_another_study"))
     tables = [] if absent else _tables(sources, words, key, section)
     figures = [
         {
@@ -162,8 +165,23 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     if key in ("asked", "compared"):
         known = sources.tasks, sources.summary, sources.comparisons, sources.metrics
         texts += verdicts(words, *known, encoders=key == "compared")
+    if key == "earns" and not absent:
+        texts.insert(0, earned(words, sources.ablations[kind]["verdict"]))
     heading = words.fill(section["heading"])
     return {"key": key, "heading": heading, "texts": texts, "tables": tables, "figures": figures}
+
+
+def _made_by(kind: str) -> set[str]:
+    """The kinds of ablation whose tables a section shows."""
+    return set(HARDER) if kind == "robustness" else {KINDS_OF_TABLES.get(kind, kind)}
+
+
+def earned(words: Words, said: pd.Series) -> str:
+    """The finding of the stage `robustness`, from its verdicts."""
+    counts = [len(said), *(int((said == one).sum()) for one in (BETTER, WORSE))]
+    names = ("count", "better", "worse", "untold")
+    counts = map(str, [*counts, counts[0] - counts[1] - counts[2]])
+    return words.say("verdicts", "earns", **dict(zip(names, counts, strict=True)))
 
 
 def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Table]:

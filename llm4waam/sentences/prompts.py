@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -34,7 +34,8 @@ class TextStyle(Section):
 
     `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
     the card's order of the fields, every other is drawn for each bead. `rounding` says how finely
-    numbers are written, see `fields.say`.
+    numbers are written, see `fields.say`. Without `constant`, what is the same for every training
+    bead is not said, see `constant_fields`.
     """
 
     information: Information
@@ -45,13 +46,33 @@ class TextStyle(Section):
     rounding: Rounding = "digits"
     derived: Literal[0, 1, 2]
     note: bool
+    constant: bool = True
     seed: int = Seed
 
 
+def constant_fields(training: pd.DataFrame, card: Card, style: TextStyle) -> dict[str, object]:
+    """Field -> its value, of the fields that sentences leave out because they tell nothing.
+
+    That are, where `style.constant` is false, those that every training bead has and with one
+    value; none where all fields are so, or the table came with its prompts. `training` are rows of
+    the clean table.
+    """
+    if style.constant or card.named("prompt") or training.empty:
+        return {}
+    known = card.with_formulas(training)
+    names = [n for n in card.fields(style.information, style.derived) if known[n].notna().any()]
+    same = [n for n in names if known[n].notna().all() and known[n].nunique() == 1]
+    return {} if len(same) == len(names) else {name: known[name].iloc[0] for name in same}
+
+
 def make_prompts(
-    beads: pd.DataFrame, card: Card, style: TextStyle, tasks: list[str]
+    beads: pd.DataFrame,
+    card: Card,
+    style: TextStyle,
+    tasks: list[str],
+    left_out: Container[str] = (),
 ) -> Iterator[dict]:
-    """Prompts as rows {bead, task, template, order, text, values}.
+    """Prompts as rows {bead, task, template, order, text, values}, without the fields `left_out`.
 
     `task` is None where the prompt suits every task. `values` lists [field, start, end, number]:
     where the value of a field stands in `text`, and its number (None for words). Prompts that came
@@ -68,7 +89,7 @@ def make_prompts(
     spoken = _spoken(card, fields, style)
     notes = card.named("note") if style.note else []
     for row in card.with_formulas(beads).to_dict("records"):
-        known = [name for name in fields if _has(row, name)]
+        known = [name for name in fields if name not in left_out and _has(row, name)]
         said = [_say(card, name, row[name], spoken[name], style) for name in known]
         noted = [row[name] for name in notes if _has(row, name)]
         for order in range(style.orders):

@@ -101,6 +101,11 @@ def strata_of(card: Card, beads: pd.DataFrame, card_file: object) -> np.ndarray:
     return strata if strata.shape[1] > 1 else np.hstack([strata, 1 - strata])
 
 
+def beads_of(role: str, beads: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `beads` with a role in `folds`: "train", or "test", the hold-out."""
+    return beads[beads["bead"].isin(folds.loc[folds["role"] == role, "bead"])]
+
+
 def check_folds(folds: pd.DataFrame, beads: pd.DataFrame, card: Card, file: object) -> None:
     """Raise StudyError if a bead, a cell or a twin stands in two folds, or in train and test.
 

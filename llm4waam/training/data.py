@@ -78,7 +78,8 @@ def make_task_data(
     fields = field_names(source, recipe, said)
     room = min(recipe.max_tokens, tokenizer.model_max_length)
     tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
-    for row, prompt in zip(own, tokenise(tokenizer, own, fields, room), strict=True):
+    found = tokenise(tokenizer, own, fields, room, digits=recipe.digits)
+    for row, prompt in zip(own, found, strict=True):
         tokenised[row["bead"]].append(prompt)
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))

@@ -20,11 +20,10 @@ from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_r
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.splits.folds import HOLD_OUT_FOLD, inner_folds, inner_hold_out, inner_strata
-from llm4waam.splits.tasks import Task
 from llm4waam.training.data import NumberScales, Scorer, TaskData
-from llm4waam.training.early_stopping import check_selection, selection_value
+from llm4waam.training.early_stopping import selection_value
 from llm4waam.training.loop import FineTuning, Validation, predict
-from llm4waam.training.losses import check_loss, make_objective
+from llm4waam.training.losses import make_objective
 from llm4waam.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -68,12 +67,6 @@ class FittedFold:
     decision: Decision | None
     predictions: pd.DataFrame
     history: list[dict] = field(default_factory=list)
-
-
-def check_recipe(task: Task, recipe: Recipe) -> None:
-    """Raise StudyError for a loss, or a metric to choose the epoch, that the task cannot have."""
-    check_loss(f"target.{task.name}.loss", task.kind, recipe.loss)
-    check_selection(task, recipe.select_by, used=recipe.selection != "none")
 
 
 def fit_task(

@@ -1,5 +1,7 @@
 """Everything that fixes one fine-tuning; an engine carries it out."""
 
+import hashlib
+import json
 from typing import Literal
 
 from pydantic import Field
@@ -76,10 +78,16 @@ class Train(Training):
 
 
 class Target(Section):
-    """The section `target`: the loss of one task, and the scale of a regression's target."""
+    """The section `target`: the loss of one task, and the scale of a regression's target.
+
+    `epochs`, `batch_size` and `gain` are the task's own, where they are not those of `train`.
+    """
 
     loss: str
     scale: Literal["raw", "standardised", "log"] | None = None
+    epochs: int | None = Field(default=None, gt=0)
+    batch_size: int | None = Field(default=None, gt=0)
+    gain: float | None = Field(default=None, gt=0)
 
 
 class TrainingParams(Params):
@@ -97,8 +105,19 @@ class TrainingParams(Params):
                 PARAMS_FILE, "the task has no parameters", value=task, expected=expected
             )
         shared = self.train.model_dump(include=set(Training.model_fields))
-        rate = self.encoder[encoder].learning_rate
-        return Recipe(**shared, **self.target[task].model_dump(), learning_rate=rate)
+        own = self.target[task].model_dump(exclude_none=True)
+        return Recipe(**shared | own, learning_rate=self.encoder[encoder].learning_rate)
+
+    def mark(self, text: Section) -> str:
+        """Twelve letters that say by which table, sentences and recipe a study was made.
+
+        `text` is the section of that name. How the work is shared out changes no result.
+        """
+        made = self.model_dump(include={"dataset", "encoder", "target"}) | {
+            "text": text.model_dump()
+        }
+        made["train"] = self.train.model_dump(include=set(Training.model_fields))
+        return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
 
     def tier(self, model: str, derived: int) -> int:
         """What a model knows beforehand, see `llm4waam.decisions.prior_knowledge`.

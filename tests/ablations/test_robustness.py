@@ -4,12 +4,13 @@ import pandas as pd
 import pytest
 
 from llm4waam.ablations.robustness import (
-    finding,
     robustness_figure,
     robustness_page,
     robustness_table,
 )
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
+from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_words import Words
 
 SCORES = {
     "bert": 0.9,
@@ -63,7 +64,7 @@ def test_only_harder_conditions_and_the_best_baseline_of_each(table: pd.DataFram
 
 
 def test_the_finding_counts_verdicts_and_nothing_else(table: pd.DataFrame) -> None:
-    said = finding(table)
+    said = earned(Words.read("en"), table["verdict"])
     assert "Of 6 comparisons" in said
     assert "better in 3 and worse in 1; in 2 it cannot be told" in said
     page = robustness_page(table, simulated=True)

@@ -28,7 +28,7 @@ def study(ready, params):
 
     def fill(**changes: object) -> Path:
         params["ablations"] |= {"engine": "loop", "tasks": ["quality"], "noise_tasks": ["quality"]}
-        params["ablations"] |= {"noise": [0.2], **changes}
+        params["ablations"] |= {"noise": [0.2], "seeds": 1, **changes}
         params["ablations"]["losses"] |= {"epochs": 1}
         params["ablations"]["parity"] |= {"seeds": 2, "epochs": 2}
         return ready(epochs=2, batch_size=4)
@@ -90,6 +90,8 @@ def test_parity_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study) -> No
     ablation_pages.main("parity")
     found = json.loads((folder / "metrics/ablations/parity.json").read_text(encoding="utf-8"))
     assert found.pop("folds") == fingerprint(folder / "data/split/folds.csv")
+    params = read_params(AllParams)
+    assert found.pop("recipe") == params.mark(params.text)
     assert set(found) == {"defects", "heat_input"}
     for steps in found.values():
         assert set(steps) == {*STEPS, STACKED, "trainer_with_another_seed"}

@@ -9,12 +9,11 @@ from conftest import ROOT
 from test_plans import folds_of
 
 from llm4waam.ablations.figures import ablation_figure
-from llm4waam.ablations.page import ablation_page, chosen_section
+from llm4waam.ablations.page import ablation_page
 from llm4waam.ablations.scores import (
     METRICS,
     assess_variations,
     best_baseline,
-    choose_default,
     differences,
     paid_scores,
     pairs_against,
@@ -24,7 +23,6 @@ from llm4waam.ablations.variations import KINDS, Variation, variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
 from llm4waam.encoders.families import FAMILIES
-from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.style import save
 from llm4waam.reporting.report_tables import shown_models
 from llm4waam.splits.tasks import make_task
@@ -39,30 +37,29 @@ CELLS = folds_of().set_index("bead")["cell"]
 
 def test_a_variation_keeps_the_number_of_steps() -> None:
     """Twice the rows take half the epochs, a fifth of the beads five times as many."""
-    for one in variations_of("protocols", SETTINGS, TASKS, epochs=12):
-        assert one.recipe["epochs"] == 6
-    sizes = variations_of("samples", SETTINGS, TASKS, epochs=12)
-    steps = [one.beads * one.recipe["epochs"] for one in sizes]
-    assert max(steps) / min(steps) < 1.05
+    for one in variations_of("protocols", SETTINGS, TASKS):
+        assert one.epochs_times == 0.5
+    sizes = variations_of("samples", SETTINGS, TASKS)
+    steps = [one.beads * one.epochs_times for one in sizes]
+    assert max(steps) == pytest.approx(min(steps))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "parity"])
 def test_every_kind_has_variations_of_their_own_names(kind: str) -> None:
-    found = variations_of(kind, SETTINGS, TASKS, 12)
+    found = variations_of(kind, SETTINGS, TASKS)
     assert len({one.key for one in found}) == len(found) > 0
     assert all(set(one.tasks) <= set(TASKS) for one in found)
 
 
 def test_the_ladder_has_all_ways_of_telling_numbers_for_every_encoder() -> None:
     """They differ in nothing else, and none depends on what the study's default is."""
-    rungs = {one.key: one for one in variations_of("ladder", SETTINGS, TASKS, 12)}
+    rungs = {one.key: one for one in variations_of("ladder", SETTINGS, TASKS)}
     ways = {"averaged": "tokens", "skip": "skip", "both": "both", "digits": "none"}
     for key, numbers in ways.items():
         one, first = rungs[key], rungs["averaged"]
         assert one.recipe == first.recipe | {"numbers": numbers}
         assert (one.text, one.tier, one.checkpoint) == (first.text, first.tier, first.checkpoint)
         assert one.sources == tuple(FAMILIES)
-        assert one.candidate
     assert all("numbers" in one.recipe for one in rungs.values() if one.group != "baselines")
 
 
@@ -207,19 +204,3 @@ def test_a_page_and_a_figure_hold_every_variation_and_say_what_the_data_are(tmp_
 def test_models_shown_are_the_encoders_and_the_best_baseline() -> None:
     _, table, _, _ = ladder()
     assert shown_models(table, probe=False) == {"quality": ["bert", "logistic_regression"]}
-
-
-def test_the_default_is_the_candidate_with_the_best_inner_score() -> None:
-    tasks = {"quality": TASKS["quality"]}
-    inner = pd.concat(
-        [
-            rows_of(tasks["quality"], folds_of(), right, seed, key)
-            for key, right, seed in (("a", 0.6, 1), ("b", 0.97, 2))
-        ]
-    )
-    default, scores = choose_default(inner, tasks)
-    assert default == "b"
-    assert set(scores.columns) == {"variation", "model", "score"}
-    text = chosen_section(default, scores, [variation("a"), variation("b")])
-    assert "The default is *b, a title*" in text
-    assert HEADLINES["binary"] == "accuracy"

@@ -63,8 +63,8 @@ def test_classifiers_give_probabilities_and_stand_a_label_that_a_fold_lacks(name
 def test_the_stage_predicts_every_training_bead_once_and_the_hold_out_once(workspace) -> None:
     folder = workspace()
     clean.main()
-    serialize_to_text.main()
     split.main()
+    serialize_to_text.main()
     for name in ("defects", "heat_input"):
         baselines.main(name)
     folds = read_table(folder / "data/split/folds.csv").set_index("bead")
@@ -78,3 +78,19 @@ def test_the_stage_predicts_every_training_bead_once_and_the_hold_out_once(works
             assert np.isfinite(model[["score", "loss"]]).all(axis=None)
     formula = rows[rows["model"] == "formula_post_weld"]
     assert formula["score"].to_numpy() == pytest.approx(formula["target"].to_numpy(), rel=1e-4)
+
+
+@pytest.mark.parametrize("hold_out", [0.2, 0])
+def test_predictions_do_not_depend_on_the_number_of_processes(
+    workspace, params, hold_out: float
+) -> None:
+    params["split"]["hold_out"] = hold_out
+    written = set()
+    for workers in (1, 3):
+        params["baselines"]["workers"] = workers
+        folder = workspace(params=params)
+        for stage in (clean, split, serialize_to_text):
+            stage.main()
+        baselines.main("heat_input")
+        written.add((folder / "data/predictions/baselines/heat_input.csv").read_bytes())
+    assert len(written) == 1

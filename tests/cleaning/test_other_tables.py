@@ -34,8 +34,8 @@ def study(request, workspace, params, encoders):
     place = workspace(params=params, card=card, raw=table.read_bytes())
     shutil.copytree(encoders, place / "data/encoders")
     clean.main()
-    serialize_to_text.main()
     split.main()
+    serialize_to_text.main()
     return name, tasks, place, read_card(place / f"data/raw/{name}.yaml")
 
 

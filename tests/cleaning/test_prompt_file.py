@@ -66,8 +66,8 @@ def test_prompts_with_the_same_numbers_are_one_bead_and_repeats_one_cell(study) 
         lambda b: ("Normal", "Humping or Balling")[b // 2 % 2], "defects", DEFECTS, LABELS
     )
     clean.main()
-    serialize_to_text.main()
     split.main()
+    serialize_to_text.main()
     beads = read_table(folder / "data/clean/beads.csv")
     assert len(beads) == 24
     assert beads["cell"].nunique() == 12

@@ -110,7 +110,7 @@ def test_a_family_that_params_do_not_name_is_as_its_entry_says(
     assert (source.checkpoint, source.revision) == (third.checkpoint, None)
     assert params.encoder["distilbert"].learning_rate == third.learning_rate
     assert params.advice.encoder == "distilbert"
-    rates = variations_of("rates", params.ablations, {}, 12)
+    rates = variations_of("rates", params.ablations, {})
     assert rates[0].sources == tuple(FAMILIES)
     monkeypatch.delitem(FAMILIES, "distilbert")
     with pytest.raises(StudyError, match=r"'distilbert': advice\.encoder: .*bert or roberta"):
@@ -203,7 +203,7 @@ def study(workspace, params: dict, third: Family, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(tiers, "EXAMINED", 16)
     folder = workspace(params=params)
     shutil.copy(ROOT / pretrain.CARD, folder / pretrain.CARD)
-    for stage in (pretrain, clean, serialize_to_text, split, explore):
+    for stage in (pretrain, clean, split, serialize_to_text, explore):
         stage.main()
     return folder
 

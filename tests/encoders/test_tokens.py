@@ -107,6 +107,41 @@ def test_fields_that_are_not_named_are_plain_text_and_the_tokens_are_the_tokeniz
             assert names or all(map(math.isnan, prompt.numbers))
 
 
+@pytest.mark.parametrize("names", [NAMES, []])
+def test_without_digits_one_mask_stands_for_a_number_and_all_else_is_as_it_was(
+    beads, tokenizer, names: list[str]
+) -> None:
+    rows = rows_of(beads)[:40]
+    whole, masked = (tokenise(tokenizer, rows, names, 512, digits=d) for d in (True, False))
+    for row, full, short in zip(rows, whole, masked, strict=True):
+        told = [value for value in row["values"] if value[3] is not None]
+        assert short.ids.count(tokenizer.mask_token_id) == len(told) > 5
+        if names:  # each number once, in its order, at the field that it is of
+            known = [n for n in short.numbers if not math.isnan(n)]
+            assert known == [value[3] for value in told]
+        text = row["text"]
+        for _, start, end, _ in reversed(told):
+            text = f"{text[:start]}{tokenizer.mask_token}{text[end:]}"
+        said = tokenizer(text)["input_ids"]
+        assert [tokenizer.decode([n]).strip() for n in short.ids] == [
+            tokenizer.decode([n]).strip() for n in said
+        ]
+        assert len(full.ids) > len(short.ids) == len(short.fields) == len(short.numbers)
+
+
+def test_without_digits_the_spelling_of_a_number_changes_no_token(tokenizer) -> None:
+    def row(text: str) -> dict:
+        start = len("The travel speed is ")
+        values = [["travel_speed_mm_s", start, start + len(text), 8.9]]
+        return {"text": f"The travel speed is {text} mm/s.", "values": values}
+
+    rows = [row(text) for text in ("8.9", "8.90", "8.9003", "9")]
+    spelled = tokenise(tokenizer, rows, NAMES, 64)
+    assert len({tuple(prompt.ids) for prompt in spelled}) == len(rows)
+    masked = tokenise(tokenizer, rows, NAMES, 64, digits=False)
+    assert len({(*prompt.ids, *prompt.fields) for prompt in masked}) == 1
+
+
 def test_a_cut_prompt_is_the_beginning_of_the_whole_one(beads, tokenizer) -> None:
     rows = rows_of(beads)[:6]
     whole = tokenise(tokenizer, rows, NAMES, 512)

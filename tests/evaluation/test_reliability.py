@@ -10,11 +10,19 @@ from sklearn.metrics import log_loss as sk_log_loss
 from llm4waam.card.card import read_card
 from llm4waam.decisions.decisions import fit_temperature, tempered
 from llm4waam.evaluation.assessment import further_metrics
-from llm4waam.evaluation.reliability import brier, ece, log_loss, reliability_bins
+from llm4waam.evaluation.reliability import brier, ece, log_loss, ranked_scores, reliability_bins
 from llm4waam.splits.tasks import make_task
 
 FILE = ROOT / "data/raw/waam_beads.yaml"
 CARD = read_card(FILE)
+
+
+def test_certain_scores_are_ranked_outside_all_others_and_their_differences_are_finite() -> None:
+    score = np.array([0.0, 5e-324, 1e-9, 0.5, 1 - 1e-16, 1.0])
+    with np.errstate(all="raise"):
+        steps = np.diff(ranked_scores(score))
+    assert (steps > 0).all()
+    assert np.isfinite(steps).all()
 
 
 def test_bins_have_equal_mass_and_hold_what_is_in_them() -> None:

@@ -58,7 +58,8 @@ def test_tasks_share_the_prompts_only_where_they_read_alike(predictor: Predictor
         mixed = replace(predictor, models={**predictor.models, "energy": model})
         return mixed.raw_scores(beads, TASKS)["energy"]
 
-    right = other.score(list(make_prompts(beads, predictor.card, predictor.style, ["energy"])))
+    card, style, left_out = predictor.card, predictor.style, predictor.left_out
+    right = other.score(list(make_prompts(beads, card, style, ["energy"], left_out)))
     assert np.allclose(scores(replace(other, reads="otherwise")), right, rtol=1e-5)
     assert not np.allclose(scores(other), right, rtol=1e-5)
 
@@ -111,7 +112,8 @@ def test_models_disagree_by_what_they_decided_at_their_thresholds(predictor: Pre
     chances = predictor.raw_scores(beads, ["quality"])["quality"][:, 0]
     one, other = np.quantile(chances, (0.3, 0.7))  # tiny models: 0.5 is far from all chances
     for threshold in (one, other):
-        answers = with_thresholds(predictor, "quality", threshold).answers(beads)
+        normal = with_thresholds(predictor, "defects", *[1.1] * 5, 0.0)
+        answers = with_thresholds(normal, "quality", threshold).answers(beads)
         assert set(answers["defects"]) == {"Normal"}
         assert answers["models_disagree"].tolist() == (chances < threshold).tolist()
         assert answers["models_disagree"].tolist() == (answers["quality"] == "defect").tolist()

@@ -9,6 +9,8 @@ from conftest import ROOT
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, signed
 from llm4waam.plotting.style import title
+from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_words import Words
 
 SCORES = {
     "README.md": {"micro_f1": "micro F1", "accuracy": "accuracy", "r2": "R²"},
@@ -55,6 +57,14 @@ def test_the_table_of_results_is_what_evaluate_wrote(file: str) -> None:
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     for line in expected(file):
         assert line in lines
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
+def test_the_main_finding_is_what_robustness_found(file: str) -> None:
+    verdicts = pd.read_csv(ROOT / "plots/ablations/robustness/robustness.csv")["verdict"]
+    words = Words.read("ko" if "ko" in file else "en")
+    text = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+    assert earned(words, verdicts) in text
 
 
 @pytest.mark.parametrize("file", ["README.md", "README.ko.md"])

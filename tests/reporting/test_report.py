@@ -73,7 +73,7 @@ def test_every_variation_has_words() -> None:
     file = ROOT / "data/raw/waam_beads.yaml"
     tasks = {name: make_task(read_card(file), name, file) for name in params.tasks}
     for kind in ("protocols", "groups", "information", "rates", "samples", "noise"):
-        for one in variations_of(kind, params.ablations, tasks, 12):
+        for one in variations_of(kind, params.ablations, tasks):
             for language in LANGUAGES:
                 said = Words.read(language).variation(one.key, "no words")
                 assert "{" not in said
@@ -105,16 +105,19 @@ def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
 
 
 @pytest.mark.usefixtures("told")
-@pytest.mark.parametrize("same", [True, False])
-def test_an_ablation_of_other_folds_says_so(same: bool) -> None:
+@pytest.mark.parametrize("changed", [None, "folds", "recipe"])
+def test_an_ablation_of_another_study_says_so(changed: str | None) -> None:
     table = pd.read_csv(ROOT / "plots/ablations/information/information.csv")
     Path("plots/ablations/information").mkdir()
     table.to_csv("plots/ablations/information/information.csv", index=False)
-    folds = fingerprint(Path("data/split/folds.csv")) if same else "of another study"
+    params = read_params(report.Params)
+    made = {"folds": fingerprint(report.FOLDS), "recipe": params.mark(params.text)}
+    made |= {changed: "of another study"} if changed else {}
     Path("metrics/ablations").mkdir()
-    Path("metrics/ablations/information.json").write_text(json.dumps({"folds": folds}), "utf-8")
+    Path("metrics/ablations/information.json").write_text(json.dumps(made), "utf-8")
     report.main()
-    assert ("Run with other folds than this study has" in read("report.html")) is not same
+    told = "Run with other folds, or by another recipe, than this study has"
+    assert (told in read("report.html")) is bool(changed)
 
 
 @pytest.mark.usefixtures("told")

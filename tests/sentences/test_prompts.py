@@ -11,8 +11,8 @@ from llm4waam.card.quantities import format_number
 from llm4waam.core.files import read_jsonl, read_table
 from llm4waam.pretraining.corpus import other_laboratories
 from llm4waam.sentences.fields import find_values, say
-from llm4waam.sentences.prompts import TextStyle, make_prompts
-from stages import clean, serialize_to_text
+from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
+from stages import clean, serialize_to_text, split
 
 WAAM = read_card(ROOT / "data/raw/waam_beads.yaml")
 STYLE = {
@@ -146,8 +146,8 @@ def test_a_templated_sentence_is_given_its_numbers(workspace) -> None:
 
 def test_prompts_are_written_for_every_bead(workspace) -> None:
     folder = workspace()
-    clean.main()
-    serialize_to_text.main()
+    for stage in (clean, split, serialize_to_text):
+        stage.main()
     rows = read_jsonl(folder / "data/text/prompts.jsonl")
     assert len(rows) == 24 * (1 + 3)
 
@@ -189,3 +189,24 @@ def test_what_is_finer_than_a_step_changes_no_sentence_but_its_numbers() -> None
         numbers[rounding] = [one["travel_speed_mm_s"] for one in found]
     assert texts == {"digits": 2, "step": 1}
     assert numbers == {"digits": [8.90, 8.91], "step": [8.90, 8.91]}
+
+
+def test_what_is_the_same_for_every_training_bead_is_left_out() -> None:
+    """Fitted on training beads alone; a bead with another value is said like all others."""
+    beads = other_laboratories(60, 3)
+    training = beads.iloc[:40].assign(wire_diameter_mm=1.2, gas_flow_l_min=15.0)
+    training.loc[training.index[0], "gas_flow_l_min"] = float("nan")
+    style = TextStyle(**(STYLE | {"information": "pre_weld", "constant": False}))
+    left_out = constant_fields(training, WAAM, style)
+    assert left_out["wire_diameter_mm"] == 1.2
+    assert not {"gas_flow_l_min", "material"} & {*left_out}  # that it is known may tell something
+    left_out = {"wire_diameter_mm": left_out["wire_diameter_mm"]}
+    assert constant_fields(training, WAAM, style.model_copy(update={"constant": True})) == {}
+    assert constant_fields(training.iloc[:1], WAAM, style) == {}  # nothing would be left to say
+    rows = list(make_prompts(beads, WAAM, style, ["quality"], left_out))
+    whole = list(make_prompts(beads, WAAM, style, ["quality"]))
+    assert not any("wire diameter" in row["text"] for row in rows)
+    assert sum("wire diameter" in row["text"] for row in whole) == len(rows)
+    for short, long in zip(rows, whole, strict=True):
+        kept = [value for value in long["values"] if value[0] != "wire_diameter_mm"]
+        assert [(v[0], v[3]) for v in short["values"]] == [(v[0], v[3]) for v in kept]

@@ -52,7 +52,7 @@ def test_a_linear_model_of_the_logarithms_finds_the_heat_input(ready) -> None:
     beads = train + test
     rows = fit_fold(task_data(folder, "heat_input", head="linear"), beads, beads).predictions
     target, score = np.log(rows["target"]), np.log(rows["score"])
-    assert np.corrcoef(target, score)[0, 1] > 0.98
+    assert np.corrcoef(target, score)[0, 1] > 0.97
     assert ((score - target) ** 2).mean() < 0.1 * target.var()
 
 

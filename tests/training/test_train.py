@@ -19,6 +19,7 @@ from llm4waam.core.settings import read_params
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel
 from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding
+from llm4waam.encoders.number_skip import NumberSkip
 from llm4waam.encoders.tokens import tokenise
 from llm4waam.training.data import NumberScales
 from llm4waam.training.fit import SEEDS_APART, FittedFold
@@ -59,7 +60,7 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
     head = load_file(model / "seed-1/head.safetensors")
     channel = {"number_embedding.linear.weight", "number_embedding.square.weight"}
     layers = {f"{layer}.{part}" for layer in ("dense", "output") for part in ("weight", "bias")}
-    assert set(head) == channel | layers
+    assert set(head) == channel | layers | {"number_skip.linear.weight"}
     assert head["output.weight"].shape == (labels, 32)
     assert AutoTokenizer.from_pretrained(model)("speed 4.5")["input_ids"]
     fitted = json.loads((model / "fitted.json").read_text(encoding="utf-8"))
@@ -80,7 +81,9 @@ def load_model(folder: Path) -> BeadModel:
     encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
     head = load_file(folder / "head.safetensors")
     channel = NumberEmbedding(len(head["number_embedding.linear.weight"]) - 1, 32, 0.02)
-    reader = BeadModel(encoder, channel, "mean", len(head["output.bias"]))
+    outputs, fields = len(head["output.bias"]), head["number_skip.linear.weight"].shape[1] // 2
+    reader = BeadModel(encoder, channel, "mean", outputs)
+    reader.number_skip = NumberSkip(fields, outputs, read_params(AllParams).train.gain)
     reader.load_state_dict({f"encoder.{n}": p for n, p in encoder.state_dict().items()} | head)
     return reader
 
@@ -107,7 +110,9 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     assert len(rows) > 2
     for bead, row in rows.iterrows():
         texts = [prompt for prompt in prompts if prompt["bead"] == bead]
-        ready = [numbers.apply(p) for p in tokenise(tokenizer, texts, names, recipe.max_tokens)]
+        room, digits = recipe.max_tokens, recipe.digits
+        read = tokenise(tokenizer, texts, names, room, digits=digits)
+        ready = [numbers.apply(prompt) for prompt in read]
         logits = torch.stack([predict(r, ready, recipe).mean(dim=0) for r in readers])
         assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)
 

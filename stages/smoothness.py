@@ -1,0 +1,44 @@
+"""Stage `smoothness` of ablations/dvc.yaml: whether answers hang on how a number is spelled."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from llm4waam.advice.smoothness import measure_jumps, smoothness_page, summarise_jumps
+from llm4waam.card.card import read_card
+from llm4waam.core.files import write_metrics, write_table, write_text
+from llm4waam.core.settings import Params as StudyParams
+from llm4waam.core.settings import read_params
+from llm4waam.core.stage import run_stage
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.inference.predictor import clean_beads, load_predictor
+from llm4waam.sentences.prompts import TextStyle
+
+BEADS = 10
+PLOTS = Path("plots/ablations/smoothness")
+METRICS = Path("metrics/ablations/smoothness.json")
+
+
+class Params(StudyParams):
+    """The sections of params.yaml that this stage reads."""
+
+    text: TextStyle
+
+
+def main() -> None:
+    """Sweep the set-points of the first hold-out beads past the final models."""
+    params = read_params(Params)
+    beads, tables = clean_beads("test").iloc[:BEADS], []
+    for encoder in FAMILIES:
+        predictor = load_predictor(encoder, params.tasks, params.text, params.card_file)
+        tables.append(measure_jumps(predictor, beads).assign(model=encoder))
+    table = pd.concat(tables, ignore_index=True)
+    write_table(PLOTS / "smoothness.csv", table, rounded=True)
+    write_text(PLOTS / "smoothness.md", smoothness_page(table, read_card(params.card_file)))
+    write_metrics(METRICS, summarise_jumps(table))
+    logging.info("see %s", PLOTS / "smoothness.md")
+
+
+if __name__ == "__main__":
+    run_stage(main)
