@@ -6,6 +6,7 @@ models that saw neither them nor the outer fold, and a candidate is scored on th
 """
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from llm4waam.plotting.pages import kind_of_data, markdown_table, number, senten
 from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
 from llm4waam.splits.tasks import Task
 
+WIDTH = 30  # letters of a line of a title
 SCORES = ["group", "variation", "title", "task", "model", "fold", "score"]
 CANDIDATES = ["group", "variation", "title", "cost", "mean", "behind", "error", "folds", "chosen"]
 INTRO = (
@@ -129,7 +131,7 @@ def choice_figure(candidates: pd.DataFrame) -> Figure:
     """A panel a question: how far each candidate is behind the best, and one standard error."""
     groups = list(candidates["group"].unique())
     longest = candidates.groupby("group").size().max()
-    size = {"width": 6.4, "height": 1.3 + 0.3 * longest}
+    size = {"width": 5.6, "height": 1.3 + 0.34 * longest}
     figure, axes = new_figure(-(-len(groups) // 2), min(len(groups), 2), **size)
     for axis in axes[len(groups) :]:
         axis.set_visible(False)
@@ -138,12 +140,13 @@ def choice_figure(candidates: pd.DataFrame) -> Figure:
         for place, row in rows.iterrows():
             colour = COLOURS[2] if row["chosen"] else GREY
             axis.errorbar(-row["behind"], place, xerr=row["error"], fmt="o", color=colour)
-        axis.set_yticks(range(len(rows)), list(rows["title"]))
+        axis.set_yticks(range(len(rows)), [fill(text, WIDTH) for text in rows["title"]])
         for label, chosen in zip(axis.get_yticklabels(), rows["chosen"], strict=True):
             label.set_fontweight("bold" if chosen else "normal")
         axis.set_ylim(len(rows) - 0.5, -0.5)
         axis.axvline(0, color=GREY, lw=0.8)
-        axis.set_xlabel("mean inner score minus that of the best\n(bar: one standard error)")
+        axis.set_xlabel("score minus the best\n(bar: standard error)")
+        axis.locator_params(axis="x", nbins=4)
         axis.set_title(f"{_question(group)} (bold: chosen)")
         axis.grid(axis="x", color="#E5E5E5")
         axis.set_axisbelow(True)

@@ -92,7 +92,7 @@ def robustness_table(
 def robustness_page(table: pd.DataFrame, *, simulated: bool) -> str:
     """The finding, and every comparison."""
     data = kind_of_data(simulated=simulated)
-    said = earned(Words.read("en"), table["verdict"])
+    said = earned(Words.read("en"), table)
     parts = [f"# Where a language model earns its keep, on {data}", said, INTRO]
     for kind, rows in table.groupby("kind", sort=False):
         lines = [

@@ -166,7 +166,7 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
         known = sources.tasks, sources.summary, sources.comparisons, sources.metrics
         texts += verdicts(words, *known, encoders=key == "compared")
     if key == "earns" and not absent:
-        texts.insert(0, earned(words, sources.ablations[kind]["verdict"]))
+        texts.insert(0, earned(words, sources.ablations[kind]))
     heading = words.fill(section["heading"])
     return {"key": key, "heading": heading, "texts": texts, "tables": tables, "figures": figures}
 
@@ -176,12 +176,13 @@ def _made_by(kind: str) -> set[str]:
     return set(HARDER) if kind == "robustness" else {KINDS_OF_TABLES.get(kind, kind)}
 
 
-def earned(words: Words, said: pd.Series) -> str:
-    """The finding of the stage `robustness`, from its verdicts."""
-    counts = [len(said), *(int((said == one).sum()) for one in (BETTER, WORSE))]
-    names = ("count", "better", "worse", "untold")
-    counts = map(str, [*counts, counts[0] - counts[1] - counts[2]])
-    return words.say("verdicts", "earns", **dict(zip(names, counts, strict=True)))
+def earned(words: Words, table: pd.DataFrame) -> str:
+    """The finding of the stage `robustness`, from the differences and verdicts of its table."""
+    count, said = len(table), table["verdict"]
+    better, worse = int((said == BETTER).sum()), int((said == WORSE).sum())
+    ahead, untold = int((table["difference"] > 0).sum()), count - better - worse
+    told = {"count": count, "ahead": ahead, "better": better, "worse": worse, "untold": untold}
+    return words.say("verdicts", "earns", **told)
 
 
 def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Table]:
