@@ -146,7 +146,7 @@ def robustness_figure(table: pd.DataFrame) -> Figure:
         axis.set_title(name)
         axis.set_xlabel("" if kind == "groups" else label)
         said = RIGHT if set(rows["metric"]) == {"accuracy"} else "score"
-        axis.set_ylabel(f"{said} (bar: 95 % interval)")
+        axis.set_ylabel(f"{said}\n(bar: 95 % interval)")
         axis.yaxis.set_tick_params(labelleft=True)
         axis.grid(axis="y", color="#E5E5E5")
         axis.set_axisbelow(True)
