@@ -100,7 +100,7 @@ def study_recipe(candidate: Variation, folds: int) -> dict:
 
 
 def choice_page(scores: pd.DataFrame, candidates: pd.DataFrame, *, simulated: bool) -> str:
-    """Both questions, a table of candidates each, and the scores of every task and encoder."""
+    """A table of candidates for every question, with the scores of each task and encoder."""
     outer = scores["fold"].nunique()
     parts = [f"# How the recipe was chosen, on {kind_of_data(simulated=simulated)}", INTRO]
     for group, table in candidates.groupby("group", sort=False):

@@ -13,6 +13,7 @@ from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS, Assessment, assess_rows, difference
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.significance import bootstrap_p, judge
+from llm4waam.reporting.report import HARDER
 from llm4waam.splits.tasks import Task
 
 COLUMNS = [
@@ -29,7 +30,6 @@ DIFFERENCES = [
     *("difference", "low", "high", "p_holm", "verdict"),
 ]
 PAID = ("paid", "+ mean over folds, absent labels paid")
-HARDER = ("groups", "samples", "noise")  # kinds that make the study harder
 TREES = ("extra_trees", "gradient_boosting")
 
 Assessments = Mapping[tuple[str, str, str], Assessment]  # by variation, task and model

@@ -57,7 +57,6 @@ def measure_jumps(predictor: Predictor, beads: pd.DataFrame) -> pd.DataFrame:
     for _, bead in beads.iterrows():
         tables = {n: sweep(bead, n, card.columns[n].step) for n in fields if pd.notna(bead[n])}
         together = pd.concat(tables.values(), ignore_index=True)
-        together["bead"] = [f"{name} {n}" for n, name in enumerate(together["bead"])]
         scores = predictor.raw_scores(together, list(predictor.tasks))
         start = 0
         for field, table in tables.items():

@@ -85,7 +85,8 @@ def verdicts(
     return found
 
 
-HARDER = ("groups", "samples", "noise")  # what the stage `robustness` puts together
+# The kinds of ablation that make the study harder; the stage `robustness` puts them together.
+HARDER = ("groups", "samples", "noise")
 # Tables whose kind has another name.
 KINDS_OF_TABLES = {"calibration": "nested", "intervals": "nested", "spread": "splits"}
 TEMPLATE = "report.html.j2"
