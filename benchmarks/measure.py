@@ -20,7 +20,16 @@ import yaml
 from llm4waam.core.errors import StudyError
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = (".git", ".dvc", ".venv", "__pycache__", "unfinished", "shared", "tests")
+LEFT_OUT = (
+    ".git",
+    ".dvc",
+    ".venv",
+    ".venv-inference",
+    "__pycache__",
+    "unfinished",
+    "shared",
+    "tests",
+)
 SKIPPED = 3  # the exit status of `llm4waam predict` where rows of a table were left out
 LOOK_S = 0.5  # between looks at the memory: reading it takes the kernel milliseconds
 WAIT_S = 0.02  # between looks whether a command has ended

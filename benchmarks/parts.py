@@ -27,9 +27,7 @@ STARTED = ("clean", "split", "explore", "train")
 PREDICT = ["-c", "from llm4waam.commands.main import main; main()", "predict"]
 ANSWERED = {  # how `llm4waam predict` is called
     "as it is": [],
-    "int8": ["--precision", "int8"],
     "one template": ["--template", "statement"],
-    "one template, int8": ["--template", "statement", "--precision", "int8"],
 }
 FEW = 20  # beads: what answering them takes is taken for the start
 INFERENCE_BEADS, GROWTH_BEADS = (500, 10_000), (140, 1_000, 10_000, 100_000)

@@ -16,7 +16,7 @@ from llm4waam.ablations.note import check_dataset, population_study
 from llm4waam.ablations.parity import compare, run_steps
 from llm4waam.ablations.run import Fit, Study, baseline_fits, encoder_fits
 from llm4waam.ablations.variations import Ablations, variations_of
-from llm4waam.baselines.models import Baselines
+from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, write_table
 from llm4waam.core.processes import call, in_processes

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from llm4waam.baselines.features import make_features
 from llm4waam.baselines.folds import predict_folds
-from llm4waam.baselines.models import Baselines, baselines_of
+from llm4waam.baselines.models import baselines_of
+from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_table
 from llm4waam.core.settings import Params as StudyParams

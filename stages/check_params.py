@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from llm4waam.ablations.variations import Ablations
-from llm4waam.advice.counterfactual import Advice
-from llm4waam.baselines.models import Baselines
+from llm4waam.advice.settings import Advice
+from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_text
 from llm4waam.core.settings import read_params

@@ -1,59 +1,63 @@
 """Stage `explain`: hold-out beads explained, advised and narrated; what that is worth."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from llm4waam.advice.counterfactual import Advice
-from llm4waam.advice.faithfulness import each, measure
+from llm4waam.advice.faithfulness import FAITHFUL, certainty, each, faithfulness
 from llm4waam.advice.figures import importance_figure, success_figure
-from llm4waam.advice.findings import make_examiner, unsuited
+from llm4waam.advice.findings import METRICS, make_examiner, unsuited
 from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
+from llm4waam.advice.settings import Advice
+from llm4waam.advice.trial import try_advice
+from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_metrics, write_text
+from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.inference.predictor import clean_beads, load_predictor
 from llm4waam.plotting.style import save, title
 from llm4waam.sentences.prompts import TextStyle
-from llm4waam.training.recipe import TrainingParams
 
-METRICS, PLOTS = Path("metrics/advice.json"), Path("plots/advice")
+PLOTS = Path("plots/advice")
 
 
-class Params(TrainingParams):
+class Params(StudyParams):
     """The sections of params.yaml that this stage reads."""
 
     text: TextStyle
+    baselines: Baselines
     advice: Advice
 
 
 def main() -> None:
     """Write plots/advice (the pages and their drawings) and metrics/advice.json."""
     params = read_params(Params)
-    settings, threads = params.advice, params.train.workers * params.train.threads
-    torch.set_num_threads(threads)  # the sums of another number of threads end in other digits
-    card = read_card(params.card_file)
+    settings, card = params.advice, read_card(params.card_file)
     reason = unsuited(card, params.tasks)
     if reason:
         _leave(reason)
         return
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
-    shared = settings.model_dump(include={"background", "bar", "margin", "seed"})
-    examiner = make_examiner(predictor, **shared)
+    examiner = make_examiner(predictor, settings, params.card_file, params.baselines.trees)
     held_out = clean_beads("test")
-    metrics, shares = measure(examiner, held_out, settings.simulated_runs)
+    faithful, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
+    # The simulator knows only the beads that it made.
+    tried = try_advice(examiner.adviser, settings.trial) if card.simulated else None
+    sure = certainty(predictor, held_out)
+    metrics = {"faithfulness": faithful, "advice": tried, "certainty": sure}
+    examiner = replace(examiner, tried=tried)
     chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
     entries = list(make_entries(examiner, chosen, PLOTS))
     names = shares.rename(columns=title)
     save(PLOTS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
-    save(PLOTS / "success.svg", success_figure(metrics["advice"]), simulated=card.simulated)
+    if tried:
+        save(PLOTS / "success.svg", success_figure(tried), simulated=card.simulated)
     write_metrics(METRICS, metrics)
-    facts = {"encoder": title(settings.encoder), "simulated_runs": str(settings.simulated_runs)}
-    facts |= {name: f"{getattr(settings, name):.0%}" for name in ("bar", "margin")}
     for language, name in FILES.items():
-        write_text(PLOTS / name, render(entries, metrics, language, card, PLOTS, **facts))
+        page = render(entries, metrics, language, card, PLOTS, settings, title(settings.encoder))
+        write_text(PLOTS / name, page)
     logging.info("see %s", PLOTS / FILES["en"])
 
 

@@ -159,15 +159,19 @@ def final_models(tmp_path_factory: pytest.TempPathFactory, encoders: Path) -> Pa
 
     Tests that enter it must leave what stands there as it is.
     """
-    from stages import clean, serialize_to_text, split, train
+    from llm4waam.baselines import models
+    from llm4waam.baselines.settings import CLASSIFIER_NAMES
+    from stages import baselines, clean, serialize_to_text, split, train
 
     folder = tmp_path_factory.mktemp("final")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["split"] |= {"folds": 2}
     params["train"] |= {"epochs": 1, "workers": 1}
     params["encoder"]["bert"]["checkpoint"] = "data/encoders/bert-mini"
-    params["advice"] |= {"background": 3, "shown": 2, "simulated_runs": 2}
-    params["advice"] |= {"bar": 0.45, "margin": 0.0}
+    params["baselines"] |= {"trees": 10, "workers": 1}
+    params["advice"] |= {"background": 3, "shown": 2, "bar": 0.45}
+    params["advice"] |= {"members": ["bert", *CLASSIFIER_NAMES]}
+    params["advice"]["trial"] = {"beads": 4, "seed": 1, "runs": 2}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copytree(encoders, folder / "data/encoders")
     shutil.copytree(ROOT / "data/raw", folder / "data/raw")
@@ -177,6 +181,9 @@ def final_models(tmp_path_factory: pytest.TempPathFactory, encoders: Path) -> Pa
             stage.main()
         for task in params["tasks"]:
             train.main("bert", task)
+        few = {name: models.BASELINES[name] for name in CLASSIFIER_NAMES}
+        patch.setattr(models, "BASELINES", few)
+        baselines.main("quality")
     return folder
 
 

@@ -53,7 +53,7 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
         ("lora_rank: 0", "lora_rank: 1.5", "train.lora_rank"),
         ("leave_out: material", "leave_outs: material", "ablations.leave_out"),
         ("    seeds: 3", "    seeds: 1", "ablations.parity.seeds"),
-        ("simulated_runs: 20", "runs: 20", "advice.simulated_runs"),
+        ("background: 24", "backgrounds: 24", "advice.background"),
         ("baselines:\n", "baseline:\n", "baseline"),
         ("seeds: 1 ", "seeds: 0 ", "train.seeds.*greater than or equal to 1"),
         ("head: neural", "head: forest", "train.head.*'trees'"),

@@ -44,10 +44,12 @@ ARROWS = {
     "reporting": "card sentences splits decisions encoders evaluation plotting",
     "ablations": "card simulator cleaning sentences splits decisions baselines encoders training "
     "stacked evaluation plotting reporting",
-    "inference": "card cleaning sentences splits decisions encoders training",
-    "advice": "card simulator sentences splits baselines encoders evaluation plotting inference",
+    "inference": "card cleaning sentences splits decisions encoders",
+    "advice": "card simulator sentences splits decisions baselines encoders evaluation plotting "
+    "inference",
     "logbook": "card cleaning",
-    "commands": "card cleaning sentences encoders evaluation plotting inference advice logbook",
+    "commands": "card cleaning sentences baselines encoders evaluation plotting inference advice "
+    "logbook",
 }
 
 
@@ -137,12 +139,35 @@ def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
     assert not [p for p in STAGES["train-roberta"]["params"] if p.startswith("encoder.bert")]
 
 
+NO_TORCH = (
+    "core card simulator cleaning sentences splits decisions baselines inference advice logbook"
+)
+
+
 def test_what_the_machine_asks_imports_no_torch() -> None:
-    """The rooms below training know beads and tables alone."""
-    for room in ("core", "card", "simulator", "cleaning", "sentences", "splits", "logbook"):
+    for room in NO_TORCH.split():
         for file in (ROOT / "llm4waam" / room).glob("*.py"):
             text = file.read_text(encoding="utf-8")
             assert not re.search(r"^\s*(import|from) (torch|transformers)", text, re.M), file
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("commands.predict", "torch transformers sklearn matplotlib catboost dvc onnx"),
+        ("advice.findings", "torch transformers matplotlib catboost dvc onnx"),
+        ("advice.narration", "torch transformers matplotlib catboost dvc onnx"),
+    ],
+)
+def test_a_prediction_starts_in_a_second(module: str, unwanted: str) -> None:
+    """It waits for no library of training, figures or the pipeline."""
+    code = (
+        f"import sys, llm4waam.{module}\nprint(sorted(set({unwanted.split()}) & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "[]\n"
 
 
 def test_no_pickle_is_read_or_written_and_no_clock_and_no_path_of_a_machine_used() -> None:

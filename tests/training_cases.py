@@ -11,7 +11,7 @@ from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
-from llm4waam.encoders.number_embedding import fit_scales, standardise
+from llm4waam.encoders.number_scales import fit_scales, standardise
 from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.splits.tasks import make_task
@@ -72,7 +72,8 @@ def choices_of(checkpoint: str, several: bool) -> list[list[TokenisedPrompt]]:
     """The prompts of every row, with z-scores: one, or two and three in turn."""
     counts = [2 + number % 2 if several else 1 for number in range(ROWS)]
     rows = [row_of(number, n) for number, count in enumerate(counts) for n in range(count)]
-    prompts = tokenise(load_tokenizer(checkpoint), rows, ["speed"], RECIPE.max_tokens)
+    tokenizer = load_tokenizer(checkpoint).backend_tokenizer
+    prompts = tokenise(tokenizer, rows, ["speed"], RECIPE.max_tokens)
     scales = fit_scales(prompts, ["speed"])
     read = iter([standardise(prompt, scales, ["speed"]) for prompt in prompts])
     return [[next(read) for _ in range(count)] for count in counts]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from llm4waam.encoders.tokens import pad
+from llm4waam.encoders.model import batch_of
 from llm4waam.training.loop import (
     FineTuning,
     Run,
@@ -57,7 +57,7 @@ def fine_tune(job: FineTuning, habits: Habits) -> list[dict]:
             cells = sum(examples.targets[rows].numel() for rows in step)
             for rows in step:
                 prompts = [examples.prompt(row, epoch) for row in rows.tolist()]
-                batch = pad(prompts, pad_id, length)
+                batch = batch_of(prompts, pad_id, length)
                 with autocast(recipe):
                     logits = model(**{n: t.to(model.device) for n, t in batch.items()}).logits
                 losses = job.objective.loss(logits, examples.targets[rows].to(logits.device))

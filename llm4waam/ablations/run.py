@@ -27,7 +27,8 @@ from llm4waam.ablations.plans import (
 from llm4waam.ablations.variations import LADDER_BASELINES, Ablations, Variation
 from llm4waam.baselines.features import Features, make_features
 from llm4waam.baselines.folds import predict_jobs
-from llm4waam.baselines.models import Baselines, baselines_of
+from llm4waam.baselines.models import baselines_of
+from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.encoders.settings import Source
 from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts

@@ -4,7 +4,7 @@ A *kind* is a question (what is each idea worth, which loss, what is the leak wo
 variations differ from the study in what their entries say and in nothing else.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -124,14 +124,14 @@ class Variation:
     """One variation of the study.
 
     `text`, `recipe` and `split` are changes of those parameters, `epochs_times` multiplies the
-    epochs of the recipe. `checkpoint` is the tier of a
-    compact encoder, or the name of a package that carries one (None: the study's own); `tier` is
-    the prior knowledge in checkpoint or sentences. `plan` says who learns and who is predicted (see
-    `plans`; everyone: folds over all beads, the hold-out among them; redrawn: folds and hold-out
-    drawn anew with the changes `split`). `beads` is the number of training beads of a fold (None:
-    all), `noise` the share of them with a wrong outcome; `shuffled` gives every bead the outcome of
-    another. `tasks` and `sources` (encoders, "baselines") are those that it is run for, `seeds`
-    says how often each fit is made.
+    epochs of the recipe. `checkpoint` is the tier of a compact encoder, or the name of a package
+    that carries one (None: the study's own); `tier` is the prior knowledge in checkpoint or
+    sentences. `plan` says who learns and who is predicted (see `plans`; everyone: folds over all
+    beads, the hold-out among them; redrawn: folds and hold-out drawn anew with the changes
+    `split`). `beads` is the number of training beads of a fold (None: all), `noise` the share of
+    them with a wrong outcome; `shuffled` gives every bead the outcome of another. `tasks` and
+    `sources` (encoders, "baselines") are those that it is run for, `seeds` says how often each fit
+    is made.
     """
 
     key: str
@@ -141,6 +141,7 @@ class Variation:
     tier: int | None = None
     text: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
+    _: KW_ONLY  # by name alone: a field that comes between shifts none
     epochs_times: float = 1.0
     checkpoint: int | str | None = None
     plan: Literal["folds", "pairs", "groups", "rows", "everyone", "redrawn"] = "folds"
@@ -284,7 +285,7 @@ def _ladder(settings: Ladder, tasks: tuple[str, ...]) -> list[Variation]:
                 tier,
                 plain | (text or {}),
                 shared | (recipe or {}),
-                checkpoint,
+                checkpoint=checkpoint,
                 sources=sources,
                 shuffled=shuffled,
             )

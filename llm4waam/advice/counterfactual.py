@@ -1,49 +1,32 @@
-"""What to change at the machine: the smallest change that makes a normal bead likely, and a map.
+"""What to change at the machine so that the next bead is likely to be normal, and a map.
 
 A change moves at most two set-points. Only what an operator turns at the machine is moved, in its
 steps and inside what training has seen; everything that follows (current, heat input, energy) is
-computed from the new set-points. The process map is P(Normal) over wire feed speed and travel
-speed, at a bead's other settings.
+computed from the new set-points. Candidates are judged by an `ensemble.Ensemble`. The process map
+is its chance over wire feed speed and travel speed, at a bead's other settings.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from llm4waam.advice.ensemble import Ensemble
 from llm4waam.card.card import Card
-from llm4waam.core.settings import Positive, Section, Seed
-from llm4waam.encoders.settings import FamilyName
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
-BATCH = 48  # candidates that go through the model at a time, the smallest changes first
-MOST = 480  # candidates in all: seconds on two cores
 AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")  # of the process map, x and y
-POINTS = 20  # of the process map along each axis
-
-# P(Normal) (beads,) of beads, rows of the clean table.
-Chance = Callable[[pd.DataFrame], np.ndarray]
-
-
-class Advice(Section):
-    """Explanations and advice from the final models of one encoder, the stage `explain`.
-
-    `background` training beads stand in for absent fields, `bar` is the probability of a normal
-    bead that a change must reach, `margin` what it must have beyond. `shown` is the number of
-    hold-out beads on the page; each advised bead is run `simulated_runs` times in the simulator.
-    """
-
-    encoder: FamilyName
-    seed: int = Seed
-    background: int = Positive
-    bar: float = Field(gt=0, lt=1)
-    margin: float = Field(ge=0, lt=1)
-    shown: int = Positive
-    simulated_runs: int = Positive
+POINTS = 14  # of the process map along each axis
+# The kinds of change that are offered. Each is the candidate with the greatest chance less its size
+# times a price: 1 moves one set-point over its whole training range. The prices were chosen on bad
+# beads of simulated laboratories of seeds 101 to 104. `single` moves one set-point only.
+PRICES = {"recommended": 0.25, "smallest": 0.5, "safest": 0.0, "single": 0.25}
+# So many candidates of each kind, the best by the classifiers, are judged by all members.
+SHORT = {"recommended": 3, "smallest": 1, "safest": 1, "single": 1}
+TOGETHER = 32  # beads whose candidates are judged at a time
 
 
 @dataclass(frozen=True)
@@ -61,78 +44,172 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Counterfactual:
-    """What to change and what it should bring, or why there is none.
+class Change:
+    """A change that is offered: its `kind` (of PRICES), moves, the `chance` of a normal bead.
 
-    `chance` is P(Normal) as run, `expected` that after the moves. `reason` is "" where moves are
-    advised, else "normal" (the bar is met as it is), "outside" (of the training data), "unknown"
-    (no set-point that could be turned is known) or "none" (no change within reach suffices).
-    `size` is the sum of the moves as shares of the training ranges.
+    `size` is the sum of the moves as shares of the training ranges; `by_member` what each member
+    of the ensemble says.
     """
 
+    kind: str
+    moves: tuple[Move, ...]
     chance: float
-    moves: tuple[Move, ...] = ()
-    expected: float | None = None
-    size: float = 0.0
+    size: float
+    by_member: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """What to change, or why nothing is advised.
+
+    `changes` are the recommended one and then others that differ, see PRICES; empty where there is
+    a `reason`: "outside" (of the training data), "unknown" (no set-point that could be turned is
+    known), "none" (no change within reach suffices) or "best" (none is better than the set-points
+    as they are). `chance` is that of the set-points as they are, by the same ensemble.
+    """
+
+    chance: float | None = None
+    changes: tuple[Change, ...] = ()
     reason: str = ""
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Those of the recommended change."""
+        return self.changes[0].moves if self.changes else ()
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Changes of one bead: `after` (candidates, set-points), their sizes, how many are moved."""
+
+    names: list[str]
+    own: np.ndarray
+    after: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def moved(self) -> np.ndarray:
+        """How many set-points each candidate moves, (candidates,)."""
+        return (self.after != self.own).sum(axis=1)
+
+    def moves(self, number: int) -> tuple[Move, ...]:
+        """The moves of one candidate."""
+        pairs = zip(self.names, self.own, self.after[number], strict=True)
+        return tuple(Move(n, float(a), float(b)) for n, a, b in pairs if a != b)
+
+    def some(self, chosen: np.ndarray) -> "Candidates":
+        """Some of them, in that order."""
+        return Candidates(self.names, self.own, self.after[chosen], self.sizes[chosen])
 
 
 @dataclass(frozen=True)
 class Adviser:
-    """Searches for changes; P(Normal) by `chance` must reach `bar` plus `margin` after one."""
+    """Searches for changes; one whose chance stays below `bar` is not offered."""
 
     card: Card
     domain: ApplicabilityDomain
-    chance: Chance
+    ensemble: Ensemble
     bar: float
-    margin: float
 
     def controls(self, bead: pd.Series) -> list[str]:
         """The set-points that can be turned and are known of this bead."""
         columns, ranges = self.card.columns, self.domain.ranges()
         return [n for n in ranges if columns[n].step and not pd.isna(bead[n])]
 
-    def advise(self, bead: pd.Series, chance: float | None = None) -> Counterfactual:
-        """The smallest change for a row of the clean table; `chance` is its own, where known."""
-        as_run = bead.to_frame().T.infer_objects()
-        if chance is None:
-            chance = float(self.chance(as_run)[0])
-        if not self.domain.inside(as_run)[0]:
-            return Counterfactual(chance, reason="outside")
-        if chance >= self.bar:
-            return Counterfactual(chance, reason="normal")
-        if not self.controls(bead):
-            return Counterfactual(chance, reason="unknown")
-        moves, sizes = self.candidates(bead)
-        for start in range(0, min(len(moves), MOST), BATCH):
-            part = moves[start : start + BATCH]
-            tried = carried_out(bead, part, self.card)
-            fit = self.domain.inside(tried)
-            chances = np.full(len(part), -1.0)
-            if fit.any():
-                chances[fit] = self.chance(tried[fit])
-            good = np.flatnonzero(chances >= self.bar + self.margin)
-            if len(good):
-                found, size = part[good[0]], float(sizes[start + good[0]])
-                return Counterfactual(chance, found, float(chances[good[0]]), size)
-        return Counterfactual(chance, reason="none")
+    def advise(self, bead: pd.Series) -> Counterfactual:
+        """What to change of one bead, a row of the clean table."""
+        [found] = self.advise_each(bead.to_frame().T.infer_objects())
+        return found
 
-    def candidates(self, bead: pd.Series) -> tuple[list[tuple[Move, ...]], np.ndarray]:
-        """All changes of one or two set-points and their sizes, the smallest first."""
-        ranges = self.domain.ranges()
-        widths = {n: max(ranges[n][1] - ranges[n][0], 1e-9) for n in self.controls(bead)}
-        steps = {n: self._values(n, float(bead[n]), None) for n in widths}
-        few = {n: self._values(n, float(bead[n]), PLACES) for n in widths}
-        moves = [(Move(n, float(bead[n]), v),) for n, values in steps.items() for v in values]
-        for one, other in combinations(widths, 2):
-            moves += [
-                (Move(one, float(bead[one]), a), Move(other, float(bead[other]), b))
-                for a, b in product(few[one], few[other])
-            ]
-        sizes = np.array([sum(abs(m.after - m.before) / widths[m.field] for m in c) for c in moves])
-        order = np.argsort(sizes, kind="stable")
-        thinned = _thinned(order, len(moves))
-        return [moves[n] for n in thinned], sizes[thinned]
+    def advise_each(self, beads: pd.DataFrame) -> list[Counterfactual]:
+        """`advise` of every row, TOGETHER at a time."""
+        parts = (beads.iloc[n : n + TOGETHER] for n in range(0, len(beads), TOGETHER))
+        return [found for part in parts for found in self._advise_together(part)]
+
+    def candidates(self, bead: pd.Series) -> Candidates:
+        """All changes of one or two set-points that stay inside the training data."""
+        names, ranges = self.controls(bead), self.domain.ranges()
+        own = np.array([float(bead[n]) for n in names])
+        widths = np.array([max(ranges[n][1] - ranges[n][0], 1e-9) for n in names])
+        steps = [self._values(n, float(bead[n]), None) for n in names]
+        few = [self._values(n, float(bead[n]), PLACES) for n in names]
+        rows = [np.empty((0, len(names)))]
+        for place, values in enumerate(steps):
+            rows.append(np.tile(own, (len(values), 1)))
+            rows[-1][:, place] = values
+        for one, other in combinations(range(len(names)), 2):
+            grid = np.array(np.meshgrid(few[one], few[other], indexing="ij")).reshape(2, -1)
+            rows.append(np.tile(own, (grid.shape[1], 1)))
+            rows[-1][:, [one, other]] = grid.T
+        after = np.vstack(rows)
+        found = Candidates(names, own, after, (np.abs(after - own) / widths).sum(axis=1))
+        if not len(after):
+            return found
+        return found.some(np.flatnonzero(self.domain.inside(carried_out(bead, found, self.card))))
+
+    def _advise_together(self, beads: pd.DataFrame) -> list[Counterfactual]:
+        inside = self.domain.inside(beads)
+        found: dict[int, Counterfactual] = {}
+        searched: dict[int, Candidates] = {}
+        for n in range(len(beads)):
+            bead = beads.iloc[n]
+            if not inside[n]:
+                found[n] = Counterfactual(reason="outside")
+            elif not self.controls(bead):
+                found[n] = Counterfactual(reason="unknown")
+            else:
+                searched[n] = self.candidates(bead)
+        short = self._short_lists(beads, searched)
+        # The set-points as they are, and then the short list of each bead.
+        tables = [
+            pd.concat(
+                [beads.iloc[[n]], carried_out(beads.iloc[n], one, self.card)], ignore_index=True
+            )
+            for n, one in short.items()
+        ]
+        if tables:
+            by_member = self.ensemble.around(pd.concat(tables, ignore_index=True))
+            ends = np.cumsum([len(table) for table in tables])[:-1]
+            for (n, one), judged in zip(short.items(), np.split(by_member, ends), strict=True):
+                found[n] = self._chosen(one, judged)
+        return [found[n] for n in range(len(beads))]
+
+    def _short_lists(
+        self, beads: pd.DataFrame, searched: Mapping[int, Candidates]
+    ) -> dict[int, Candidates]:
+        tables = [carried_out(beads.iloc[n], one, self.card) for n, one in searched.items()]
+        if not tables or not sum(map(len, tables)):
+            return dict(searched)
+        chances = self.ensemble.quick(pd.concat(tables, ignore_index=True))
+        ends = np.cumsum([len(table) for table in tables])[:-1]
+        short = {}
+        for (n, one), chance in zip(searched.items(), np.split(chances, ends), strict=True):
+            chosen: list[int] = []
+            for kind, count in SHORT.items():
+                worth = _worth(kind, chance, one)
+                best = np.argsort(-worth, kind="stable")[:count]
+                chosen += [int(k) for k in best if np.isfinite(worth[k])]
+            short[n] = one.some(np.array(list(dict.fromkeys(chosen)), int))
+        return short
+
+    def _chosen(self, short: Candidates, by_member: np.ndarray) -> Counterfactual:
+        """Of a short list; the first row of `by_member` is that of the set-points as they are."""
+        own, *chances = self.ensemble.chance(by_member)
+        chances, changes, taken = np.array(chances), [], set()
+        for kind in PRICES:
+            worth = _worth(kind, chances, short)
+            worth[(chances < self.bar) | (chances <= own)] = -np.inf
+            if not len(worth) or not np.isfinite(worth.max()):
+                continue
+            best = int(worth.argmax())
+            if best in taken:
+                continue
+            taken.add(best)
+            said = dict(zip(self.ensemble.members, by_member[best + 1].tolist(), strict=True))
+            moves, size = short.moves(best), float(short.sizes[best])
+            changes.append(Change(kind, moves, float(chances[best]), size, said))
+        reason = "" if changes else "best" if own >= self.bar else "none"
+        return Counterfactual(float(own), tuple(changes), reason)
 
     def _values(self, name: str, own: float, places: int | None) -> list[float]:
         """Values of a field on the machine's steps from the bead's own, inside the range."""
@@ -145,21 +222,28 @@ class Adviser:
         return [round(own + n * step, 6) for n in offsets]
 
 
-def _thinned(order: np.ndarray, count: int) -> np.ndarray:
-    """At most MOST of the candidates, evenly over all sizes: small ones first, large ones too."""
-    if count <= MOST:
-        return order
-    return order[np.unique(np.linspace(0, count - 1, MOST).round().astype(int))]
+def _worth(kind: str, chances: np.ndarray, candidates: Candidates) -> np.ndarray:
+    """What a kind of change is chosen by, (candidates,); -inf for those that are not of it."""
+    worth = chances - PRICES[kind] * candidates.sizes
+    return np.where((kind != "single") | (candidates.moved == 1), worth, -np.inf)
 
 
-def carried_out(bead: pd.Series, changes: list[tuple[Move, ...]], card: Card) -> pd.DataFrame:
-    """The bead after each of the changes, one row a change; what was measured is not known then."""
-    rows = pd.DataFrame([bead] * len(changes)).reset_index(drop=True).infer_objects()
-    rows["bead"] = [f"{bead.get('bead', '')} {n}" for n in range(len(changes))]
-    for n, moves in enumerate(changes):
-        for move in moves:
-            rows.loc[n, move.field] = move.after
+def carried_out(bead: pd.Series, changes: Candidates | tuple[Move, ...], card: Card):
+    """The bead after each of the changes, one row a change, a table like the clean one.
+
+    What was measured is not known then, and no note was written yet.
+    """
+    if isinstance(changes, Candidates):
+        names, after = changes.names, changes.after
+    else:
+        names, after = [m.field for m in changes], np.array([[m.after for m in changes]])
+    rows = bead.to_frame().T.infer_objects().take([0] * len(after)).reset_index(drop=True)
+    rows["bead"] = [f"{bead.get('bead', '')} {n}" for n in range(len(rows))]
+    for place, name in enumerate(names):
+        rows[name] = after[:, place]
     rows[measured(card, rows)] = np.nan
+    notes = [name for name in card.named("note") if name in rows]
+    rows[notes] = None
     return rows
 
 
@@ -170,9 +254,9 @@ def measured(card: Card, rows: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class ProcessMap:
-    """P(Normal) over the two AXES: `x` and `y` (points,), `chance` and `inside` (y, x).
+    """The chance of a normal bead over the two AXES: `x` and `y` (points,), `chance` (y, x).
 
-    `inside` is where the point lies in the applicability domain.
+    `inside` (y, x) is where the point lies in the applicability domain.
     """
 
     x: np.ndarray
@@ -184,18 +268,15 @@ class ProcessMap:
 def process_map(adviser: Adviser, bead: pd.Series) -> ProcessMap | None:
     """The map of one bead over the training ranges; None where an axis or its value is unknown.
 
-    Physics fields follow from each point's set-points; what was measured is not known there.
+    By the ensemble that judges changes.
     """
     ranges = adviser.domain.ranges()
     if any(name not in ranges or pd.isna(bead[name]) for name in AXES):
         return None
     x, y = (np.linspace(*ranges[name], POINTS) for name in AXES)
-    grid = [{AXES[0]: a, AXES[1]: b} for b in y for a in x]
-    rows = pd.DataFrame([bead] * len(grid)).reset_index(drop=True).infer_objects()
-    rows[list(AXES)] = pd.DataFrame(grid)[list(AXES)]
-    rows["bead"] = [str(n) for n in range(len(rows))]
-    rows[measured(adviser.card, rows)] = np.nan
-    shape = (POINTS, POINTS)
-    return ProcessMap(
-        x, y, adviser.chance(rows).reshape(shape), adviser.domain.inside(rows).reshape(shape)
-    )
+    own = np.array([float(bead[name]) for name in AXES])
+    after = np.array([(a, b) for b in y for a in x])
+    points = Candidates(list(AXES), own, after, np.zeros(len(after)))
+    rows, shape = carried_out(bead, points, adviser.card), (POINTS, POINTS)
+    chance = adviser.ensemble.chance(adviser.ensemble.at(rows))
+    return ProcessMap(x, y, chance.reshape(shape), adviser.domain.inside(rows).reshape(shape))

@@ -6,59 +6,40 @@ network with random weights.
 """
 
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.stats import spearmanr
-from torch import nn
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from llm4waam.advice.findings import Examiner
-from llm4waam.advice.outcome import advice_success, rounded
 from llm4waam.advice.shapley import (
     Attribution,
     Output,
-    baseline_output,
     mixed,
     model_output,
+    one_number,
     outputs_of,
+    representatives,
     varying,
 )
-from llm4waam.baselines.models import boosting
+from llm4waam.advice.trial import rounded
+from llm4waam.baselines.features import Features
+from llm4waam.baselines.models import Baseline, Fold, boosting
+from llm4waam.card.card import Card
 from llm4waam.evaluation.intervals import coverage_of
 from llm4waam.evaluation.reliability import log_loss
 from llm4waam.inference.predictor import Predictor
-from llm4waam.splits.tasks import targets
+from llm4waam.sentences.prompts import TextStyle
+from llm4waam.splits.tasks import known_targets, targets
 
-FAITHFUL = 8  # beads of the checks of explanations: minutes on two cores
+FAITHFUL = 6  # beads of the checks of explanations: minutes on two cores
 FEW = 4  # background beads of the deletion and insertion curves
 CLOSE = 0.5  # of a logit
 RANDOM_ORDERS = 3
 WEIGHT_SD = 0.02  # of the random weights, as BERT starts
-
-
-def measure(
-    examiner: Examiner, held_out: pd.DataFrame, simulated_runs: int
-) -> tuple[dict, pd.DataFrame]:
-    """All of metrics/advice.json, and the shares of `faithfulness`.
-
-    `held_out` are rows of the clean table that no model learned from, with their outcomes. Advice
-    is tried on the bad ones, in `simulated_runs` runs each, and apart from them on those of the
-    training beads. Shows progress.
-    """
-    predictor = examiner.predictor
-    card, training = predictor.card, predictor.domain.training
-    truths = {name: targets(card, task, held_out) for name, task in predictor.tasks.items()}
-    faithful, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
-    success = {}
-    for name, table in (("hold_out", held_out), ("training", training)):
-        bad = table[table["labels"].notna() & (table["labels"] != predictor.normal)]
-        success[name] = advice_success(examiner, each(bad, f"advice, {name}"), simulated_runs)
-    sure = certainty(predictor, held_out, truths)
-    return {"faithfulness": faithful, "advice": success, "certainty": sure}, shares
 
 
 def each(beads: pd.DataFrame, title: str) -> Iterator[pd.Series]:
@@ -76,6 +57,7 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
     quality, templates = predictor.task_of("binary"), predictor.style.templates
     own = model_output(predictor, quality)
     trees = baseline_output(predictor, quality, boosting, seed)
+    others = other_background(examiner)
     blank = model_output(with_random_weights(predictor, quality, seed), quality)
     first, last = (model_output(predictor, quality, [templates[n]]) for n in (0, -1))
     rows, sizes = [], []
@@ -83,7 +65,7 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
         mine, by_trees = explain(own, bead), explain(trees, bead)
         found = {
             "completeness_gap": abs(mine.gap),
-            "agreement_seeds": agreement(mine.values, explain(own, bead, again=1).values),
+            "agreement_seeds": agreement(mine.values, explain(own, bead, others, again=1).values),
             "agreement_templates": agreement(
                 explain(first, bead).values, explain(last, bead).values
             ),
@@ -98,6 +80,13 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
     means = {name: rounded(table[name].mean()) for name in table}
     total = sum(sizes)
     return {"beads": len(table), **means}, total / total.sum()
+
+
+def other_background(examiner: Examiner) -> pd.DataFrame:
+    """As many training beads as the background has, representative too, and none of them."""
+    domain, used = examiner.predictor.domain, examiner.background
+    rest = domain.training[~domain.training["bead"].isin(used["bead"])].reset_index(drop=True)
+    return representatives(replace(domain, training=rest), len(used)) if len(rest) else used
 
 
 def curves(
@@ -152,40 +141,49 @@ def agreement(one: pd.Series, other: pd.Series) -> float | None:
     return float(spearmanr(both.iloc[:, 0], both.iloc[:, 1]).statistic)
 
 
+def baseline_output(predictor: Predictor, task: str, baseline: Baseline, seed: int) -> Output:
+    """The same of a baseline that learns from the table, fitted on all training beads."""
+    card, style, kind = predictor.card, predictor.style, predictor.tasks[task]
+    training = predictor.domain.training
+    known = known_targets(card, kind, training)
+    y = np.array([known[bead] for bead in training["bead"] if bead in known])
+    learned = _features(training[training["bead"].isin(known)], card, style)
+
+    def output(beads: pd.DataFrame) -> np.ndarray:
+        fold = Fold(kind, learned, y, _features(beads, card, style), trees=100, seed=seed)
+        # Of so few beads threads do nothing but wait for each other.
+        with threadpool_limits(1):
+            return one_number(kind, lambda scores: scores, baseline(fold))
+
+    return output
+
+
+def _features(beads: pd.DataFrame, card: Card, style: TextStyle) -> Features:
+    table = card.with_formulas(beads)[card.fields(style.information, style.derived)]
+    none = pd.Series("", index=table.index)
+    return Features(table.reset_index(drop=True), none, pd.DataFrame(index=table.index))
+
+
 def with_random_weights(predictor: Predictor, task: str, seed: int) -> Predictor:
     """The same predictor, the weights of one task drawn anew: it knows nothing any more.
 
     What explains it the same way explains no model (Adebayo et al. 2018).
     """
-    torch.manual_seed(seed)
-    model = predictor.models[task]
-    drawn = replace(model, models=[_drawn_anew(one) for one in model.models])
+    model, rng = predictor.models[task], np.random.default_rng(seed)
+    drawn = replace(model, graphs=[one.redrawn(rng, WEIGHT_SD) for one in model.graphs])
     return replace(predictor, models={**predictor.models, task: drawn})
 
 
-def _drawn_anew(module: nn.Module) -> nn.Module:
-    copy = deepcopy(module)
-    with torch.no_grad():
-        for name, weight in copy.named_parameters():
-            if weight.ndim > 1:
-                weight.normal_(std=WEIGHT_SD)
-            elif name.endswith("bias"):
-                weight.zero_()
-            else:
-                weight.fill_(1.0)
-    return copy.eval()
-
-
-def certainty(predictor: Predictor, beads: pd.DataFrame, targets: dict[str, np.ndarray]) -> dict:
+def certainty(predictor: Predictor, beads: pd.DataFrame) -> dict:
     """Of each task, what its probabilities or intervals are worth on beads it did not learn from.
 
-    `targets[task]` is (beads, outputs). A classification has its temperature and the log-loss
-    before and after it, beside that of the base rates; a regression has the coverage and the width
-    of its 90 % intervals.
+    `beads` are rows of the clean table with their outcomes. A classification has its temperature
+    and the log-loss before and after it, beside that of the base rates; a regression has the
+    coverage and the width of its 90 % intervals.
     """
     scores, found = predictor.raw_scores(beads, list(predictor.models)), {}
     for name, task in predictor.tasks.items():
-        sure, truth = predictor.confidences[name], targets[name]
+        sure, truth = predictor.confidences[name], targets(predictor.card, task, beads)
         if task.kind == "regression":
             low, high = sure.interval(scores[name][:, 0])
             intervals = pd.DataFrame({"target": truth[:, 0], "low": low, "high": high})

@@ -55,10 +55,10 @@ def process_map_figure(
     figure, [axis] = new_figure(1, 1, width=6.2, height=4.4)
     levels = np.linspace(0, 1, 11)
     filled = axis.contourf(process.x, process.y, process.chance, levels, cmap="cividis")
-    figure.colorbar(filled, ax=axis, label="probability of a normal bead")
+    figure.colorbar(filled, ax=axis, label="chance of a normal bead")
     if process.chance.min() < findings.bar < process.chance.max():
         lines = axis.contour(process.x, process.y, process.chance, [findings.bar], colors="white")
-        axis.clabel(lines, fmt=lambda _: f"bar {findings.bar:.0%}", fontsize=8)
+        axis.clabel(lines, fmt=lambda _: f"{findings.bar:.0%}", fontsize=8)
     outside = (~process.inside).astype(float)
     axis.contourf(process.x, process.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
     same = training[training["material"] == findings.bead["material"]]
@@ -109,21 +109,32 @@ def importance_figure(shares: pd.DataFrame, card: Card) -> Figure:
     return figure
 
 
-def success_figure(success: dict[str, dict]) -> Figure:
-    """Share of simulated runs that come out Normal: as run, after a random move, after advice."""
-    names = {"as_run": "as run", "random": "random move of equal size", "advised": "advised move"}
-    figure, [axis] = new_figure(1, 1, width=6.2, height=2.2)
-    groups = list(success)
+def success_figure(tried: dict) -> Figure:
+    """Share of simulated runs that come out Normal, of all advised beads and by defect.
+
+    `tried` is what `trial.try_advice` returned: as run, after a random change, after the advised
+    one and after the best by the simulator; a mark shows the expected chance.
+    """
+    names = {
+        "as_run": "as run", "random": "random change of equal size", "advised": "advised change",
+        "oracle": "best by the simulator",
+    }  # fmt: skip
+    groups = {"all": tried | {"beads": tried["advised_beads"]}} | tried["by_defect"]
+    figure, [axis] = new_figure(1, 1, width=6.2, height=1.3 + 0.75 * len(groups))
+    places = np.arange(len(groups))
     for number, (key, label) in enumerate(names.items()):
-        values = [success[group][key] or 0.0 for group in groups]
-        places = np.arange(len(groups)) + (number - 1) * 0.27
-        colour = (GREY, COLOURS[4], COLOURS[2])[number]
-        bars = axis.barh(places, values, height=0.25, color=colour, label=label)
+        values = [one.get(key) or 0.0 for one in groups.values()]
+        colour = (GREY, COLOURS[4], COLOURS[2], COLOURS[0])[number]
+        at = places + (number - 1.5) * 0.2
+        bars = axis.barh(at, values, height=0.18, color=colour, label=label)
         axis.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
-    names = [f"{g.replace('_', '-')} ({success[g]['advised_beads']} beads)" for g in groups]
-    axis.set_yticks(np.arange(len(groups)), names)
+    expected = [one["expected"] for one in groups.values()]
+    axis.plot(expected, places + 0.1, "D", ms=5, mfc="white", mec="black", label="chance expected")
+    said = [name.replace("_", " ").capitalize() for name in groups]
+    beads = [one["beads"] for one in groups.values()]
+    axis.set_yticks(places, [f"{n} ({b} beads)" for n, b in zip(said, beads, strict=True)])
     axis.invert_yaxis()
-    axis.set_xlim(0, 1)
+    axis.set_xlim(0, 1.08)
     axis.set_xlabel("share of simulated runs that come out Normal")
     figure.legend(loc="outside upper center", ncols=3, fontsize=8)
     return figure

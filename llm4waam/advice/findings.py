@@ -1,19 +1,38 @@
 """Everything that is known of one bead before a sentence is written about it."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from llm4waam.advice.counterfactual import Adviser, Counterfactual, carried_out
+from llm4waam.advice.ensemble import make_ensemble
 from llm4waam.advice.rules import BrokenRule, Rules
-from llm4waam.advice.shapley import Attribution, Output, explain, fields_of, model_output
+from llm4waam.advice.settings import Advice
+from llm4waam.advice.shapley import (
+    Attribution,
+    Output,
+    explain,
+    fields_of,
+    model_output,
+    representatives,
+)
+from llm4waam.baselines.classifiers import CLASSIFIERS
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.inference.applicability import Reason
-from llm4waam.inference.predictor import Predictor, by_formula, disagree, probability_column
+from llm4waam.inference.predictor import (
+    Predictor,
+    by_formula,
+    disagree,
+    load_predictor,
+    probability_column,
+)
 
-EXACT = 6  # all coalitions of ten fields would take an encoder a minute a bead
+METRICS = Path("metrics/advice.json")  # of the stage `explain`
 NEEDED = ("material", "labels", "travel_speed_mm_s", "wire_feed_speed_m_min")
 
 
@@ -41,10 +60,11 @@ class Findings:
     `answer` is its row of `Predictor.answers`. The binary task: `chance` is P(Normal), which
     should reach `bar`, and `thinks_normal` whether the decided class is the normal one. The
     multi-label task: `named` are the decided labels, of which `normal` says that nothing is wrong.
-    `rules` are the rules of thumb that the bead breaks. After the advised change, `after` are the
-    closed formulas' values by target, `rules_after` the broken rules and `named_after` the labels.
-    `missing` are the fields without a value, `outside` why the bead is outside the applicability
-    domain.
+    `rules` are the rules of thumb that the bead breaks. After the recommended change, `after` are
+    the closed formulas' values by target, `rules_after` the broken rules and `named_after` the
+    labels; `record` are (beads, share of Normal runs) of simulated beads advised like this, where
+    any were. `missing` are the fields without a value, `outside` why the bead is outside the
+    applicability domain.
     """
 
     bead: pd.Series
@@ -60,6 +80,7 @@ class Findings:
     after: dict[str, float] = field(default_factory=dict)
     rules_after: list[BrokenRule] = field(default_factory=list)
     named_after: list[str] = field(default_factory=list)
+    record: tuple[int, float] | None = None
     missing: list[str] = field(default_factory=list)
     outside: list[Reason] = field(default_factory=list)
 
@@ -80,16 +101,22 @@ class Findings:
 
     @property
     def reason(self) -> str:
-        """The advice's reason; "doubtful" where the bar is met, but the models disagree."""
-        met = self.advice.reason == "normal"
-        return "doubtful" if met and self.models_disagree else self.advice.reason
+        """Why nothing is advised, "" where something is.
+
+        That of `advice`, or "normal" where the bar is met, "doubtful" where it is and yet the
+        models disagree.
+        """
+        if self.advice.reason == "outside" or self.chance < self.bar:
+            return self.advice.reason
+        return "doubtful" if self.models_disagree else "normal"
 
 
 @dataclass(frozen=True)
 class Examiner:
     """Gathers findings: the predictor, the adviser, the rules, and the beads to compare with.
 
-    `background` are the training beads that stand in for absent fields.
+    `background` are the training beads that stand in for absent fields, `tried` is what advice
+    was worth in `trial.try_advice`, where it was tried.
     """
 
     predictor: Predictor
@@ -97,6 +124,7 @@ class Examiner:
     rules: Rules
     background: pd.DataFrame
     seed: int
+    tried: Mapping | None = None
 
     def examine(self, bead: pd.Series) -> Findings:
         """All findings on one bead, a row of the clean table (outcomes are not looked at)."""
@@ -104,11 +132,16 @@ class Examiner:
         answer = predictor.answers(rows).iloc[0]
         quality = predictor.task_of("binary")
         chance = float(answer[probability_column(quality, predictor.normal)])
-        advice = self.adviser.advise(bead, chance)
-        after, rules_after, named_after = {}, [], []
+        advice = self.adviser.advise(bead)
+        if (
+            chance >= self.adviser.bar and advice.changes
+        ):  # nothing is wrong that a change should mend
+            advice = Counterfactual(advice.chance)
+        after, rules_after, named_after, record = {}, [], [], None
         if advice.moves:
-            moved = carried_out(bead, [advice.moves], predictor.card)
+            moved = carried_out(bead, advice.moves, predictor.card)
             after, rules_after = self._by_formula(moved), self.rules.broken_by(moved.iloc[0])
+            record = track_record(self.tried, advice.changes[0].chance)
             if defects := predictor.task_of("multi_label"):
                 named_after = self._named(predictor.answers_to(moved, defects).iloc[0])
         notes = predictor.card.named("note")
@@ -126,18 +159,17 @@ class Examiner:
             after=after,
             rules_after=rules_after,
             named_after=named_after,
+            record=record,
             missing=[n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in notes],
             outside=predictor.domain.reasons(bead),
         )
 
-    def explain(self, model: Output, bead: pd.Series, again: int = 0) -> Attribution:
-        """The fields' contributions to an output; `again` draws other orders and other beads."""
-        background, seed = self.background, self.seed + again
-        if again:
-            training = self.predictor.domain.training
-            background = training.sample(len(background), random_state=seed)
-        fields = fields_of(self.predictor)
-        return explain(model, bead, background, fields, seed, EXACT)
+    def explain(
+        self, model: Output, bead: pd.Series, background: pd.DataFrame | None = None, again: int = 0
+    ) -> Attribution:
+        """The fields' contributions to an output; `again` draws other orders."""
+        background = self.background if background is None else background
+        return explain(model, bead, background, fields_of(self.predictor), self.seed + again)
 
     def _named(self, answer: pd.Series) -> list[str]:
         task = self.predictor.task_of("multi_label")
@@ -149,17 +181,52 @@ class Examiner:
 
 
 def make_examiner(
-    predictor: Predictor, *, background: int, bar: float, margin: float, seed: int
+    predictor: Predictor,
+    settings: Advice,
+    card_file: Path,
+    trees: int,
+    tried: Mapping | None = None,
 ) -> Examiner:
-    """An examiner of one encoder's models; `background` training beads are drawn by `seed`."""
-    training = predictor.domain.training
-    quality = predictor.task_of("binary")
+    """An examiner of one encoder's models, with the ensemble of `settings.members` as adviser.
 
-    def chance(beads: pd.DataFrame) -> np.ndarray:
-        return predictor.probabilities(beads, quality)[:, 0]
-
-    adviser = Adviser(predictor.card, predictor.domain, chance, bar, margin)
-    drawn = training.sample(min(background, len(training)), random_state=seed)
+    `trees` are those of a forest among them. Raises StudyError where a member's models or
+    predictions are not there.
+    """
+    tasks = [name for name in map(predictor.task_of, ("binary", "multi_label")) if name]
+    classifiers = [name for name in settings.members if name in CLASSIFIERS]
+    encoders = {
+        name: predictor
+        if name == predictor.encoder
+        else load_predictor(name, tasks, predictor.style, card_file)
+        for name in settings.members
+        if name not in classifiers
+    }
+    ensemble = make_ensemble(predictor, encoders, classifiers, trees, settings.seed)
+    card, domain = predictor.card, predictor.domain
     return Examiner(
-        predictor, adviser, Rules.fit(predictor.card, training), drawn.reset_index(drop=True), seed
+        predictor,
+        Adviser(card, domain, ensemble, settings.bar),
+        Rules.fit(card, domain.training),
+        representatives(domain, settings.background),
+        settings.seed,
+        tried,
     )
+
+
+def read_tried(file: Path = METRICS) -> Mapping | None:
+    """What the stage `explain` found of advice; None where it has not run, or could try none."""
+    if not file.is_file():
+        return None
+    return json.loads(file.read_text(encoding="utf-8")).get("advice")
+
+
+def track_record(tried: Mapping | None, chance: float) -> tuple[int, float] | None:
+    """(beads, share of Normal runs) of the advice tried whose chance was in the band of `chance`.
+
+    `tried` is what `trial.try_advice` returned; None where nothing was tried, or no such bead.
+    """
+    for name, band in (tried or {}).get("by_chance", {}).items():
+        low, high = (float(part) / 100 for part in name.removeprefix("from_").split("_to_"))
+        if low <= chance < high or chance == high == 1.0:
+            return (band["beads"], band["advised"]) if band["beads"] else None
+    return None

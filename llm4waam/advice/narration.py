@@ -1,21 +1,26 @@
-"""What is known of one bead, in two to five sentences of English or Korean.
+"""What is known of one bead, in a few sentences of English or Korean.
 
-`narrate` writes them: what is expected, the numbers, the reasons, what to change, and last what
-rules and models see otherwise and what is not known. The words stand in words.yaml; a `Writer`
-puts them together. Korean particles, which depend on the word before, are at the end.
+`narrate` writes them: what is expected, the numbers, the reasons, what rules see otherwise and what
+is not known, and last what to change, so that no sentence takes back what one before it advised.
+The words stand in words.yaml; a `Writer` puts them together. Korean particles, which depend on the
+word before, are at the end.
 """
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import yaml
 
+from llm4waam.advice.counterfactual import Change, Move
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
+from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.sentences.fields import field_of
@@ -78,6 +83,22 @@ class Writer:
         }
         return texts["then" if then else "ko"].format(**values, **forms)
 
+    def moves(self, moves: Sequence[Move]) -> str:
+        """Moves as a list of what to do."""
+        parts = []
+        for number, move in enumerate(moves, start=1):
+            a, b = self.value(move.field, move.before), self.value(move.field, move.after)
+            field, then = self.name("fields", move.field), number < len(moves)
+            parts.append(self.say(f"move_{move.direction}", then=then, field=field, a=a, b=b))
+        return self.join(parts)
+
+    def other(self, change: Change) -> str:
+        """Another change: its kind, its moves in short and its chance."""
+        named = [(self.name("fields", m.field), self.value(m.field, m.after)) for m in change.moves]
+        moves = [self.say("move_short", field=field, b=b) for field, b in named]
+        kind = words()["kinds"][change.kind][self.language]
+        return self.say("other", kind=kind, moves=self.join(moves), p=self.share(change.chance))
+
     def labels(self, names: list[str]) -> str:
         """Labels as a list."""
         return self.join([self.name("labels", name) for name in names])
@@ -89,9 +110,11 @@ class Writer:
 
 
 def narrate(findings: Findings, card: Card, language: Language) -> str:
-    """The sentences on one bead: expectation, numbers, reasons, change, and what is in doubt."""
+    """The sentences on one bead: expectation, numbers, reasons, doubts, and what to change."""
     writer = Writer(card, language)
-    parts = (_expectation, _numbers, _reasons, _change, _doubts)
+    parts = [_expectation, _numbers, _reasons, _doubts, _change]
+    if findings.outside:  # before the prediction that is not to be relied on
+        parts = [_change, *parts[:-1]]
     sentences = filter(None, (part(writer, findings) for part in parts))
     return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
 
@@ -117,7 +140,13 @@ def _numbers(writer: Writer, findings: Findings) -> str:
             continue
         v, low, high = (writer.value(target, float(f"{one:.3g}")) for one in values)
         name = writer.name("targets", target)
-        parts.append(writer.say("number", target=name, v=v, low=low, high=high, coverage="90 %"))
+        said = {"target": name, "v": v, "low": low, "high": high, "coverage": "90 %"}
+        by_formula = findings.answer.get(f"{target}_formula", math.nan)
+        if math.isnan(by_formula):
+            parts.append(writer.say("number", **said))
+        else:
+            f = writer.value(target, float(f"{by_formula:.3g}"))
+            parts.append(writer.say("number_formula", f=f, **said))
     return writer.say("numbers", parts=writer.join(parts)) if parts else ""
 
 
@@ -137,33 +166,85 @@ def _reasons(writer: Writer, findings: Findings) -> str:
         ratio = format_number(math.exp(values[name]), 2)
         then = number < len(most)
         parts.append(writer.say(f"reason_{direction}", then=then, field=field, x=ratio))
-    return writer.say("reasons", parts=writer.join(parts)) if parts else ""
+    if not parts:
+        return ""
+    tied = [writer.name("fields", name) for name in tied_reasons(findings.attribution, list(most))]
+    if not tied:
+        return writer.say("reasons", parts=writer.join(parts))
+    return writer.say("reasons_tied", parts=writer.join(parts), fields=writer.join(tied))
+
+
+def tied_reasons(attribution: Attribution, names: list[str]) -> list[str]:
+    """Of fields in the order of what they do, those that cannot be told from their neighbour.
+
+    Two differ where what they do differs by more than two standard errors of the difference.
+    """
+    sizes, errors = attribution.values.abs(), attribution.errors
+    tied = set()
+    for one, other in pairwise(names):
+        if sizes[one] - sizes[other] < 2 * math.hypot(errors[one], errors[other]):
+            tied |= {one, other}
+    return [name for name in names if name in tied]
 
 
 def _change(writer: Writer, findings: Findings) -> str:
-    advice = findings.advice
-    if advice.reason == "outside":
+    """What to do, with its doubt before it, and what else could be done."""
+    parts = [do_this(writer, findings), *_promise(writer, findings), _others(writer, findings)]
+    return " ".join(part[0].upper() + part[1:] for part in filter(None, parts))
+
+
+def do_this(writer: Writer, findings: Findings) -> str:
+    """The advised change, or why there is none, in one sentence."""
+    reason = findings.reason
+    if reason == "outside":
         return _outside(writer, findings)
-    if not advice.moves:
-        key = {"normal": "met", "unknown": "no_control"}.get(findings.reason, findings.reason)
-        if key == "no_control":
-            return writer.say(key)
-        bar = writer.share(findings.bar)
-        if key != "doubtful":
-            return writer.say(key, bar=bar)
-        defects = findings.defects
-        return writer.say(key, bar=bar, label=writer.labels(defects))
-    parts, p = [], writer.share(advice.expected)
-    for number, move in enumerate(advice.moves, start=1):
-        a, b = writer.value(move.field, move.before), writer.value(move.field, move.after)
-        field, then = writer.name("fields", move.field), number < len(advice.moves)
-        parts.append(writer.say(f"move_{move.direction}", then=then, field=field, a=a, b=b))
+    if reason in ("normal", "doubtful"):
+        bar, label = writer.share(findings.bar), writer.labels(findings.defects)
+        return writer.say("met" if reason == "normal" else reason, bar=bar, label=label)
+    if reason == "none":
+        return writer.say("none", bar=writer.share(findings.bar))
+    if reason == "best":
+        return writer.say("best", p=writer.share(findings.advice.chance))
+    if reason:
+        return writer.say("no_control")
+    moves, doubts = writer.moves(findings.advice.moves), []
+    if findings.rules_after:
+        rules = _list_rules(writer, findings.rules_after[:RULES])
+        doubts.append(("after", {"parts": rules}))
+    if findings.defects_after:
+        doubts.append(("models_disagree_after", {"label": writer.labels(findings.defects_after)}))
+    if not doubts:
+        return writer.say("change", parts=moves)
+    said = [
+        writer.say(key, then=number < len(doubts), **words)
+        for number, (key, words) in enumerate(doubts, start=1)
+    ]
+    return writer.say("change_careful", parts=moves, doubts=writer.join(said))
+
+
+def _promise(writer: Writer, findings: Findings) -> list[str]:
+    """What the change should bring, what came of such changes, and the heat input then."""
+    if not findings.advice.changes or findings.reason:
+        return []
+    before, after = findings.advice.chance, findings.advice.changes[0].chance
+    said = [writer.say("chance", before=writer.share(before), after=writer.share(after))]
+    if findings.record:
+        beads, share = findings.record
+        said.append(writer.say("record", beads=f"{beads}", in_100=f"{100 * share:.0f}"))
     heat = findings.after.get("heat_input_j_mm")
-    if heat is None:
-        return writer.say("change_only", p=p, parts=writer.join(parts))
-    hi = writer.value("heat_input_j_mm", float(f"{heat:.3g}"))
-    target = writer.name("targets", "heat_input_j_mm")
-    return writer.say("change", p=p, parts=writer.join(parts), target=target, hi=hi)
+    if heat is not None:
+        value = writer.value("heat_input_j_mm", float(f"{heat:.3g}"))
+        target = writer.name("targets", "heat_input_j_mm")
+        said.append(writer.say("heat_after", target=target, v=value))
+    return said
+
+
+def _others(writer: Writer, findings: Findings) -> str:
+    """The other changes that are offered."""
+    if findings.reason:
+        return ""
+    parts = [writer.other(change) for change in findings.advice.changes[1:]]
+    return writer.say("others", parts=words()["doubts"][writer.language].join(parts)) * bool(parts)
 
 
 def _outside(writer: Writer, findings: Findings) -> str:
@@ -187,12 +268,8 @@ def _outside(writer: Writer, findings: Findings) -> str:
 
 
 def _doubts(writer: Writer, findings: Findings) -> str:
-    """What the rules of thumb say, what a change leaves in doubt, which fields have no value."""
+    """What the rules of thumb say, and which fields have no value."""
     doubts = _rules(writer, findings)
-    if findings.rules_after:
-        doubts.append(("after", _list_rules(writer, findings.rules_after[:RULES]), ""))
-    if findings.defects_after:
-        doubts.append(("models_disagree_after", "", writer.labels(findings.defects_after)))
     if findings.missing:
         names = [writer.name("fields", name) for name in findings.missing]
         doubts.append(("unknown", writer.join(names), ""))

@@ -12,20 +12,18 @@ from markupsafe import Markup, escape
 from llm4waam.advice.counterfactual import process_map
 from llm4waam.advice.figures import contribution_figure, process_map_figure
 from llm4waam.advice.findings import Examiner
-from llm4waam.advice.narration import narrate, words
+from llm4waam.advice.narration import Language, Writer, narrate, words
+from llm4waam.advice.settings import Advice
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, drawing
-from llm4waam.plotting.style import save
+from llm4waam.plotting.style import save, title
 
 TEMPLATE = "advice.html.j2"
 FILES = {"en": "advice.html", "ko": "advice.ko.html"}  # the pages by language, in one folder
 # As seen from the folder of these pages.
 REPORTS = {"en": "../report/report.html", "ko": "../report/report.ko.html"}
-# The rows of the tables: keys of metrics/advice.json, whose words stand in words.yaml.
-SUCCESS = (
-    "bad_beads", "thought_normal", "outside", "no_change_found", "advised_beads", "expected",
-    "as_run", "random", "advised", "difference", "difference_low", "difference_high",
-)  # fmt: skip
+# The rows and columns of the tables: keys of metrics/advice.json, whose words stand in words.yaml.
+SUCCESS = ("size", "expected", "as_run", "random", "advised", "oracle")
 CERTAIN = (
     "log_loss_base_rate", "log_loss_before", "log_loss_after", "coverage", "coverage_low",
     "coverage_high", "median_relative_width",
@@ -72,36 +70,100 @@ def make_entries(
 
 def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
     """`count` of the beads, evenly from the least to the greatest probability of a normal one."""
-    order = np.argsort(examiner.adviser.chance(beads), kind="stable")
+    predictor = examiner.predictor
+    chances = predictor.probabilities(beads, predictor.task_of("binary"))[:, 0]
+    order = np.argsort(chances, kind="stable")
     places = np.linspace(0, len(beads) - 1, min(count, len(beads))).round().astype(int)
     return beads.iloc[order[np.unique(places)]]
 
 
+@dataclass(frozen=True)
+class Page:
+    """The words of the page in one language."""
+
+    language: Language
+    card: Card
+
+    def say(self, key: str, **values: object) -> str:
+        """A text of words.yaml with its values."""
+        return words()["page"][key][self.language].format(**values)
+
+    def row(self, key: str) -> str:
+        """The name of a measure."""
+        return words()["page"]["rows"][key][self.language]
+
+    def group(self, key: str, **values: object) -> str:
+        """The name of a group of beads, or the head of a column."""
+        return words()["page"]["groups"][key][self.language].format(**values)
+
+    def measures(
+        self, columns: list[str], keys: tuple[str, ...], values: list[dict]
+    ) -> tuple[list[str], list[list[str]]]:
+        """Head and rows of a table with a row for each of `keys`."""
+        known = [key for key in keys if any(key in one for one in values)]
+        head = [self.group(name) for name in ("measure", *columns)]
+        return head, [[self.row(key), *(shown(one.get(key)) for one in values)] for key in known]
+
+    def success(self, tried: dict) -> tuple[list[str], list[list[str]]]:
+        """Head and rows of a table with a row for each group of advised beads."""
+        writer = Writer(self.card, self.language)
+        groups = [(self.group("all"), tried | {"beads": tried["advised_beads"]})]
+        for kind, one in tried["by_kind"].items():
+            name = words()["kinds"][kind][self.language]
+            groups.append((self.group("by_kind", name=name), one))
+        defects = {label.lower().replace(" ", "_"): label for label in words()["labels"]}
+        for defect, one in tried["by_defect"].items():
+            name = writer.name("labels", defects.get(defect, defect))
+            groups.append((self.group("by_defect", name=name), one))
+        for part in ("by_size", "by_chance"):
+            for bounds, one in tried[part].items():
+                low, high = bounds.removeprefix("from_").split("_to_")
+                ends = [f"{float(end) / 100:g}" for end in (low, high) if end != "more"]
+                key = f"{part}_more" if high == "more" else part
+                groups.append((self.group(key, low=ends[0], high=ends[-1]), one))
+        if tried["without_encoders"]:
+            groups.append((self.group("without_encoders"), tried["without_encoders"]))
+        head = [self.group("group"), self.group("count"), *map(self.row, SUCCESS)]
+        rows = [
+            [name, str(one["beads"]), *(shown(one.get(key)) for key in SUCCESS)]
+            for name, one in groups
+            if one["beads"]
+        ]
+        return head, rows
+
+
 def render(
-    entries: list[BeadEntry], metrics: dict, language: str, card: Card, plots: Path, **facts: str
+    entries: list[BeadEntry],
+    metrics: dict,
+    language: Language,
+    card: Card,
+    plots: Path,
+    settings: Advice,
+    encoder: str,
 ) -> str:
     """The page, self-contained and the same bytes from the same sources.
 
-    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `facts` fill
-    the texts of words.yaml in.
+    `metrics` is metrics/advice.json; `plots` holds importance.svg and success.svg; `encoder` is
+    the name of the one that is explained.
     """
-    texts = words()["page"]
-
-    def say(key: str, **values: object) -> str:
-        return texts[key][language].format(**values)
-
-    def table(columns: list[str], keys: tuple[str, ...], values: list[dict]) -> tuple[list, list]:
-        head = [texts["groups"][name][language] for name in ("measure", *columns)]
-        known = [key for key in keys if any(key in one for one in values)]
-        rows = [[texts["rows"][k][language], *(shown(one.get(k)) for one in values)] for k in known]
-        return head, rows
-
-    success, certain, faithful = (metrics[n] for n in ("advice", "certainty", "faithfulness"))
+    page = Page(language, card)
+    tried, certain, faithful = (metrics[n] for n in ("advice", "certainty", "faithfulness"))
     tables = {
-        "worth": table(list(success), SUCCESS, list(success.values())),
-        "certainty": table(list(certain), CERTAIN, list(certain.values())),
-        "faithful": table(["value"], FAITHFUL, [faithful]),
+        "certainty": page.measures(list(certain), CERTAIN, list(certain.values())),
+        "faithful": page.measures(["value"], FAITHFUL, [faithful]),
     }
+    facts = {
+        "encoder": encoder,
+        "bar": f"{settings.bar:.0%}".replace("%", " %"),
+        "members": ", ".join(map(title, settings.members)),
+        "background": settings.background,
+        "beads": faithful["beads"],
+        "runs": settings.trial.runs,
+    }
+    if tried:
+        facts |= {name: tried[name] for name in ("bad_beads", "advised_beads")}
+    if tried and tried["advised_beads"]:
+        tables["worth"] = page.success(tried)
     here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
     environment = Environment(
         loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
@@ -112,9 +174,9 @@ def render(
         language=language,
         other={"language": other, "file": FILES[other]},
         report=REPORTS[language],
-        say=say,
-        banner=say("simulated") if card.simulated else say("measured", title=card.title),
-        facts=facts | {"beads": faithful["beads"]},
+        say=page.say,
+        banner=page.say("simulated") if card.simulated else page.say("measured", title=card.title),
+        facts=facts,
         tables=tables,
         entries=entries,
         drawn=drawn,

@@ -14,17 +14,15 @@ from math import comb
 import numpy as np
 import pandas as pd
 from scipy.special import logit
-from threadpoolctl import threadpool_limits
 
-from llm4waam.baselines.features import Features
-from llm4waam.baselines.models import Baseline, Fold
-from llm4waam.card.card import Card
 from llm4waam.card.columns import ROLES
+from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.predictor import Predictor
-from llm4waam.sentences.prompts import Template, TextStyle
-from llm4waam.splits.tasks import Task, known_targets
+from llm4waam.sentences.prompts import Template
+from llm4waam.splits.tasks import Task
 
-EXACT = 10  # so many fields have 1,024 coalitions; of more fields, orders are sampled
+EXACT = 6  # so many fields have 64 coalitions; of more fields, orders are sampled
+WEIGHT = "stands_for"  # the column of a background that says for how many training beads each is
 EDGE = 1e-4  # trees give probabilities of 0 and 1, whose logits are infinite
 
 # Beads (rows of the clean table) to one number each, (rows,): a logit, or a logarithm.
@@ -34,6 +32,8 @@ Output = Callable[[pd.DataFrame], np.ndarray]
 @dataclass(frozen=True)
 class Attribution:
     """`values` by field sum to `output` - `base`; `errors` are standard errors (0 where exact).
+
+    The errors are those of the orders that were drawn, a little too large.
 
     `base` is the mean output over the background beads, `output` that of the bead itself.
     """
@@ -60,7 +60,8 @@ def explain(
     """Shapley values of `fields` for one bead against the beads of `background`.
 
     Over all coalitions and background beads for up to `exact` fields that vary; above, one pair
-    of opposite orders for each background bead, whose sums are complete in any case.
+    of opposite orders for each background bead, whose sums are complete in any case. Background
+    beads count as the column WEIGHT says, or alike where there is none.
     """
     players = varying(bead, background, fields)
     compute = _exact if len(players) <= exact else _sampled
@@ -70,6 +71,33 @@ def explain(
         return pd.Series(numbers, index=players, dtype=float).reindex(fields, fill_value=0.0)
 
     return Attribution(by_field(values), by_field(errors), base, own)
+
+
+def representatives(domain: ApplicabilityDomain, count: int) -> pd.DataFrame:
+    """`count` training beads that stand for all of them, and for how many each does (WEIGHT).
+
+    One after the other the bead that brings all others nearest to a chosen one (k-medoids, the
+    first phase of Kaufman and Rousseeuw 1990), by the distance of the applicability domain: the
+    same beads whatever the seed. A training bead is stood for by the nearest.
+    """
+    apart = domain.distances(domain.training)
+    apart = np.where(np.isfinite(apart), apart, apart[np.isfinite(apart)].max(initial=1.0) * 2)
+    chosen = [int(apart.sum(axis=0).argmin())]
+    while len(chosen) < min(count, len(apart)):
+        nearest = apart[:, chosen].min(axis=1)
+        gain = np.maximum(nearest[:, None] - apart, 0).sum(axis=0)
+        gain[chosen] = -1.0
+        chosen.append(int(gain.argmax()))
+    stood_for = np.bincount(apart[:, chosen].argmin(axis=1), minlength=len(chosen))
+    found = domain.training.iloc[chosen].reset_index(drop=True)
+    return found.assign(**{WEIGHT: stood_for.astype(float)})
+
+
+def weights_of(background: pd.DataFrame) -> np.ndarray:
+    """What each background bead counts for, (beads,); sums to 1."""
+    if WEIGHT not in background:
+        return np.full(len(background), 1 / len(background))
+    return (background[WEIGHT] / background[WEIGHT].sum()).to_numpy()
 
 
 def varying(bead: pd.Series, background: pd.DataFrame, fields: list[str]) -> list[str]:
@@ -116,7 +144,7 @@ def _exact(
         players,
     )
     worth = outputs_of(model, rows, players or [rows.columns[0]])
-    worth = worth.reshape(len(kept), len(background)).mean(axis=1)
+    worth = worth.reshape(len(kept), len(background)) @ weights_of(background)
     values, sizes = np.zeros(count), kept.sum(axis=1)
     for player in range(count):
         without = np.flatnonzero(~kept[:, player])
@@ -139,9 +167,12 @@ def _sampled(
     beads = mixed(bead, background.iloc[rows], kept.reshape(-1, count), players)
     worth = outputs_of(model, beads, players).reshape(2 * size, count + 1)
     gains = np.diff(worth, axis=1)
-    by_player = np.take_along_axis(gains, ranks, axis=1).reshape(size, 2, count).mean(axis=1)
-    error = by_player.std(axis=0, ddof=1) / np.sqrt(size) if size > 1 else np.zeros(count)
-    return by_player.mean(axis=0), error, float(worth[:, 0].mean()), float(worth[0, -1])
+    by_player = np.take_along_axis(gains, ranks, axis=1).reshape(size, 2, count)
+    counts = weights_of(background)
+    # An order and its reverse err against each other: half their difference is more than the error.
+    error = np.sqrt(counts**2 @ (np.diff(by_player, axis=1)[:, 0] / 2) ** 2)
+    base = float(worth.reshape(size, 2, -1)[:, 0, 0] @ counts)
+    return counts @ by_player.mean(axis=1), error, base, float(worth[0, -1])
 
 
 def fields_of(predictor: Predictor) -> list[str]:
@@ -169,35 +200,13 @@ def model_output(
     def output(beads: pd.DataFrame) -> np.ndarray:
         named = beads.assign(bead=np.arange(len(beads)).astype(str))
         scores = predictor.raw_scores(named, [task])[task]
-        return _one_number(predictor.tasks[task], predictor.confidences[task].probabilities, scores)
+        return one_number(predictor.tasks[task], predictor.confidences[task].probabilities, scores)
 
     return output
 
 
-def baseline_output(predictor: Predictor, task: str, baseline: Baseline, seed: int) -> Output:
-    """The same of a baseline that learns from the table, fitted on all training beads."""
-    card, style, kind = predictor.card, predictor.style, predictor.tasks[task]
-    training = predictor.domain.training
-    known = known_targets(card, kind, training)
-    y = np.array([known[bead] for bead in training["bead"] if bead in known])
-    learned = _features(training[training["bead"].isin(known)], card, style)
-
-    def output(beads: pd.DataFrame) -> np.ndarray:
-        fold = Fold(kind, learned, y, _features(beads, card, style), trees=100, seed=seed)
-        # Of so few beads threads do nothing but wait for each other.
-        with threadpool_limits(1):
-            return _one_number(kind, lambda scores: scores, baseline(fold))
-
-    return output
-
-
-def _features(beads: pd.DataFrame, card: Card, style: TextStyle) -> Features:
-    table = card.with_formulas(beads)[card.fields(style.information, style.derived)]
-    none = pd.Series("", index=table.index)
-    return Features(table.reset_index(drop=True), none, pd.DataFrame(index=table.index))
-
-
-def _one_number(task: Task, probabilities: Callable, scores: np.ndarray) -> np.ndarray:
+def one_number(task: Task, probabilities: Callable, scores: np.ndarray) -> np.ndarray:
+    """Scores (beads, outputs) on the scale on which contributions add up, (beads,)."""
     if task.kind == "regression":
         return np.log(scores[:, 0]) if task.transform == "log" else scores[:, 0]
     return logit(np.clip(probabilities(scores)[:, 0], EDGE, 1 - EDGE))

@@ -8,7 +8,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from llm4waam.baselines.features import Features
-from llm4waam.baselines.models import Baseline, Baselines, Fold
+from llm4waam.baselines.models import Baseline, Fold
+from llm4waam.baselines.settings import Baselines
 from llm4waam.core.processes import in_processes
 from llm4waam.decisions.decisions import default_thresholds
 from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_rows

@@ -18,45 +18,26 @@ from catboost import CatBoostClassifier, CatBoostRegressor
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
-    ExtraTreesClassifier,
     ExtraTreesRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, SVR
 
+from llm4waam.baselines import classifiers
 from llm4waam.baselines.features import Features, encoder_of
+from llm4waam.baselines.settings import Pretrained
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.decisions.decisions import one_by_one
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.splits.tasks import Task
-
-
-class Pretrained(Section):
-    """Pretrained models for tables: the path of a checkpoint, None: left out."""
-
-    tabpfn: str | None = None
-    tabicl: str | None = None
-
-
-class Baselines(Section):
-    """`trees` of ExtraTrees, `workers` processes that share the folds of the study.
-
-    `pretrained` models for tables are left out where no path is given.
-    """
-
-    seed: int = Seed
-    trees: int = Positive
-    workers: int = Positive
-    pretrained: Pretrained = Pretrained()
 
 
 @dataclass(frozen=True)
@@ -129,7 +110,7 @@ def extra_trees(fold: Fold) -> np.ndarray | None:
     """One forest of ExtraTrees for all labels on the fields."""
     if fold.train.table.empty:
         return None
-    forest = ExtraTreesClassifier(fold.trees, random_state=fold.seed)
+    forest = classifiers.extra_trees(fold.trees, fold.seed)
     y = fold.y[:, 0] if fold.y.shape[1] == 1 else fold.y
     model = make_pipeline(encoder_of(fold.train.table), forest).fit(fold.train.table, y)
     found, classes = model.predict_proba(fold.test.table), forest.classes_
@@ -220,8 +201,7 @@ def catboost_values(fold: Fold) -> np.ndarray | None:
 
 def gaussian_process(fold: Fold) -> np.ndarray | None:
     """A Gaussian process classifier with an RBF kernel a label."""
-    kernel = ConstantKernel(1.0) * RBF(3.0)
-    model = GaussianProcessClassifier(kernel, random_state=fold.seed)
+    model = classifiers.gaussian_process(fold.trees, fold.seed)
     return _quietly(lambda: _classify(fold, model))
 
 

@@ -20,9 +20,13 @@ class Entry(NamedTuple):
 
 @dataclass
 class CleaningLog:
-    """The entries in the order in which they were made."""
+    """The entries in the order in which they were made.
+
+    `names` are what rows are called by the table's own identifier, where it was looked up.
+    """
 
     entries: list[Entry] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
 
     def reject(self, row: int, column: str, value: object, reason: str) -> None:
         """A value, or a whole row, that the clean table does not hold."""

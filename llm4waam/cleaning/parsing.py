@@ -17,6 +17,7 @@ from llm4waam.core.errors import StudyError
 
 FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
 SHORT = {"ipm": "in/min"}  # as welders write, and pint does not know
+UNIT_LOST = "unit lost and no other row tells it"
 
 
 def parse_column(
@@ -90,7 +91,7 @@ def _units(
 def _number(text: str, column: Column, unit: str | None) -> float:
     """One number in the card's unit; raises ValueError with the reason."""
     if unit is None:
-        raise ValueError("unit lost and no other row tells it")
+        raise ValueError(UNIT_LOST)
     digits = split_unit(text)[0] if column.unit else text
 
     def canonical(value: float) -> float:

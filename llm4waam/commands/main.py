@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from llm4waam.commands.dag import dag_table
-from llm4waam.commands.experiments import experiments_table
 from llm4waam.core.errors import require_file
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
@@ -58,9 +56,6 @@ def predict(
         str | None,
         typer.Option(help="score a bead by this sentence alone: faster, and not as it was learned"),
     ] = None,
-    precision: Annotated[
-        Literal["fp32", "int8"], typer.Option(help="int8: faster, a little wrong")
-    ] = "fp32",
     language: Annotated[Literal["en", "ko"], typer.Option()] = "en",
 ) -> None:
     """What the final models say of new beads: those of FILE, or one by --set or --log."""
@@ -79,7 +74,7 @@ def predict(
 
     request = Request(
         file=file, pairs=pairs, log=log, format=form, encoder=encoder, explain=explain,
-        template=template, precision=precision, language=language,
+        template=template, language=language,
     )  # fmt: skip
     raise typer.Exit(predict_beads(request, sys.stdout))
 
@@ -87,12 +82,16 @@ def predict(
 @app.command()
 def experiments() -> None:
     """The experiments of this commit, side by side."""
+    from llm4waam.commands.experiments import experiments_table  # not where only models are
+
     sys.stdout.write(experiments_table())
 
 
 @app.command()
 def dag() -> None:
     """The stages, and what each waits for."""
+    from llm4waam.commands.dag import dag_table  # not where only models are
+
     sys.stdout.write(dag_table())
 
 
@@ -120,3 +119,7 @@ def restore() -> None:
 
     for line in restored():
         logging.info(line)
+
+
+if __name__ == "__main__":
+    main()

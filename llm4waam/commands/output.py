@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from llm4waam.advice.findings import Findings
 from llm4waam.card.quantities import format_number
+
+if TYPE_CHECKING:
+    from llm4waam.advice.findings import Findings
 
 EXPLAINED = ["bead", "narration"]  # the columns of explanations as CSV
 
@@ -29,7 +32,7 @@ def body(answers: pd.DataFrame, form: str) -> str:
     return "".join(_paragraph(row) for row in rows)
 
 
-def explained(findings: Findings, text: str, form: str) -> str:
+def explained(findings: "Findings", text: str, form: str) -> str:
     """One bead with its narration; as JSON with all that the narration is made of.
 
     CSV has one row a bead in any case: bead and narration.
@@ -42,10 +45,21 @@ def explained(findings: Findings, text: str, form: str) -> str:
     facts = {
         "narration": text,
         "odds_ratios": {n: math.exp(v) for n, v in findings.attribution.values.items()},
-        "advice": [{"field": m.field, "from": m.before, "to": m.after} for m in advice.moves],
+        "advice": [
+            {
+                "kind": change.kind,
+                "moves": [
+                    {"field": m.field, "from": m.before, "to": m.after} for m in change.moves
+                ],
+                "chance": change.chance,
+                "size": change.size,
+            }
+            for change in advice.changes
+        ],
+        "chance_as_it_is": advice.chance,
         "reason_for_none": findings.reason or None,
         "models_disagree": findings.models_disagree,
-        "expected_p_normal": advice.expected,
+        "tried": dict(zip(("beads", "share_normal"), findings.record or (), strict=False)) or None,
         "labels_after": findings.named_after,
         "after": findings.after,
         "rules": {one.rule: one.leads_to for one in findings.rules},
@@ -77,6 +91,8 @@ def _plain(value: object) -> object:
     """JSON's own types; what is not defined is null."""
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.item() if isinstance(value, np.generic) else value

@@ -1,32 +1,29 @@
 """`llm4waam predict`: beads of a file, of options or of a log; answers to them, or explanations."""
 
-import itertools
 import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import pandas as pd
 
-from llm4waam.advice.counterfactual import Advice
-from llm4waam.advice.findings import Examiner, make_examiner
-from llm4waam.advice.narration import Language, narrate
+from llm4waam.advice.settings import Advice
+from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.cleaning.log import CleaningLog
 from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
-from llm4waam.inference.predictor import load_predictor
+from llm4waam.inference.predictor import Predictor, load_predictor
 from llm4waam.inference.user_table import Row, chunks, known_columns, read_rows
 from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
 SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
-LONG = 1000  # lines of a table, well above where the start is made good (benchmarks/README.md)
 
 
 class Params(StudyParams):
@@ -34,6 +31,7 @@ class Params(StudyParams):
 
     text: TextStyle
     advice: Advice
+    baselines: Baselines
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,7 @@ class Request:
     encoder: str | None = None
     explain: bool = False
     template: str | None = None
-    precision: str = "fp32"
-    language: Language = "en"
+    language: Literal["en", "ko"] = "en"
 
 
 def predict_beads(request: Request, out: TextIO) -> int:
@@ -64,16 +61,12 @@ def predict_beads(request: Request, out: TextIO) -> int:
     style = _style(request, params.text)
     encoder = request.encoder or params.advice.encoder
     predictor = load_predictor(encoder, params.tasks, style, params.card_file)
-    eight_bits = request.precision == "int8"
-    if eight_bits or is_long(request):
-        predictor = predictor.as_graphs(eight_bits=eight_bits)
     skipped: list[int | str] = []
     rows = rows_of(request, predictor.card)
     tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
     if request.explain:
-        shared = params.advice.model_dump(include={"background", "bar", "margin", "seed"})
         out.write(header(EXPLAINED, request.format))
-        out.writelines(_explanations(make_examiner(predictor, **shared), tables, request))
+        out.writelines(_explanations(predictor, params, tables, request))
     else:
         for number, answers in enumerate(predictor.answers_of_each(tables)):
             out.write("" if number else header(answers.columns.tolist(), request.format))
@@ -91,32 +84,29 @@ def _style(request: Request, style: TextStyle) -> TextStyle:
     return style.model_copy(update={"templates": [request.template]})
 
 
-def is_long(request: Request) -> bool:
-    """Whether the seconds that ONNX Runtime takes to start are made good by its speed.
-
-    They are not where beads are explained: that time goes elsewhere.
-    """
-    if request.explain or not request.file:
-        return False
-    with request.file.open("rb") as lines:
-        return sum(1 for _ in itertools.islice(lines, LONG)) == LONG
-
-
 def _accepted(
     parts: Iterable[tuple[pd.DataFrame, CleaningLog]], skipped: list[int | str]
 ) -> Iterator[pd.DataFrame]:
     """The tables that hold a bead; rows that are left out are logged and added to `skipped`."""
     for beads, log in parts:
         for row, column, value, _, reason in log.entries:
-            logging.warning("skipped: row %s, column %s: %r: %s", row, column, value, reason)
+            name = log.names.get(row, "")
+            said = f"row {row}" + f" ({name})" * (name not in ("", f"row {row}"))
+            logging.warning("skipped: %s, column %s: %r: %s", said, column, value, reason)
             skipped.append(row)
         if not beads.empty:
             yield beads
 
 
 def _explanations(
-    examiner: Examiner, tables: Iterable[pd.DataFrame], request: Request
+    predictor: Predictor, params: Params, tables: Iterable[pd.DataFrame], request: Request
 ) -> Iterator[str]:
+    # Here, as only those who ask for reasons should wait for scikit-learn.
+    from llm4waam.advice.findings import make_examiner, read_tried
+    from llm4waam.advice.narration import narrate
+
+    card_file, trees = params.card_file, params.baselines.trees
+    examiner = make_examiner(predictor, params.advice, card_file, trees, read_tried())
     for beads in tables:
         for place in range(len(beads)):
             findings = examiner.examine(beads.iloc[place])

@@ -13,9 +13,11 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.prior_knowledge import read_facts
 from llm4waam.encoders.load import load_trunk
-from llm4waam.encoders.number_embedding import NumberEmbedding, Scales, read_number_embedding
+from llm4waam.encoders.number_embedding import NumberEmbedding, read_number_embedding
+from llm4waam.encoders.number_scales import Scales
 from llm4waam.encoders.number_skip import NumberSkip
 from llm4waam.encoders.settings import ModelSettings, Source
+from llm4waam.encoders.tokens import TokenisedPrompt, pad
 
 
 class BeadModel(nn.Module):
@@ -86,6 +88,13 @@ class BeadModel(nn.Module):
             return self.output(self.dense(pooled))
         state = torch.tanh(self.dense(self.dropout(pooled)))
         return self.output(self.dropout(state))
+
+
+def batch_of(
+    prompts: list[TokenisedPrompt], pad_id: int, length: int = 0
+) -> dict[str, torch.Tensor]:
+    """The arguments of `BeadModel.forward`, see `tokens.pad`."""
+    return {name: torch.from_numpy(part) for name, part in pad(prompts, pad_id, length).items()}
 
 
 def encode(

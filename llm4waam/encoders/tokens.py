@@ -1,10 +1,10 @@
-"""Prompts as tokens that know which field's value they are part of."""
+"""Prompts as tokens that know which field's value they are part of; neither needs torch."""
 
 import math
 from dataclasses import dataclass
 
-import torch
-from transformers import PreTrainedTokenizerBase
+import numpy as np
+from tokenizers import Tokenizer
 
 NO_FIELD = 0
 
@@ -27,29 +27,26 @@ class TokenisedPrompt:
 
 
 def tokenise(
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Tokenizer,
     rows: list[dict],
     names: list[str],
     max_tokens: int,
     *,
-    digits: bool = True,
+    mask_id: int | None = None,
 ) -> list[TokenisedPrompt]:
     """Tokenise rows of `text` and `values` once, cut at `max_tokens`, without padding.
 
     A token belongs to a value if it shares a character with it; values of fields that are not in
-    `names` are plain text. Without `digits` one mask token stands where the tokens of a number
+    `names` are plain text. With a `mask_id` one token of it stands where the tokens of a number
     stood, of every field: what the number is, only its z-score can tell (as in xVal, Golkar et al.
     2023, A Continuous Number Encoding for Large Language Models).
     """
     place = {name: number for number, name in enumerate(names, start=1)}
-    batch = tokenizer(
-        [row["text"] for row in rows],
-        truncation=True,
-        max_length=max_tokens,
-        return_offsets_mapping=True,
-    )
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.no_padding()
     prompts = []
-    for row, ids, offsets in zip(rows, batch["input_ids"], batch["offset_mapping"], strict=True):
+    for row, read in zip(rows, tokenizer.encode_batch([row["text"] for row in rows]), strict=True):
+        ids, offsets = read.ids, read.offsets
         fields, numbers = [NO_FIELD] * len(ids), [math.nan] * len(ids)
         left_out: set[int] = set()
         token = 0
@@ -62,9 +59,9 @@ def tokenise(
                     if name in place:
                         fields[token] = place[name]
                         numbers[token] = math.nan if number is None else number
-                    if not digits and number is not None:
+                    if mask_id is not None and number is not None:
                         left_out |= set() if first is None else {token}
-                        ids[token] = tokenizer.mask_token_id
+                        ids[token] = mask_id
                     first = token if first is None else first
                 token += 1
         kept = [n for n in range(len(ids)) if n not in left_out]
@@ -72,16 +69,16 @@ def tokenise(
     return prompts
 
 
-def pad(prompts: list[TokenisedPrompt], pad_id: int, length: int = 0) -> dict[str, torch.Tensor]:
+def pad(prompts: list[TokenisedPrompt], pad_id: int, length: int = 0) -> dict[str, np.ndarray]:
     """The arguments of `BeadModel.forward`, each (prompts, longest prompt or `length`)."""
     room = max(length, *map(len, prompts))
 
-    def stack(rows: list[list], fill: float) -> torch.Tensor:
-        return torch.tensor([row + [fill] * (room - len(row)) for row in rows])
+    def stack(rows: list[list], fill: float, kind: type) -> np.ndarray:
+        return np.array([row + [fill] * (room - len(row)) for row in rows], kind)
 
     return {
-        "input_ids": stack([prompt.ids for prompt in prompts], pad_id),
-        "attention_mask": stack([[1] * len(prompt) for prompt in prompts], 0),
-        "fields": stack([prompt.fields for prompt in prompts], NO_FIELD),
-        "numbers": stack([prompt.numbers for prompt in prompts], math.nan),
+        "input_ids": stack([prompt.ids for prompt in prompts], pad_id, np.int64),
+        "attention_mask": stack([[1] * len(prompt) for prompt in prompts], 0, np.int64),
+        "fields": stack([prompt.fields for prompt in prompts], NO_FIELD, np.int64),
+        "numbers": stack([prompt.numbers for prompt in prompts], math.nan, np.float32),
     }

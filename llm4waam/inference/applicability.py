@@ -1,6 +1,7 @@
 """Whether a bead lies where the training beads are: outside it no model and no rule is believed."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,10 @@ class ApplicabilityDomain:
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The least and the greatest value of each number in training, in the card's units."""
+        return self._ranges
+
+    @cached_property
+    def _ranges(self) -> dict[str, tuple[float, float]]:
         numbers = [n for n in self.names if self.card.columns[n].kind == "number"]
         return {n: (float(self.training[n].min()), float(self.training[n].max())) for n in numbers}
 

@@ -7,7 +7,7 @@ miss by, or a little more.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from llm4waam.splits.tasks import Task, make_task
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 COVERAGE = 0.9  # of an interval
+PART = 128  # beads that are asked for at a time
 
 
 @dataclass(frozen=True)
@@ -158,17 +159,22 @@ class Predictor:
         """Whether the class that the binary task decided on is the normal one."""
         return decided == self.tasks[self.task_of("binary")].classes[1]
 
-    def as_graphs(self, *, eight_bits: bool = False) -> "Predictor":
-        """The same predictor by ONNX Runtime: seconds to start, then faster."""
-        models = {name: one.as_graphs(eight_bits=eight_bits) for name, one in self.models.items()}
-        return replace(self, models=models)
-
     def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
         """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's.
 
-        Rows of one name are beads of their own: a user's table may hold a record twice.
+        Rows of one name are beads of their own: a user's table may hold a record twice. The models
+        read PART beads while the sentences of the next are made.
         """
-        return {name: scores() for name, scores in self._begin(beads, tasks).items()}
+        parts, waiting = [], None
+        if beads.empty:
+            return {name: np.empty((0, len(self.tasks[name].outputs))) for name in tasks}
+        for start in range(0, len(beads), PART):
+            begun = self._begin(beads.iloc[start : start + PART], tasks)
+            if waiting:
+                parts.append({name: scores() for name, scores in waiting.items()})
+            waiting = begun
+        parts.append({name: scores() for name, scores in waiting.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in tasks}
 
     def _begin(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, Callable[[], np.ndarray]]:
         again = beads.groupby("bead").cumcount()

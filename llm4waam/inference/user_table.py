@@ -13,8 +13,8 @@ import pandas as pd
 from llm4waam.card.card import Card
 from llm4waam.card.columns import ROLES, Information
 from llm4waam.card.quantities import is_missing, split_unit
-from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
-from llm4waam.cleaning.parsing import parse_column
+from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog, Entry
+from llm4waam.cleaning.parsing import UNIT_LOST, parse_column
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_csv, read_lines
 
@@ -92,13 +92,25 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
             table[name] = pd.Series(None, index=raw.index, dtype=dtype)
         else:
             table[name] = _parsed(given, card, name, log).astype(dtype)
+    log.entries = [_how_to_write(entry, card) for entry in log.entries]
     table.insert(0, "bead", _names(raw, card))
+    log.names = dict(zip(raw.index.tolist(), table["bead"].tolist(), strict=True))
     bad = {entry.row for entry in log.rejected()}
     table = table[~table.index.isin(bad)]
     empty = table[card.named(*ROLES[information])].isna().all(axis=1)
     for number in table.index[empty]:
         log.reject(number, WHOLE_ROW, "", "no set-point is given")
     return table[~empty], log
+
+
+def _how_to_write(entry: Entry, card: Card) -> Entry:
+    """The entry with what the user can do about it, where the unit of a number is not known."""
+    if entry.reason != UNIT_LOST:
+        return entry
+    units = card.columns[entry.column].accepted_units
+    written = f"{entry.value} {units[0]}" if units else entry.value
+    reason = f'no unit: write it in the cell, such as "{written}" ({", ".join(units)})'
+    return entry._replace(reason=reason)
 
 
 def known_columns(card: Card) -> set[str]:

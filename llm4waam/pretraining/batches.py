@@ -7,7 +7,7 @@ import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
-from llm4waam.encoders.number_embedding import Scales, fit_scales, standardise
+from llm4waam.encoders.number_scales import Scales, fit_scales, standardise
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 
@@ -59,7 +59,7 @@ class SentenceSource:
         return Sentences(prompts, (self._answers(beads) - self.mean) / self.sd)
 
     def _read(self, rows: list[dict]) -> list[TokenisedPrompt]:
-        return tokenise(self.tokenizer, rows, self.names, MAX_TOKENS)
+        return tokenise(self.tokenizer.backend_tokenizer, rows, self.names, MAX_TOKENS)
 
     def _answers(self, beads: pd.DataFrame) -> np.ndarray:
         # Every formula is a positive quantity that spreads over decades.

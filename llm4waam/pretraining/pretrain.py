@@ -20,9 +20,9 @@ from transformers import (
     set_seed,
 )
 
-from llm4waam.encoders.model import encode, pool
+from llm4waam.encoders.model import batch_of, encode, pool
 from llm4waam.encoders.number_embedding import NumberEmbedding
-from llm4waam.encoders.tokens import NO_FIELD, pad
+from llm4waam.encoders.tokens import NO_FIELD
 from llm4waam.pretraining.batches import Sentences
 
 VALUES, WORDS = 0.25, 0.05  # shares of the values and of the other tokens that are masked
@@ -154,7 +154,7 @@ def _losses(
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Losses of a batch: the first half of its rows masked, every other row without numbers."""
-    batch = pad([sentences.prompts[row] for row in rows], tokenizer.pad_token_id)
+    batch = batch_of([sentences.prompts[row] for row in rows], tokenizer.pad_token_id)
     answers = torch.tensor(sentences.formulas[rows.start : rows.stop], dtype=torch.float32)
     answers[:, formulas:] = math.nan
     half = (len(rows) + 1) // 2

@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from llm4waam.decisions.decisions import one_by_one
-from llm4waam.encoders.model import BeadModel
-from llm4waam.encoders.tokens import NO_FIELD, pad
+from llm4waam.encoders.model import BeadModel, batch_of
+from llm4waam.encoders.tokens import NO_FIELD
 from llm4waam.training.data import Scorer
 
 LEAF = 5  # scikit-learn's own 20 is a sixth of all training beads
@@ -75,7 +75,7 @@ def features_of(model: BeadModel, scorer: Scorer, beads: list[str]) -> np.ndarra
     rows = []
     for bead in beads:
         prompts = scorer.flat_prompts([bead])
-        batch = pad(prompts, model.encoder.config.pad_token_id)
+        batch = batch_of(prompts, model.encoder.config.pad_token_id)
         state = model.embed(**{name: t.to(model.device) for name, t in batch.items()})
         z = np.full(len(scorer.numbers.fields), np.nan)
         for field, number in zip(prompts[0].fields, prompts[0].numbers, strict=True):

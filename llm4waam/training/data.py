@@ -1,7 +1,7 @@
 """What a task's fine-tunings learn from, and how logits become scores of beads.
 
-`TaskData` is what all folds of a task share; `NumberScales` and `Scorer` are fitted on the training
-beads of one fold.
+`TaskData` is what all folds of a task share; a `Scorer` is fitted on the training beads of one
+fold.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from llm4waam.card.card import Card
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.load import check_checkpoint, load_tokenizer
 from llm4waam.encoders.model import field_names, known_scales
-from llm4waam.encoders.number_embedding import Scales, fit_scales, standardise
+from llm4waam.encoders.number_scales import NumberScales, fit_scales
 from llm4waam.encoders.settings import Source
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.splits.tasks import Task, known_targets
@@ -78,7 +78,8 @@ def make_task_data(
     fields = field_names(source, recipe, said)
     room = min(recipe.max_tokens, tokenizer.model_max_length)
     tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
-    found = tokenise(tokenizer, own, fields, room, digits=recipe.digits)
+    mask_id = None if recipe.digits else tokenizer.mask_token_id
+    found = tokenise(tokenizer.backend_tokenizer, own, fields, room, mask_id=mask_id)
     for row, prompt in zip(own, found, strict=True):
         tokenised[row["bead"]].append(prompt)
     targets = known_targets(card, task, beads)
@@ -112,23 +113,11 @@ class Examples:
         return [choices[0] for choices in self.choices]
 
 
-@dataclass(frozen=True)
-class NumberScales:
-    """How the numbers of a prompt become z-scores; fitted on training beads alone."""
-
-    fields: list[str]
-    scales: Scales
-
-    @classmethod
-    def fit(cls, data: TaskData, recipe: Recipe, train: list[str]) -> "NumberScales":
-        """The scales of the training beads; those that the checkpoint knows stay as they are."""
-        learned = [prompt for bead in train for prompt in data.prompts[bead]]
-        scales = fit_scales(learned, data.fields) | known_scales(data.source, recipe)
-        return cls(data.fields, scales)
-
-    def apply(self, prompt: TokenisedPrompt) -> TokenisedPrompt:
-        """The prompt with z-scores as its numbers."""
-        return standardise(prompt, self.scales, self.fields)
+def fit_numbers(data: TaskData, recipe: Recipe, train: list[str]) -> NumberScales:
+    """The scales of the training beads; those that the checkpoint knows stay as they are."""
+    learned = [prompt for bead in train for prompt in data.prompts[bead]]
+    scales = fit_scales(learned, data.fields) | known_scales(data.source, recipe)
+    return NumberScales(data.fields, scales)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_r
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.splits.folds import HOLD_OUT_FOLD, inner_folds, inner_hold_out, inner_strata
-from llm4waam.training.data import NumberScales, Scorer, TaskData
+from llm4waam.training.data import Scorer, TaskData, fit_numbers
 from llm4waam.training.early_stopping import selection_value
 from llm4waam.training.loop import FineTuning, Validation, predict
 from llm4waam.training.losses import make_objective
@@ -189,7 +189,7 @@ def _prepare(
         scale = TargetScale.fit(values[:, 0], recipe.scale or task.transform)
         values = scale.scale(values)
     objective = make_objective(task.kind, recipe.loss, torch.tensor(values, dtype=torch.float32))
-    scorer = Scorer(data, recipe, objective, scale, NumberScales.fit(data, recipe, train))
+    scorer = Scorer(data, recipe, objective, scale, fit_numbers(data, recipe, train))
     outputs, fields = objective.logits, len(data.fields)
     model = build_model(
         data.source, recipe, fields, outputs, recipe.seed, plain=task.kind == "regression"

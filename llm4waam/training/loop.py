@@ -17,8 +17,8 @@ from functools import partial
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from llm4waam.encoders.model import BeadModel, layers_of
-from llm4waam.encoders.tokens import TokenisedPrompt, pad
+from llm4waam.encoders.model import BeadModel, batch_of, layers_of
+from llm4waam.encoders.tokens import TokenisedPrompt
 from llm4waam.training.data import Examples
 from llm4waam.training.early_stopping import EarlyStopping
 from llm4waam.training.losses import Objective
@@ -101,7 +101,7 @@ def draw_as_a_data_loader() -> None:
 
 def forward(model: BeadModel, prompts: list[TokenisedPrompt], recipe: Recipe) -> torch.Tensor:
     """Logits (prompts, logits) of prompts padded to the longest among them, and no further."""
-    batch = pad(prompts, model.encoder.config.pad_token_id)
+    batch = batch_of(prompts, model.encoder.config.pad_token_id)
     with autocast(recipe):
         return model(**{name: tensor.to(model.device) for name, tensor in batch.items()}).logits
 

@@ -158,13 +158,15 @@ class Objective:
 
     `loss(logits, targets)` takes (beads, logits) and (beads, outputs) to losses (beads, outputs),
     whose mean is the mean over beads; `scores(logits)` gives probabilities or scaled values
-    (beads, outputs). Both compute in float32 at least, on the device of the logits. `sets` are the
-    label sets (sets, outputs) of a powerset, which it has from its training beads.
+    (beads, outputs). Both compute in float32 at least, on the device of the logits. `link` is the
+    name under which `llm4waam.decisions.links` has `scores` without torch. `sets` are the label
+    sets (sets, outputs) of a powerset, which it has from its training beads.
     """
 
     logits: int
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     scores: Callable[[torch.Tensor], torch.Tensor]
+    link: str
     sets: torch.Tensor | None = None
 
 
@@ -195,7 +197,8 @@ Maker = Callable[[torch.Tensor], Objective]
 
 def by_label(formula: Callable[..., torch.Tensor]) -> Maker:
     """One logit an output, whose sigmoid is its probability."""
-    return lambda targets: Objective(targets.shape[1], _precise(formula), _precise(torch.sigmoid))
+    scores = _precise(torch.sigmoid)
+    return lambda targets: Objective(targets.shape[1], _precise(formula), scores, "sigmoid")
 
 
 def by_weighted_label(weights: Callable[[torch.Tensor], torch.Tensor]) -> Maker:
@@ -205,19 +208,20 @@ def by_weighted_label(weights: Callable[[torch.Tensor], torch.Tensor]) -> Maker:
 
 def by_value(formula: Callable[..., torch.Tensor]) -> Maker:
     """One logit an output, which is its value."""
-    return lambda targets: Objective(targets.shape[1], _precise(formula), _precise(_unchanged))
+    scores = _precise(_unchanged)
+    return lambda targets: Objective(targets.shape[1], _precise(formula), scores, "identity")
 
 
 def by_two_classes(_: torch.Tensor) -> Objective:
     """Two logits for one output, whose softmax is its probability."""
-    return Objective(2, _precise(cross_entropy), _precise(_second))
+    return Objective(2, _precise(cross_entropy), _precise(_second), "second_class")
 
 
 def by_label_set(targets: torch.Tensor) -> Objective:
     """A logit for each label set of the training targets."""
     sets = label_sets(targets)
     loss, scores = partial(powerset, sets=sets), partial(marginals, sets=sets)
-    return Objective(len(sets), _precise(loss), _precise(scores), sets)
+    return Objective(len(sets), _precise(loss), _precise(scores), "marginals", sets)
 
 
 LABELS, VALUES = ("binary", "multi_label"), ("regression",)

@@ -12,6 +12,7 @@ from llm4waam.card.card import Card
 from llm4waam.core.files import move_folder, write_json, write_text
 from llm4waam.encoders.model import without_additions
 from llm4waam.training.data import TaskData
+from llm4waam.training.export import FILE, export
 from llm4waam.training.fit import FittedFold, TrainedModel
 
 
@@ -33,7 +34,13 @@ class ModelFolder:
         self.tokenizer.save_pretrained(beside)
         scorer = fitted.models[0].scorer
         sets, scale = scorer.objective.sets, scorer.target_scale
+        recipe, tokens = self.data.recipe, self.tokenizer
         beside_the_weights = {
+            "max_tokens": min(recipe.max_tokens, tokens.model_max_length),
+            "pad_id": fitted.models[0].model.encoder.config.pad_token_id,
+            "mask_id": None if recipe.digits else tokens.mask_token_id,
+            "average": recipe.average,
+            "link": scorer.objective.link,
             "target_scale": scale.to_json() if scale else None,
             "decision": fitted.decision.to_json() if fitted.decision else None,
             "sets": None if sets is None else sets.tolist(),
@@ -41,7 +48,7 @@ class ModelFolder:
             "scales": {name: one.model_dump() for name, one in scorer.numbers.scales.items()},
         }
         write_json(beside / "fitted.json", beside_the_weights)
-        write_json(beside / "recipe.json", self.data.recipe.model_dump())
+        write_json(beside / "recipe.json", recipe.model_dump())
         write_text(beside / "README.md", self._model_card())
         move_folder(beside, self.folder)
 
@@ -55,6 +62,8 @@ class ModelFolder:
                 "states": torch.tensor(trained.classical.states),
                 "values": torch.tensor(trained.classical.values),
             } | {n: t for n, t in head.items() if n.startswith("number_embedding.")}
+        else:
+            export(trained.model, folder / FILE)
         save_file(head, folder / "head.safetensors")
 
     def _model_card(self) -> str:
@@ -68,9 +77,10 @@ Fine-tuned from `{self.data.source.checkpoint}` on the training beads of "{self.
 
 It answers "{task.question}" with {", ".join(task.outputs)}{unit}.
 Each `seed-N` holds a stock encoder and, in `head.safetensors`, its head, number embedding and
-linear skip (or the states that a classical model is fitted on); scores are means over the seeds.
-`fitted.json` holds what was fitted beside the weights: the scales of numbers and target,
-temperature and thresholds, the label sets of a powerset. The recipe is in `recipe.json`. Its scores
+linear skip (or the states that a classical model is fitted on), and all of these as one graph,
+`model.onnx`; scores are means over the seeds. `fitted.json` holds what else a prediction needs: how
+prompts are read, the scales of numbers and target, temperature and thresholds, the label sets of a
+powerset. The recipe is in `recipe.json`. Its scores
 on beads it never saw are in `metrics/{encoder}/{task.name}.json` of the same commit. It knows the
 wires, ranges and sentences of its training table and nothing beyond them.
 """

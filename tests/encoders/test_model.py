@@ -19,7 +19,7 @@ from llm4waam.encoders.model import (
     layers_of,
     without_additions,
 )
-from llm4waam.encoders.number_embedding import FieldScale
+from llm4waam.encoders.number_scales import FieldScale
 from llm4waam.pretraining.pretrain import PretrainingModel
 from llm4waam.pretraining.tiers import write_checkpoint
 from llm4waam.stacked.engine import engine_of

@@ -10,16 +10,10 @@ from torch import nn
 from transformers import AutoModel
 
 from llm4waam.card.card import read_card
-from llm4waam.encoders.model import BeadModel, encode, pool
-from llm4waam.encoders.number_embedding import (
-    FARTHEST,
-    GAIN,
-    FieldScale,
-    NumberEmbedding,
-    fit_scales,
-    standardise,
-)
-from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt, pad, tokenise
+from llm4waam.encoders.model import BeadModel, batch_of, encode, pool
+from llm4waam.encoders.number_embedding import GAIN, NumberEmbedding
+from llm4waam.encoders.number_scales import FARTHEST, FieldScale, fit_scales, standardise
+from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt, tokenise
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
 
@@ -87,7 +81,7 @@ def test_a_test_bead_does_not_change_what_a_training_fold_knows() -> None:
 
     def scales(table, rows: slice):
         corpus = make_corpus(table, card, 1, 0)
-        return fit_scales(tokenise(tokenizer, corpus[rows], names, 512), names)
+        return fit_scales(tokenise(tokenizer.backend_tokenizer, corpus[rows], names, 512), names)
 
     train, everything = slice(0, 30), slice(0, 40)
     assert scales(spoiled, train) == scales(beads, train)
@@ -122,7 +116,7 @@ def reader(family: str, channel: bool, pooling: str = "mean") -> tuple[BeadModel
 
 @torch.no_grad()
 def logits(model: BeadModel, prompts: list, pad_id: int, length: int = 0) -> torch.Tensor:
-    return model(**pad(prompts, pad_id, length)).logits
+    return model(**batch_of(prompts, pad_id, length)).logits
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -162,7 +156,7 @@ def test_pooling_is_the_mean_over_the_tokens_or_the_first() -> None:
 
 def test_the_head_is_that_of_roberta() -> None:
     model, pad_id = reader("bert", channel=True)
-    batch = pad(PROMPTS, pad_id)
+    batch = batch_of(PROMPTS, pad_id)
     with torch.no_grad():
         states = encode(model.encoder, model.number_embedding, **batch)
         state = torch.tanh(model.dense(pool(states, batch["attention_mask"], "mean")))
@@ -174,7 +168,7 @@ def test_both_parts_of_the_channel_learn_and_only_from_fields_with_numbers() -> 
     model, pad_id = reader("bert", channel=True)
     scaled = [standardise(p, fit_scales(PROMPTS, FIELDS), FIELDS) for p in PROMPTS]
     scaled[0].numbers[1:3] = [0.7, 0.7]  # at z = -1 the square says nothing
-    model(**pad(scaled, pad_id)).logits.square().sum().backward()
+    model(**batch_of(scaled, pad_id)).logits.square().sum().backward()
     for part in (model.number_embedding.linear, model.number_embedding.square):
         moved = part.weight.grad.abs().amax(dim=1)
         assert moved[FIELDS.index("speed") + 1] > 0

@@ -8,10 +8,10 @@ import pytest
 import torch
 from training_cases import RECIPE, choices_of, job_of, source_of
 
-from llm4waam.encoders.model import build_model
-from llm4waam.encoders.number_embedding import FARTHEST, fit_scales, standardise
+from llm4waam.encoders.model import batch_of, build_model
+from llm4waam.encoders.number_scales import FARTHEST, fit_scales, standardise
 from llm4waam.encoders.number_skip import NumberSkip, told
-from llm4waam.encoders.tokens import TokenisedPrompt, pad
+from llm4waam.encoders.tokens import TokenisedPrompt
 from llm4waam.training.data import Examples
 from llm4waam.training.loop import FineTuning, fine_tune, forward, predict
 from llm4waam.training.losses import make_objective
@@ -28,13 +28,13 @@ PROMPTS = [
 
 @pytest.mark.parametrize("length", [0, 40])
 def test_what_is_told_is_z_and_its_square_and_zero_where_a_field_is_not(length: int) -> None:
-    batch = pad(PROMPTS, 0, length)
+    batch = batch_of(PROMPTS, 0, length)
     found = told(batch["fields"], batch["numbers"], 3)
     assert found.tolist() == [[2, -0.5, 0, 3, -0.75, 0], [0, 0, 0, 0, -1, 0], [0] * 6]
 
 
 def test_the_skip_adds_what_its_docstring_says() -> None:
-    skip, batch = NumberSkip(3, 2, 7.0), pad(PROMPTS, 0)
+    skip, batch = NumberSkip(3, 2, 7.0), batch_of(PROMPTS, 0)
     weight = torch.randn(2, 6, generator=torch.Generator().manual_seed(0))
     skip.load_state_dict({"linear.weight": weight})
     a, b = weight[:, :3], weight[:, 3:]
@@ -107,6 +107,6 @@ def test_a_number_far_outside_the_training_beads_is_cut(encoders: Path) -> None:
     prompts, _ = planted(source_of(encoders, "bert").checkpoint)
     scales = fit_scales(prompts, ["U", "I", "v"])
     far = TokenisedPrompt(prompts[0].ids, prompts[0].fields, [1e9] * len(prompts[0]))
-    batch = pad([standardise(far, scales, ["U", "I", "v"])], 0)
+    batch = batch_of([standardise(far, scales, ["U", "I", "v"])], 0)
     found = told(batch["fields"], batch["numbers"], 3)
     assert found.tolist() == [[FARTHEST] * 3 + [FARTHEST**2 - 1] * 3]

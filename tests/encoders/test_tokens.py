@@ -70,7 +70,9 @@ def test_a_value_s_tokens_are_its_digits_and_know_its_number(
     levels = {level for column in CARD.columns.values() for level in column.levels}
     rows = rows_of(beads, names=names, units=units)
     assert len(rows) == 60 * 2 * 3
-    for row, prompt in zip(rows, tokenise(tokenizer, rows, NAMES, 512), strict=True):
+    for row, prompt in zip(
+        rows, tokenise(tokenizer.backend_tokenizer, rows, NAMES, 512), strict=True
+    ):
         assert row["values"]
         assert len(prompt.ids) == len(prompt.fields) == len(prompt.numbers)
         found = spans(prompt)
@@ -85,8 +87,8 @@ def test_a_value_s_tokens_are_its_digits_and_know_its_number(
                 assert row["text"][end : end + 1] in (" ", ".", ",")
             places = found.pop(NAMES.index(name) + 1)
             assert places == list(range(places[0], places[-1] + 1))
-            read = tokenizer.decode([prompt.ids[place] for place in places]).replace(" ", "")
-            assert read.lower() == text.replace(" ", "").lower()
+            said = tokenizer.decode([prompt.ids[place] for place in places]).replace(" ", "")
+            assert said.lower() == text.replace(" ", "").lower()
             known = math.nan if number is None else number
             found_here = [prompt.numbers[place] for place in places]
             assert np.array_equal(found_here, [known] * len(places), equal_nan=True)
@@ -100,7 +102,7 @@ def test_fields_that_are_not_named_are_plain_text_and_the_tokens_are_the_tokeniz
     rows = rows_of(beads)[:20]
     expected = tokenizer([row["text"] for row in rows])["input_ids"]
     for names in (NAMES, ["voltage_v", "current_a"], []):
-        prompts = tokenise(tokenizer, rows, names, 512)
+        prompts = tokenise(tokenizer.backend_tokenizer, rows, names, 512)
         assert [prompt.ids for prompt in prompts] == expected
         for prompt in prompts if names != NAMES else []:
             assert set(prompt.fields) == {NO_FIELD, *range(1, len(names) + 1)}
@@ -112,7 +114,10 @@ def test_without_digits_one_mask_stands_for_a_number_and_all_else_is_as_it_was(
     beads, tokenizer, names: list[str]
 ) -> None:
     rows = rows_of(beads)[:40]
-    whole, masked = (tokenise(tokenizer, rows, names, 512, digits=d) for d in (True, False))
+    whole, masked = (
+        tokenise(tokenizer.backend_tokenizer, rows, names, 512, mask_id=one)
+        for one in (None, tokenizer.mask_token_id)
+    )
     for row, full, short in zip(rows, whole, masked, strict=True):
         told = [value for value in row["values"] if value[3] is not None]
         assert short.ids.count(tokenizer.mask_token_id) == len(told) > 5
@@ -136,17 +141,20 @@ def test_without_digits_the_spelling_of_a_number_changes_no_token(tokenizer) -> 
         return {"text": f"The travel speed is {text} mm/s.", "values": values}
 
     rows = [row(text) for text in ("8.9", "8.90", "8.9003", "9")]
-    spelled = tokenise(tokenizer, rows, NAMES, 64)
+    spelled = tokenise(tokenizer.backend_tokenizer, rows, NAMES, 64)
     assert len({tuple(prompt.ids) for prompt in spelled}) == len(rows)
-    masked = tokenise(tokenizer, rows, NAMES, 64, digits=False)
+    mask_id = tokenizer.mask_token_id
+    masked = tokenise(tokenizer.backend_tokenizer, rows, NAMES, 64, mask_id=mask_id)
     assert len({(*prompt.ids, *prompt.fields) for prompt in masked}) == 1
 
 
 def test_a_cut_prompt_is_the_beginning_of_the_whole_one(beads, tokenizer) -> None:
     rows = rows_of(beads)[:6]
-    whole = tokenise(tokenizer, rows, NAMES, 512)
+    whole = tokenise(tokenizer.backend_tokenizer, rows, NAMES, 512)
     for room in (8, 23, 64):
-        for cut, full in zip(tokenise(tokenizer, rows, NAMES, room), whole, strict=True):
+        for cut, full in zip(
+            tokenise(tokenizer.backend_tokenizer, rows, NAMES, room), whole, strict=True
+        ):
             assert len(cut) == room
             assert cut.ids == [*full.ids[: room - 1], tokenizer.sep_token_id]
             assert cut.fields == [*full.fields[: room - 1], NO_FIELD]

@@ -49,10 +49,8 @@ def test_tasks_share_the_prompts_only_where_they_read_alike(predictor: Predictor
     assert all(np.allclose(together[task], alone[task], rtol=1e-5) for task in TASKS)
 
     energy = predictor.models["energy"]
-    scales = {
-        n: s.model_copy(update={"mean": s.mean + 1}) for n, s in energy.numbers.scales.items()
-    }
-    other = replace(energy, numbers=replace(energy.numbers, scales=scales))
+    scales = {n: s.model_copy(update={"mean": s.mean + 1}) for n, s in energy.fitted.scales.items()}
+    other = replace(energy, fitted=energy.fitted.model_copy(update={"scales": scales}))
 
     def scores(model: FinalModel) -> np.ndarray:
         mixed = replace(predictor, models={**predictor.models, "energy": model})
@@ -147,10 +145,12 @@ def test_a_bead_has_its_answer_in_any_chunk_and_beside_its_own_name(predictor: P
         assert np.allclose(answers[numbers], pd.concat(parts)[numbers], rtol=1e-5)
 
 
-def test_onnx_runtime_gives_the_same_answers_and_eight_bits_near_ones(predictor: Predictor):
-    beads = read_table(BEADS).iloc[:8]
-    expected = predictor.answers(beads)
-    pd.testing.assert_frame_equal(predictor.as_graphs().answers(beads), expected, rtol=1e-4)
-    rough = predictor.as_graphs(eight_bits=True).answers(beads)
-    assert not np.allclose(rough["quality_p_normal"], expected["quality_p_normal"], rtol=1e-4)
-    assert np.allclose(rough["quality_p_normal"], expected["quality_p_normal"], atol=0.05)
+def test_many_beads_are_asked_in_parts_and_every_part_is_answered(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beads = read_table(BEADS).iloc[:10]
+    whole = predictor.raw_scores(beads, ["quality", "energy"])
+    monkeypatch.setattr("llm4waam.inference.predictor.PART", 3)
+    for name, found in predictor.raw_scores(beads, ["quality", "energy"]).items():
+        assert np.allclose(found, whole[name], rtol=1e-5)
+    assert predictor.raw_scores(beads.iloc[:0], ["quality"])["quality"].shape == (0, 1)

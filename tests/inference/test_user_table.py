@@ -59,7 +59,7 @@ def test_the_embedded_table_is_read_as_cleaning_reads_it() -> None:
         assert column == "travel_speed_mm_s"
         assert value == raw.at[row, "travel_speed"].strip()
         assert raw.at[row, "travel_speed_unit"].strip() == ""
-        assert reason == "unit lost and no other row tells it"
+        assert reason.startswith(f'no unit: write it in the cell, such as "{value} mm/s"')
 
 
 def test_after_the_weld_a_fault_of_the_logger_rejects_its_row() -> None:
@@ -84,7 +84,9 @@ def test_a_bare_number_has_the_card_s_unit_only_under_the_card_s_name(
     assert taken[["travel_speed_mm_s", "wire_feed_speed_m_min"]].to_numpy().tolist() == [[5, 7]]
     taken, log = bring("travel_speed\n5")
     assert taken.empty
-    assert rejected(log) == [(1, "travel_speed_mm_s", "5", "unit lost and no other row tells it")]
+    [(row, column, value, reason)] = rejected(log)
+    assert (row, column, value) == (1, "travel_speed_mm_s", "5")
+    assert reason.startswith('no unit: write it in the cell, such as "5 mm/s" (mm/s, cm/min')
     # Another row lends its unit neither to this name nor to the raw table's.
     taken, _ = bring("travel_speed_mm_s,travel_speed_unit\n5,\n5,n/a\n30,cm/min")
     assert taken["travel_speed_mm_s"].tolist() == [5, 5, 5]

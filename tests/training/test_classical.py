@@ -12,11 +12,11 @@ from training_cases import fit_fold, fold_of, task_data
 from transformers import AutoModel
 
 from llm4waam.core.files import read_table
-from llm4waam.encoders.model import build_model
-from llm4waam.encoders.number_embedding import FieldScale
-from llm4waam.encoders.tokens import TokenisedPrompt, pad
+from llm4waam.encoders.model import batch_of, build_model
+from llm4waam.encoders.number_scales import FieldScale, NumberScales
+from llm4waam.encoders.tokens import TokenisedPrompt
 from llm4waam.training.classical import features_of
-from llm4waam.training.data import NumberScales, Scorer, TaskData
+from llm4waam.training.data import Scorer, TaskData
 from llm4waam.training.losses import make_objective
 from stages import train as stage
 
@@ -101,7 +101,7 @@ def test_features_are_the_mean_state_the_scores_and_their_squares(ready) -> None
     assert found[2, WIDTH:] == pytest.approx([0, 0, 0, 0])
     model.eval()
     states = [
-        model.embed(**pad([scorer.numbers.apply(prompt)], model.encoder.config.pad_token_id))
+        model.embed(**batch_of([scorer.numbers.apply(prompt)], model.encoder.config.pad_token_id))
         for prompt in (both, turned)
     ]
     assert found[0, :WIDTH] == pytest.approx(torch.cat(states).mean(dim=0).numpy(), abs=1e-6)

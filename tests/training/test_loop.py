@@ -25,7 +25,8 @@ RECIPE = FEW_STEPS.model_copy(
 def prompts_of(folder: Path, encoder: str) -> list[TokenisedPrompt]:
     """The texts; their number is plain text."""
     rows = [{"text": text, "values": []} for text in TEXTS]
-    return tokenise(load_tokenizer(str(folder / f"{encoder}-mini")), rows, ["speed"], 64)
+    tokenizer = load_tokenizer(str(folder / f"{encoder}-mini")).backend_tokenizer
+    return tokenise(tokenizer, rows, ["speed"], 64)
 
 
 def model_of(folder: Path, encoder: str, recipe: Recipe = RECIPE) -> BeadModel:

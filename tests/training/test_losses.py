@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from llm4waam.core.errors import StudyError
+from llm4waam.decisions.links import LINKS
 from llm4waam.training.losses import LOSSES, make_objective
 
 TARGETS = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
@@ -182,3 +183,14 @@ def test_a_loss_that_the_task_does_not_have_is_named() -> None:
             make_objective(kind, name, TARGETS)
     with pytest.raises(StudyError, match="'bce': no loss of a regression task; expected mse"):
         make_objective("regression", "bce", TARGETS)
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_inference_scores_logits_as_training_does(kind, name) -> None:
+    """`decisions.links` has every link without torch."""
+    objective = make_objective(kind, name, training(kind))
+    draw = torch.Generator().manual_seed(5)
+    logits = 9 * torch.randn(50, objective.logits, dtype=torch.float64, generator=draw)
+    sets = None if objective.sets is None else objective.sets.numpy()
+    found = LINKS[objective.link](logits.numpy(), sets)
+    assert found == pytest.approx(objective.scores(logits).numpy(), rel=1e-12, abs=1e-15)

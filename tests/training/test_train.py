@@ -18,10 +18,10 @@ from llm4waam.core.files import read_jsonl, read_table, write_jsonl
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel
-from llm4waam.encoders.number_embedding import FieldScale, NumberEmbedding
+from llm4waam.encoders.number_embedding import NumberEmbedding
+from llm4waam.encoders.number_scales import FieldScale, NumberScales
 from llm4waam.encoders.number_skip import NumberSkip
 from llm4waam.encoders.tokens import tokenise
-from llm4waam.training.data import NumberScales
 from llm4waam.training.fit import SEEDS_APART, FittedFold
 from llm4waam.training.loop import predict
 from stages import split, train
@@ -54,7 +54,7 @@ def test_a_task_leaves_predictions_a_curve_and_a_model(
     assert curve.loc[curve["fold"] >= 0, "val_loss"].notna().all()
     model = folder / f"data/models/{encoder}/{task}"
     assert {file.suffix for file in model.rglob("*") if file.is_file()} <= {
-        *(".json", ".md", ".safetensors", ".txt")
+        *(".json", ".md", ".onnx", ".safetensors", ".txt")
     }
     assert AutoModel.from_pretrained(model / "seed-1").config.model_type == encoder
     head = load_file(model / "seed-1/head.safetensors")
@@ -110,8 +110,8 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     assert len(rows) > 2
     for bead, row in rows.iterrows():
         texts = [prompt for prompt in prompts if prompt["bead"] == bead]
-        room, digits = recipe.max_tokens, recipe.digits
-        read = tokenise(tokenizer, texts, names, room, digits=digits)
+        room, mask_id = recipe.max_tokens, None if recipe.digits else tokenizer.mask_token_id
+        read = tokenise(tokenizer.backend_tokenizer, texts, names, room, mask_id=mask_id)
         ready = [numbers.apply(prompt) for prompt in read]
         logits = torch.stack([predict(r, ready, recipe).mean(dim=0) for r in readers])
         assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)

@@ -1,0 +1,47 @@
+"""The parameter section `advice`."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from llm4waam.baselines.settings import CLASSIFIER_NAMES
+from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.encoders.settings import FamilyName
+
+
+def _known(name: str) -> str:
+    known = [*FAMILIES, *CLASSIFIER_NAMES]
+    if name not in known:
+        reason = "there is no such member; expected {known}"
+        raise PydanticCustomError("member", reason, {"known": " or ".join(known)})
+    return name
+
+
+class Trial(Section):
+    """How advice is tried: on so many bad `beads` of simulated laboratories drawn by `seed`.
+
+    Each is run `runs` times. No other number of the study was chosen on beads of this seed.
+    """
+
+    beads: int = Positive
+    seed: int = Seed
+    runs: int = Positive
+
+
+class Advice(Section):
+    """Explanations of the final models of one `encoder`, and advice; the stage `explain`.
+
+    `background` training beads stand in for absent fields. No change is advised for a bead whose
+    probability of being normal reaches `bar`, and none after which its chance does not, by the
+    `members` of an ensemble: encoders and baselines. `shown` hold-out beads are on the page.
+    """
+
+    encoder: FamilyName
+    seed: int = Seed
+    background: int = Positive
+    bar: float = Field(gt=0, lt=1)
+    members: list[Annotated[str, AfterValidator(_known)]] = Field(min_length=1)
+    shown: int = Positive
+    trial: Trial
