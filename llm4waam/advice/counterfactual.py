@@ -6,7 +6,7 @@ computed from the new set-points. Candidates are judged by an `ensemble.Ensemble
 is its chance over wire feed speed and travel speed, at a bead's other settings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -19,7 +19,7 @@ from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
 AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")  # of the process map, x and y
-POINTS = 14  # of the process map along each axis
+POINTS = 12  # of the process map along each axis
 # The kinds of change that are offered. Each is the candidate with the greatest chance less its size
 # times a price: 1 moves one set-point over its whole training range. The prices were chosen on bad
 # beads of simulated laboratories of seeds 101 to 104. `single` moves one set-point only.
@@ -121,10 +121,15 @@ class Adviser:
         [found] = self.advise_each(bead.to_frame().T.infer_objects())
         return found
 
-    def advise_each(self, beads: pd.DataFrame) -> list[Counterfactual]:
-        """`advise` of every row, TOGETHER at a time."""
-        parts = (beads.iloc[n : n + TOGETHER] for n in range(0, len(beads), TOGETHER))
-        return [found for part in parts for found in self._advise_together(part)]
+    def advise_each(
+        self, beads: pd.DataFrame, candidates: Sequence[Candidates] | None = None
+    ) -> list[Counterfactual]:
+        """`advise` of every row, TOGETHER at a time; `candidates` of each, where they are known."""
+        found = []
+        for start in range(0, len(beads), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            found += self._advise_together(beads.iloc[part], candidates and candidates[part])
+        return found
 
     def candidates(self, bead: pd.Series) -> Candidates:
         """All changes of one or two set-points that stay inside the training data."""
@@ -147,7 +152,9 @@ class Adviser:
             return found
         return found.some(np.flatnonzero(self.domain.inside(carried_out(bead, found, self.card))))
 
-    def _advise_together(self, beads: pd.DataFrame) -> list[Counterfactual]:
+    def _advise_together(
+        self, beads: pd.DataFrame, candidates: Sequence[Candidates] | None
+    ) -> list[Counterfactual]:
         inside = self.domain.inside(beads)
         found: dict[int, Counterfactual] = {}
         searched: dict[int, Candidates] = {}
@@ -158,7 +165,7 @@ class Adviser:
             elif not self.controls(bead):
                 found[n] = Counterfactual(reason="unknown")
             else:
-                searched[n] = self.candidates(bead)
+                searched[n] = candidates[n] if candidates else self.candidates(bead)
         short = self._short_lists(beads, searched)
         # The set-points as they are, and then the short list of each bead.
         tables = [

@@ -19,6 +19,7 @@ from llm4waam.advice.counterfactual import (
     PRICES,
     TOGETHER,
     Adviser,
+    Candidates,
     Change,
     Counterfactual,
     Move,
@@ -35,7 +36,7 @@ from llm4waam.simulator.weld import run_welds, scores_of
 TRIES = 200  # draws of a random change, until one lies inside the training data
 DIGITS = 4  # decimals of a metric
 BLOCK = 2000  # beads of new laboratories at a time
-FEW_RUNS, BEST = 8, 5  # runs of every candidate, and how many of the best are run as all others
+FEW_RUNS, BEST = 6, 5  # runs of every candidate, and how many of the best are run as all others
 BANDS = (0.0, 0.8, 0.9, 1.0)  # of the expected chance, by which success is told
 SIZES = (0.0, 0.3, 0.6, np.inf)  # of a change, by which success is told
 
@@ -67,7 +68,8 @@ def try_advice(adviser: Adviser, trial: Trial) -> dict:
     that the classifiers give without the encoders. Intervals are 95 % bootstraps over beads.
     """
     beads = fresh_bad_beads(adviser.card, adviser.domain, trial)
-    advice = list(_advised(adviser, beads, "advice tried"))
+    candidates = [adviser.candidates(beads.iloc[n]) for n in range(len(beads))]
+    advice = list(_advised(adviser, beads, candidates, "advice tried"))
     given = [n for n, one in enumerate(advice) if one.changes]
     rng = np.random.default_rng(trial.seed)
     found: dict = {
@@ -87,7 +89,7 @@ def try_advice(adviser: Adviser, trial: Trial) -> dict:
             "as_run": runs.normal(some, [()] * len(some)),
             "random": runs.normal(some, others),
             "advised": runs.normal(some, [one.moves for one in firsts]),
-            "oracle": oracle(adviser, some, runs),
+            "oracle": oracle(adviser, some, [candidates[n] for n in given], runs),
             "labels": some["labels"],
         }
     )
@@ -98,7 +100,7 @@ def try_advice(adviser: Adviser, trial: Trial) -> dict:
         "by_defect": _by_defect(table),
         "by_size": _by_bins(table, "size", SIZES),
         "by_chance": _by_bins(table, "expected", BANDS),
-        "without_encoders": _without_encoders(adviser, beads, runs),
+        "without_encoders": _without_encoders(adviser, beads, candidates, runs),
     }
 
 
@@ -119,24 +121,23 @@ class Runs:
         return found
 
 
-def oracle(adviser: Adviser, beads: pd.DataFrame, runs: Runs) -> np.ndarray:
-    """Share of Normal runs after the best candidate by the simulator, (beads,).
+def oracle(
+    adviser: Adviser, beads: pd.DataFrame, candidates: Sequence[Candidates], runs: Runs
+) -> np.ndarray:
+    """Share of Normal runs after the best of each bead's candidates by the simulator, (beads,).
 
-    FEW_RUNS runs choose the BEST candidates of a bead, runs of other seeds the one among them, and
-    its share is that of further runs: a maximum over the runs that it is told by would flatter.
+    Beads are those that were advised, so each has candidates. FEW_RUNS runs choose the BEST of
+    them, runs of other seeds the one among these, and its share is that of further runs: a maximum
+    over the runs that it is told by would flatter.
     """
     shares = np.empty(len(beads))
     for n in tqdm(range(len(beads)), "the best that could be advised", unit="bead"):
-        bead = beads.iloc[n]
-        candidates = adviser.candidates(bead)
-        if not len(candidates.after):
-            shares[n] = runs.normal(beads.iloc[[n]], [()])[0]
-            continue
+        bead, left = beads.iloc[n], candidates[n]
         for count, kept, seed in ((FEW_RUNS, BEST, 1), (runs.count, 1, 2)):
-            rows = carried_out(bead, candidates, adviser.card)
+            rows = carried_out(bead, left, adviser.card)
             rough = normal_shares(rows, runs.training, count, runs.seed + seed)
-            candidates = candidates.some(np.argsort(-rough, kind="stable")[:kept])
-        rows = carried_out(bead, candidates, adviser.card)
+            left = left.some(np.argsort(-rough, kind="stable")[:kept])
+        rows = carried_out(bead, left, adviser.card)
         shares[n] = normal_shares(rows, runs.training, runs.count, runs.seed)[0]
     return shares
 
@@ -189,10 +190,13 @@ def normal_shares(
     return normal.reshape(len(table), simulated_runs).mean(axis=1)
 
 
-def _advised(adviser: Adviser, beads: pd.DataFrame, title: str) -> Iterator[Counterfactual]:
+def _advised(
+    adviser: Adviser, beads: pd.DataFrame, candidates: Sequence[Candidates], title: str
+) -> Iterator[Counterfactual]:
     with tqdm(total=len(beads), desc=title, unit="bead") as bar:
         for start in range(0, len(beads), TOGETHER):
-            part = adviser.advise_each(beads.iloc[start : start + TOGETHER])
+            some = slice(start, start + TOGETHER)
+            part = adviser.advise_each(beads.iloc[some], candidates[some])
             bar.update(len(part))
             yield from part
 
@@ -243,12 +247,14 @@ def _by_bins(table: pd.DataFrame, column: str, ends: Sequence[float]) -> dict:
     return found
 
 
-def _without_encoders(adviser: Adviser, beads: pd.DataFrame, runs: Runs) -> dict | None:
+def _without_encoders(
+    adviser: Adviser, beads: pd.DataFrame, candidates: Sequence[Candidates], runs: Runs
+) -> dict | None:
     """The recommended changes of an ensemble of the classifiers alone; None where there is none."""
     if not adviser.ensemble.classifiers:
         return None
     alone = replace(adviser, ensemble=replace(adviser.ensemble, encoders={}))
-    advice = list(_advised(alone, beads, "the same without encoders"))
+    advice = list(_advised(alone, beads, candidates, "the same without encoders"))
     given = [n for n, one in enumerate(advice) if one.changes]
     if not given:
         return None
