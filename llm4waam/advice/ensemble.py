@@ -59,12 +59,15 @@ class Ensemble:
         return self.chance(self._by_classifiers(beads))
 
     def around(self, beads: pd.DataFrame) -> np.ndarray:
-        """P(Normal) by member, (beads, members): the mean over what is near the set-points."""
+        """P(Normal) by member, (beads, members): the mean over what is near the set-points.
+
+        The offsets are the same for all beads: none has another answer beside others.
+        """
         rng, near = np.random.default_rng(self.seed), []
         for _ in range(PAIRS):
-            signs = {name: rng.choice((-1.0, 1.0), len(beads)) for name in self.spread}
+            offsets = {name: rng.choice((-1, 1)) * one for name, one in self.spread.items()}
             for side in (1, -1):
-                moved = {n: beads[n] + side * signs[n] * self.spread[n] for n in self.spread}
+                moved = {name: beads[name] + side * one for name, one in offsets.items()}
                 near.append(beads.assign(**moved))
         rows = pd.concat(near, ignore_index=True)
         return self.at(rows).reshape(len(near), len(beads), -1).mean(axis=0)

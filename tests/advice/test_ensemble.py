@@ -30,6 +30,8 @@ def test_every_member_is_asked_near_the_set_points_and_told_no_note(ensemble: En
     assert not np.allclose(near, at, atol=1e-6)
     assert np.allclose(near, at, atol=0.2)
     assert np.array_equal(near, ensemble.around(beads))
+    alone = np.vstack([ensemble.around(beads.iloc[[n]]) for n in range(6)])
+    assert np.allclose(near, alone, rtol=1e-5)
     noted = beads.assign(note="contact tip worn, arc very unstable, gas failed")
     assert np.allclose(ensemble.at(noted), at, rtol=1e-5)
     assert ensemble.spread["travel_speed_mm_s"] == 0.1
