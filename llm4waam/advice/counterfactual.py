@@ -6,7 +6,7 @@ computed from the new set-points. Candidates are judged by an `ensemble.Ensemble
 is its chance over wire feed speed and travel speed, at a bead's other settings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -118,18 +118,20 @@ class Adviser:
 
     def advise(self, bead: pd.Series) -> Counterfactual:
         """What to change of one bead, a row of the clean table."""
-        [found] = self.advise_each(bead.to_frame().T.infer_objects())
-        return found
+        return next(self.advise_each(bead.to_frame().T.infer_objects()))
 
     def advise_each(
         self, beads: pd.DataFrame, candidates: Sequence[Candidates] | None = None
-    ) -> list[Counterfactual]:
+    ) -> Iterator[Counterfactual]:
         """`advise` of every row, TOGETHER at a time; `candidates` of each, where they are known."""
-        found = []
         for start in range(0, len(beads), TOGETHER):
             part = slice(start, start + TOGETHER)
-            found += self._advise_together(beads.iloc[part], candidates and candidates[part])
-        return found
+            yield from self._advise_together(beads.iloc[part], candidates and candidates[part])
+
+    def chance(self, bead: pd.Series) -> float:
+        """That of a bead's set-points as they are."""
+        ensemble, rows = self.ensemble, bead.to_frame().T.infer_objects()
+        return float(ensemble.chance(ensemble.around(rows))[0])
 
     def candidates(self, bead: pd.Series) -> Candidates:
         """All changes of one or two set-points that stay inside the training data."""
@@ -235,7 +237,9 @@ def _worth(kind: str, chances: np.ndarray, candidates: Candidates) -> np.ndarray
     return np.where((kind != "single") | (candidates.moved == 1), worth, -np.inf)
 
 
-def carried_out(bead: pd.Series, changes: Candidates | tuple[Move, ...], card: Card):
+def carried_out(
+    bead: pd.Series, changes: Candidates | tuple[Move, ...], card: Card
+) -> pd.DataFrame:
     """The bead after each of the changes, one row a change, a table like the clean one.
 
     What was measured is not known then, and no note was written yet.

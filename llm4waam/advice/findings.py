@@ -132,11 +132,11 @@ class Examiner:
         answer = predictor.answers(rows).iloc[0]
         quality = predictor.task_of("binary")
         chance = float(answer[probability_column(quality, predictor.normal)])
-        advice = self.adviser.advise(bead)
-        if (
-            chance >= self.adviser.bar and advice.changes
-        ):  # nothing is wrong that a change should mend
-            advice = Counterfactual(advice.chance)
+        outside = predictor.domain.reasons(bead)
+        if chance >= self.adviser.bar and not outside:  # nothing is to be mended
+            advice = Counterfactual(self.adviser.chance(bead))
+        else:
+            advice = self.adviser.advise(bead)
         after, rules_after, named_after, record = {}, [], [], None
         if advice.moves:
             moved = carried_out(bead, advice.moves, predictor.card)
@@ -161,7 +161,7 @@ class Examiner:
             named_after=named_after,
             record=record,
             missing=[n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in notes],
-            outside=predictor.domain.reasons(bead),
+            outside=outside,
         )
 
     def explain(

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
 from llm4waam.advice.counterfactual import Change, Move
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
+from llm4waam.advice.settings import Language
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.sentences.fields import field_of
 
-Language = Literal["en", "ko"]
 Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
 
 WORDS = Path(__file__).with_name("words.yaml")

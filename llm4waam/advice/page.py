@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 from llm4waam.advice.counterfactual import process_map
 from llm4waam.advice.figures import contribution_figure, process_map_figure
 from llm4waam.advice.findings import Examiner
-from llm4waam.advice.narration import Language, Writer, narrate, words
-from llm4waam.advice.settings import Advice
+from llm4waam.advice.narration import Writer, narrate, words
+from llm4waam.advice.settings import Advice, Language
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, drawing
 from llm4waam.plotting.style import save, title

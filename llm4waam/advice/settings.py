@@ -1,6 +1,6 @@
 """The parameter section `advice`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,8 @@ from llm4waam.baselines.settings import CLASSIFIER_NAMES
 from llm4waam.core.settings import Positive, Section, Seed
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.encoders.settings import FamilyName
+
+Language = Literal["en", "ko"]  # of a narration and a page
 
 
 def _known(name: str) -> str:

@@ -6,7 +6,7 @@ the best candidate by the simulator itself. A run has new hidden causes and a ne
 is welded next is not what was welded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from llm4waam.advice.counterfactual import (
     PRICES,
-    TOGETHER,
     Adviser,
     Candidates,
     Change,
@@ -69,7 +68,7 @@ def try_advice(adviser: Adviser, trial: Trial) -> dict:
     """
     beads = fresh_bad_beads(adviser.card, adviser.domain, trial)
     candidates = [adviser.candidates(beads.iloc[n]) for n in range(len(beads))]
-    advice = list(_advised(adviser, beads, candidates, "advice tried"))
+    advice = _advised(adviser, beads, candidates, "advice tried")
     given = [n for n, one in enumerate(advice) if one.changes]
     rng = np.random.default_rng(trial.seed)
     found: dict = {
@@ -82,16 +81,11 @@ def try_advice(adviser: Adviser, trial: Trial) -> dict:
     some, firsts = beads.iloc[given].reset_index(drop=True), [advice[n].changes[0] for n in given]
     runs = Runs(adviser, trial)
     others = [random_moves(adviser, some.iloc[n], one, rng) for n, one in enumerate(firsts)]
-    table = pd.DataFrame(
-        {
-            "expected": [one.chance for one in firsts],
-            "size": [one.size for one in firsts],
-            "as_run": runs.normal(some, [()] * len(some)),
-            "random": runs.normal(some, others),
-            "advised": runs.normal(some, [one.moves for one in firsts]),
-            "oracle": oracle(adviser, some, [candidates[n] for n in given], runs),
-            "labels": some["labels"],
-        }
+    table = _worth(some, firsts, runs).assign(
+        as_run=runs.normal(some, [()] * len(some)),
+        random=runs.normal(some, others),
+        oracle=oracle(adviser, some, [candidates[n] for n in given], runs),
+        labels=some["labels"],
     )
     return found | {
         **_means(table),
@@ -192,13 +186,19 @@ def normal_shares(
 
 def _advised(
     adviser: Adviser, beads: pd.DataFrame, candidates: Sequence[Candidates], title: str
-) -> Iterator[Counterfactual]:
-    with tqdm(total=len(beads), desc=title, unit="bead") as bar:
-        for start in range(0, len(beads), TOGETHER):
-            some = slice(start, start + TOGETHER)
-            part = adviser.advise_each(beads.iloc[some], candidates[some])
-            bar.update(len(part))
-            yield from part
+) -> list[Counterfactual]:
+    return list(tqdm(adviser.advise_each(beads, candidates), title, len(beads), unit="bead"))
+
+
+def _worth(beads: pd.DataFrame, changes: Sequence[Change], runs: Runs) -> pd.DataFrame:
+    """What was expected of a change of each bead, its size, and the share of Normal runs then."""
+    return pd.DataFrame(
+        {
+            "expected": [change.chance for change in changes],
+            "size": [change.size for change in changes],
+            "advised": runs.normal(beads, [change.moves for change in changes]),
+        }
+    )
 
 
 MEANS = ("expected", "size", "as_run", "random", "advised", "oracle")
@@ -216,13 +216,7 @@ def _by_kind(beads: pd.DataFrame, advice: Sequence[Counterfactual], runs: Runs) 
         if not offers:
             continue
         some = beads.iloc[[n for n, _ in offers]].reset_index(drop=True)
-        table = pd.DataFrame(
-            {
-                "expected": [change.chance for _, change in offers],
-                "size": [change.size for _, change in offers],
-                "advised": runs.normal(some, [change.moves for _, change in offers]),
-            }
-        )
+        table = _worth(some, [change for _, change in offers], runs)
         found[kind] = {"beads": len(table), **_means(table)}
     return found
 
@@ -254,20 +248,12 @@ def _without_encoders(
     if not adviser.ensemble.classifiers:
         return None
     alone = replace(adviser, ensemble=replace(adviser.ensemble, encoders={}))
-    advice = list(_advised(alone, beads, candidates, "the same without encoders"))
+    advice = _advised(alone, beads, candidates, "the same without encoders")
     given = [n for n, one in enumerate(advice) if one.changes]
     if not given:
         return None
     firsts = [advice[n].changes[0] for n in given]
-    table = pd.DataFrame(
-        {
-            "expected": [one.chance for one in firsts],
-            "size": [one.size for one in firsts],
-            "advised": runs.normal(
-                beads.iloc[given].reset_index(drop=True), [one.moves for one in firsts]
-            ),
-        }
-    )
+    table = _worth(beads.iloc[given].reset_index(drop=True), firsts, runs)
     return {"beads": len(table), **_means(table)}
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 import pandas as pd
 
-from llm4waam.advice.settings import Advice
+from llm4waam.advice.settings import Advice, Language
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.cleaning.log import CleaningLog
@@ -48,7 +48,7 @@ class Request:
     encoder: str | None = None
     explain: bool = False
     template: str | None = None
-    language: Literal["en", "ko"] = "en"
+    language: Language = "en"
 
 
 def predict_beads(request: Request, out: TextIO) -> int:

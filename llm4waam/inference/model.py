@@ -65,9 +65,9 @@ class FinalModel:
 
     def prompts(self, rows: list[dict]) -> list[TokenisedPrompt]:
         """Rows of `llm4waam.sentences.prompts.make_prompts` as the graphs take them."""
-        one = self.fitted
+        one, numbers = self.fitted, self.fitted.numbers
         found = tokenise(self.tokenizer, rows, one.fields, one.max_tokens, mask_id=one.mask_id)
-        return [one.numbers.apply(prompt) for prompt in found]
+        return [numbers.apply(prompt) for prompt in found]
 
     def score(self, rows: list[dict]) -> np.ndarray:
         """Scores (beads, outputs) of the beads of `rows`, in the order of their first row.

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from study_settings import SETTINGS, TASKS
 from test_plans import folds_of
 
 from llm4waam.ablations.choice import (
@@ -15,16 +15,8 @@ from llm4waam.ablations.choice import (
 )
 from llm4waam.ablations.plans import pair_plan
 from llm4waam.ablations.variations import LOSS, Variation, variations_of
-from llm4waam.card.card import read_card
-from llm4waam.core.settings import read_params
 from llm4waam.plotting.style import save
-from llm4waam.splits.tasks import make_task
-from stages.check_params import AllParams
 
-FILE = ROOT / "data/raw/waam_beads.yaml"
-CARD = read_card(FILE)
-SETTINGS = read_params(AllParams, ROOT / "params.yaml").ablations
-TASKS = {name: make_task(CARD, name, FILE) for name in CARD.tasks}
 FOLDS, GROUP = 4, "quality"
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from study_settings import SETTINGS, TASKS
 from test_plans import folds_of
 
 from llm4waam.ablations.figures import ablation_figure
@@ -20,18 +20,10 @@ from llm4waam.ablations.scores import (
     score_table,
 )
 from llm4waam.ablations.variations import KINDS, Variation, variations_of
-from llm4waam.card.card import read_card
-from llm4waam.core.settings import read_params
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.plotting.style import save
 from llm4waam.reporting.report_tables import shown_models
-from llm4waam.splits.tasks import make_task
-from stages.check_params import AllParams
 
-FILE = ROOT / "data/raw/waam_beads.yaml"
-CARD = read_card(FILE)
-SETTINGS = read_params(AllParams, ROOT / "params.yaml").ablations
-TASKS = {name: make_task(CARD, name, FILE) for name in CARD.tasks}
 CELLS = folds_of().set_index("bead")["cell"]
 
 

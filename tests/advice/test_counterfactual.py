@@ -113,8 +113,8 @@ def test_beads_are_advised_together_as_alone(adviser, table) -> None:
     one = adviser(slow_enough, everywhere=False)
     beads = table[table["travel_speed_mm_s"] > 8].iloc[:5]
     alone = [one.advise(beads.iloc[n]) for n in range(5)]
-    assert one.advise_each(beads) == alone
-    assert one.advise_each(beads.iloc[:0]) == []
+    assert list(one.advise_each(beads)) == alone
+    assert list(one.advise_each(beads.iloc[:0])) == []
 
 
 def test_only_what_can_be_turned_is_moved_in_its_steps_and_ranges(adviser, table, card) -> None:

@@ -10,13 +10,13 @@ from narration_beads import BEADS, CARD, STARVED, TOO_FAST, attribution
 
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.narration import (
-    Language,
     Writer,
     narrate,
     tied_reasons,
     with_particle,
     words,
 )
+from llm4waam.advice.settings import Language
 
 GOLDEN = yaml.safe_load(Path(__file__).with_name("narrations.yaml").read_text(encoding="utf-8"))
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
