@@ -1,5 +1,6 @@
 """What a data card consists of: columns, derived fields, checks and tasks."""
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -22,14 +23,34 @@ class Level(Section):
     properties: dict[str, float] = {}
 
 
+class TableFormat(Section):
+    """How the raw file is written, where it is not a CSV with commas in UTF-8.
+
+    `separator` None: the one that parts the header. `sheet` None: the first sheet of a workbook.
+    `header_row` is the line of the headers, counted from 1; what stands above it is passed over.
+    """
+
+    encoding: str = "utf-8"
+    separator: Literal[",", ";", "\t"] | None = None
+    sheet: str | None = None
+    header_row: int = Field(default=1, ge=1)
+
+
 class Column(Section):
     """One column of the clean table and where it stands in the raw one.
 
-    `nominal` is what derived fields take where the value is missing; `step` is the resolution of a
-    set-point that an operator may turn from one bead to the next.
+    A card may leave out `meaning` (the name in words), `header` (the name, where there is no
+    formula either) and, of a set-point or a measurement, `phrase` (the meaning; an empty one keeps
+    the column out of the sentences).
+
+    `missing` are words for "no value" beside those of the card. `present` and `absent` are further
+    spellings of a flag. `label_of` names an identifier: the table has a row for each bead and
+    label, and rows with the same identifier are one bead. `nominal` is what derived fields take
+    where the value is missing; `step` is the resolution of a set-point that an operator may turn
+    from one bead to the next. An end of `range` may be null: there is none.
     """
 
-    meaning: str
+    meaning: str = ""
     role: Role
     kind: Kind
     header: str | None = None
@@ -39,8 +60,9 @@ class Column(Section):
     accepted_units: list[str] = []
     unit_header: str | None = None
     lost_unit_like: str | None = None
-    range: tuple[float, float] | None = None
+    range: tuple[float | None, float | None] | None = None
     faults: list[float] = []
+    missing: list[str] = []
     required: bool = False
     phrase: str | None = None
     digits: int = 4
@@ -49,6 +71,21 @@ class Column(Section):
     levels: dict[str, Level] = {}
     labels: dict[str, list[str]] = {}
     exclusive: str | None = None
+    label_of: str | None = None
+    present: list[str] = []
+    absent: list[str] = []
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The ends of `range`, infinite where there is none."""
+        low, high = self.range or (None, None)
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+    @property
+    def units(self) -> list[str]:
+        """The units that a cell may have, the card's own last."""
+        named = (*self.accepted_units, self.raw_unit, self.unit)
+        return list(dict.fromkeys(unit for unit in named if unit))
 
 
 class Derived(Section):
@@ -83,12 +120,21 @@ class Check(Section):
 
 
 class Task(Section):
-    """What is predicted. `binary` asks whether `label` is among the labels of `columns[0]`."""
+    """What is predicted from a bead.
 
-    kind: Literal["multi_label", "binary", "regression"]
+    regression: the numbers `columns`. multi_label: any of the labels of `columns[0]`, or of the
+    flags `columns`. multi_class: one of the levels of the category `columns[0]`. binary: whether
+    `label` is among the labels, or is the level, of `columns[0]`; whether the flag `columns[0]` is
+    set; or whether the number `columns[0]` is at least `threshold`. `classes` names what no and
+    yes mean then, and `good` is the one of them that advice aims for.
+    """
+
+    kind: Literal["multi_label", "multi_class", "binary", "regression"]
     columns: list[str] = Field(min_length=1)
-    question: str
+    question: str = ""
     label: str | None = None
+    threshold: float | None = None
     classes: tuple[str, str] = ("no", "yes")
+    good: str | None = None
     transform: Literal["log", "none"] = "none"
     formulas: dict[Information, str] = {}

@@ -132,7 +132,7 @@ def schema(card: Card) -> pa.DataFrameSchema:
     for name in card.clean_columns:
         column, checks = card.columns[name], []
         if column.range and column.formula is None:
-            checks = [pa.Check.in_range(*column.range)]
+            checks = [pa.Check.in_range(*column.bounds)]
         elif column.levels:
             checks = [pa.Check.isin(list(column.levels))]
         number = column.kind in ("number", "flag")

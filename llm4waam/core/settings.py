@@ -73,4 +73,7 @@ def checked(model: type[AnySection], raw: object, file: Path) -> AnySection:
         # Of a mapping whose key is wrong, pydantic names the key and then "[key]".
         place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the whole file"
         value = None if first["type"] == "missing" else first["input"]
-        raise StudyError(file, f"{place}: {first['msg']}", value=value) from None
+        expected = None
+        if first["type"] == "string_type" and not isinstance(value, (dict, list)):
+            expected = "quotes around it: YAML takes 1 for a number, yes and no for true and false"
+        raise StudyError(file, f"{place}: {first['msg']}", value=value, expected=expected) from None

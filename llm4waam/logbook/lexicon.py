@@ -120,9 +120,7 @@ class Lexicon:
 
     def own_units(self, name: str) -> list[str]:
         """The units that the card accepts for a column, as the card spells them."""
-        column = self.card.columns[name]
-        units = (*column.accepted_units, column.raw_unit, column.unit)
-        return list(dict.fromkeys(u for u in units if u))
+        return self.card.columns[name].units
 
     def knows(self, units: tuple[str, ...]) -> bool:
         """Whether a value with such units, or with none, may be one of the card."""

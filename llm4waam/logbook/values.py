@@ -308,7 +308,7 @@ class Fits:
         own = self.lexicon.own_units(name)
         if token.many:
             return None, "more than one number"
-        if (token.dash or (turned and digits.startswith("-"))) and (column.range or (-1,))[0] < 0:
+        if (token.dash or (turned and digits.startswith("-"))) and column.bounds[0] < 0:
             return None, "a minus sign or a dash"
         digits = "-" + digits.lstrip("+") if turned else digits
         if given:

@@ -1,10 +1,12 @@
 """Model cards and the data card, in Markdown."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 
 from llm4waam.card.card import Card
+from llm4waam.card.columns import Column
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.significance import BETTER, WORSE
@@ -113,7 +115,7 @@ def data_card(card: Card, cleaning: Mapping, left_out: Mapping[str, object]) -> 
             column.meaning,
             column.role.replace("_", " "),
             column.unit or "–",
-            "–" if column.range is None else f"{column.range[0]:g} to {column.range[1]:g}",
+            _range(column),
             str(missing.get(name, "–")),
         ]
         for name, column in card.columns.items()
@@ -143,6 +145,15 @@ def data_card(card: Card, cleaning: Mapping, left_out: Mapping[str, object]) -> 
             "beads. `text.constant: true` says these fields as well.",
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def _range(column: Column) -> str:
+    low, high = column.bounds
+    if column.range is None:
+        return "–"
+    if math.isinf(low) or math.isinf(high):
+        return f"up to {high:g}" if math.isinf(low) else f"from {low:g}"
+    return f"{low:g} to {high:g}"
 
 
 def _table(heads: list[str], rows: list[list]) -> str:
