@@ -1,9 +1,12 @@
 """Stage `clean`: the raw table, by its card, to one row a bead and a list of what was changed."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
-from llm4waam.card.card import read_card
+import pandas as pd
+
+from llm4waam.card.card import ALL_ROLES, Card, read_card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.log import WHOLE_ROW
 from llm4waam.cleaning.prompt_file import read_prompt_file
@@ -14,6 +17,7 @@ from llm4waam.core.stage import run_stage
 BEADS = Path("data/clean/beads.csv")
 REJECTED = Path("data/clean/rejected.csv")
 METRICS = Path("metrics/clean.json")
+SHOWN = 12  # words of a category
 
 
 def main() -> None:
@@ -26,25 +30,39 @@ def main() -> None:
     else:
         raw, broken = read_strings(raw_file)
     beads, log = clean_table(raw, card, broken, raw_file)
-    entries = log.table()
-    whole = entries["column"] == WHOLE_ROW
+    entries, rows = log.table(), len(raw) + len(broken)
+    whole = (entries["column"] == WHOLE_ROW) & (entries["action"] == "rejected")
     write_table(BEADS, beads)
     write_table(REJECTED, entries)
     write_metrics(
         METRICS,
         {
-            "rows": len(raw) + len(broken),
+            "rows": rows,
             "beads": len(beads),
             "cells": beads["cell"].nunique(),
             "rows_rejected": int(whole.sum()),
+            "rows_noted": entries.loc[entries["action"] == "noted", "row"].nunique(),
             "values_altered": int((entries["action"] == "altered").sum()),
             "values_rejected": int((~whole & (entries["action"] == "rejected")).sum()),
             "missing": {name: int(beads[name].isna().sum()) for name in card.clean_columns},
         },
     )
-    logging.info(
-        "%d rows -> %d beads, %d entries in %s", len(raw), len(beads), len(entries), REJECTED
-    )
+    for line in [*log.summary(), *_words_without_levels(beads, card)]:
+        logging.info(line)
+    logging.info("%d rows -> %d beads, %d entries in %s", rows, len(beads), len(entries), REJECTED)
+    warning = log.warning(rows)
+    if warning:
+        logging.warning(warning)
+
+
+def _words_without_levels(beads: pd.DataFrame, card: Card) -> Iterator[str]:
+    """What stands in the categories whose levels the card does not list, with counts."""
+    for name in card.named(*ALL_ROLES, kind="category"):
+        if not card.columns[name].levels:
+            counts = beads[name].value_counts()
+            told = ", ".join(f"{word} {count}" for word, count in counts.head(SHOWN).items())
+            more = f" and {len(counts) - SHOWN} more" * (len(counts) > SHOWN)
+            yield f"{name}: the card lists no levels; the table has {told}{more}"
 
 
 if __name__ == "__main__":

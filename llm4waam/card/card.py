@@ -26,7 +26,6 @@ from llm4waam.card.quantities import convert, unit
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section, read_yaml
 
-
 CELL = "cell"
 ALL_ROLES: tuple[Role, ...] = get_args(Role)
 

@@ -27,3 +27,16 @@ def find_cells(table: pd.DataFrame, keys: list[str]) -> np.ndarray:
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
     component = connected_components(graph, directed=False)[1][inverse.ravel()]
     return pd.factorize(component)[0]
+
+
+def joined_cells(table: pd.DataFrame, keys: list[str], cells: np.ndarray) -> dict[int, int]:
+    """Index of a row with a missing key -> how many complete combinations its cell joins.
+
+    Only where they are two or more; `cells` is what `find_cells` gave.
+    """
+    known = table[keys].notna().all(axis=1).to_numpy()
+    combinations = table[keys].groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    complete = pd.DataFrame({"cell": cells[known], "combination": combinations[known]})
+    counts = complete.groupby("cell")["combination"].nunique()
+    joined = pd.Series(cells, index=table.index)[~known].map(counts).fillna(0).astype(int)
+    return joined[joined > 1].to_dict()

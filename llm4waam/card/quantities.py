@@ -5,13 +5,40 @@ A number is read right or refused, never guessed. A unit is what pint knows, and
 
 import math
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Collection
 from functools import lru_cache
 
 import numpy as np
 import pint
 
-MISSING = frozenset({"", "-", "--", "?", "n/a", "na", "nan", "none", "null", "missing"})
+# "N" is not among them: it may be nitrogen.
+MISSING = frozenset(
+    {"", "-", "--", "–", "—", "?", "n/a", "#n/a", "n.a.", "na", "nan", "<na>", "none", "null"}
+    | {"missing", "n.d.", "nd", "not measured", "#value!", "#ref!", "#div/0!", "미측정"}
+)
+# As welders and tables write them -> as pint knows them (to which "cfm" is a centifermi).
+_UNITS = {
+    "ipm": "in/min",
+    "fpm": "ft/min",
+    "lpm": "L/min",
+    "slpm": "L/min",
+    "cfh": "ft**3/hour",
+    "scfh": "ft**3/hour",
+    "cfm": "ft**3/min",
+    "nm": "N*m",
+    "wt%": "percent",
+    "vol%": "percent",
+    "at%": "percent",
+    "r/min": "rpm",
+    "rev/min": "rpm",
+    "volts": "V",
+    "amps": "A",
+    "degc": "degC",
+    "degf": "degF",
+}
+_LONGEST_UNIT = 40  # characters; pint takes minutes for what nobody writes
+_NO_UNIT = re.compile(r"\d{3}|\*\*.*\*\*.*\*\*|[^\w\s/*%°.()^-]")
 
 _SPLIT = re.compile(r"([+-]?[\d.,'\s]*\d)(?:e([+-]?\d+))?\s*(.*)", re.IGNORECASE)
 _ENGLISH = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -20,9 +47,13 @@ _PLAIN = re.compile(r"\d*\.?\d+|\d+\.")
 _DECIMAL_COMMA = re.compile(r"\d*,\d+")
 
 
-def is_missing(text: str) -> bool:
-    """Whether a cell says in one of the usual ways that there is no value."""
-    return text.strip().lower() in MISSING
+def is_missing(text: str, words: Collection[str] = ()) -> bool:
+    """Whether a cell says that there is no value: by one of `words`, or in one of the usual ways.
+
+    Case and spaces around do not matter.
+    """
+    said = text.strip().casefold()
+    return said in MISSING or said in {word.strip().casefold() for word in words}
 
 
 def split_unit(text: str) -> tuple[str, str]:
@@ -98,11 +129,48 @@ def registry() -> pint.UnitRegistry:
 
 @lru_cache(maxsize=1024)
 def unit(text: str) -> pint.Unit:
-    """The unit that `text` names; raises ValueError where pint knows none."""
+    """The unit that `text` names; raises ValueError where pint knows none.
+
+    Signs such as ㎜, ℃ and mm², dots of abbreviations and the usual short forms (ipm, cfh, lpm,
+    wt%) are understood.
+    """
+    spelled = re.sub(r"([²³])", lambda sign: f"**{'²³'.index(sign[0]) + 2}", text)
+    spelled = unicodedata.normalize("NFKC", spelled).replace("∕", "/").replace("⋅", "*")
+    spelled = re.sub(r"(?<=[a-zA-Z])\.", "", spelled).strip()
+    spelled = re.sub(r"(?<=[a-zA-Z])([23])(?!\w)", r"**\1", spelled)
+    known = _UNITS.get(spelled.casefold().replace(" ", ""))
+    if spelled == "nm":  # a nanometre; the newton metre is written Nm or N m
+        known = None
+    if len(spelled) > _LONGEST_UNIT or re.search(
+        r"\d{3}|\*\*.*\*\*.*\*\*|[^\w\s/*%°.()^-]", spelled
+    ):
+        raise ValueError(f"no unit is called {text[:_LONGEST_UNIT]!r}")
     try:
-        return registry().Unit(text)
-    except (pint.errors.PintError, ValueError, AttributeError, TypeError) as error:
+        return registry().Unit(known or spelled)
+    except (pint.errors.PintError, ValueError, AttributeError, TypeError, AssertionError) as error:
         raise ValueError(f"no unit is called {text!r}") from error
+
+
+def accepted(text: str, units: Collection[str]) -> str | None:
+    """The one of `units` that `text` spells, None where it is none of them.
+
+    "mm/sec" spells mm/s, and C spells degC. "MM/S" spells mm/s, but Mm/s (megametres) does not.
+    """
+    if text in units:
+        return text
+    try:
+        said = unit(text)
+    except ValueError:
+        said = None
+    alike = [one for one in units if said is not None and unit(one) == said]
+    if alike:
+        return alike[0]
+    if text in ("C", "F") and f"deg{text}" in units:
+        return f"deg{text}"
+    small = [one for one in units if one.casefold() == text.casefold()]
+    if said is not None and any(unit(one).is_compatible_with(said) for one in small):
+        return None
+    return small[0] if small else None
 
 
 @lru_cache(maxsize=65536)

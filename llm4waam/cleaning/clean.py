@@ -7,8 +7,10 @@ and reported values are compared with their formulas. The cleaning log says what
 import pandas as pd
 import pandera.pandas as pa
 
+from llm4waam.card import labels
 from llm4waam.card.card import Card
-from llm4waam.card.cells import find_cells
+from llm4waam.card.cells import find_cells, joined_cells
+from llm4waam.card.columns import Column
 from llm4waam.card.formulas import evaluate
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
 from llm4waam.cleaning.parsing import parse_column
@@ -37,7 +39,11 @@ def clean_table(
     table = pd.DataFrame(index=raw.index)
     for name, column in card.columns.items():
         if column.header is not None:
-            table[name] = parse_column(raw, card, name, log, file)
+            table[name] = parse_column(raw, card, name, log)
+            _check_column(table[name], column, log, file)
+            if column.kind == "category" and not column.levels:
+                table[name] = _one_spelling(table[name], log)
+    table = _join_labels(table, card, log)
     table = _drop_unusable(table, card, log)
     if card.named("prompt"):
         table = merge_prompts(table, card, log)
@@ -45,45 +51,146 @@ def clean_table(
         table = _merge_duplicates(table, card, log)
         table = _with_formulas(table, card)
         table = _checked(table, card, log)
-        keys = card.named("group", "set_point")
         table.insert(0, "bead", _bead_names(table, card))
-        table.insert(1, "cell", [f"cell_{n:04d}" for n in find_cells(table, keys)])
+        table.insert(1, "cell", _cells(table, card, log))
     if table.empty:
-        raise StudyError(file, "no usable row is left", expected="at least one; see the card")
+        first = log.entries[0]
+        place = {"row": first.row, "column": first.column, "value": first.value}
+        raise StudyError(file, f"no usable row is left; the first: {first.reason}", **place)
+    _check_logarithms(table, card, file)
     table = table[["bead", "cell", *card.clean_columns]]
     return schema(card).validate(table.reset_index(drop=True)), log
 
 
+def _check_column(values: pd.Series, column: Column, log: CleaningLog, file: object) -> None:
+    """Raise StudyError where all cells of a column were rejected: the card does not fit it."""
+    rejected = [e for e in log.rejected() if e.column == values.name]
+    if len(rejected) > 1 and values.isna().all():
+        first = rejected[0]
+        reason = f"no value of the column can be read: {first.reason}"
+        raise StudyError(file, reason, row=first.row, column=column.header, value=first.value)
+
+
+def _one_spelling(values: pd.Series, log: CleaningLog) -> pd.Series:
+    """Spellings that differ in case or spaces become the most frequent of them.
+
+    The card names no levels, so that the table alone can tell.
+    """
+    key = values.str.casefold().str.replace(r"\s+", " ", regex=True)
+    common = values.groupby(key).agg(lambda same: same.value_counts(sort=False).idxmax())
+    found = key.map(common).astype(values.dtype)
+    for row in values.index[values.notna() & (found != values)]:
+        log.alter(row, str(values.name), values[row], f"taken for {found[row]!r}")
+    return found
+
+
+def _join_labels(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
+    """One row a bead, of a table that has a row for each bead and label (`label_of`).
+
+    A bead whose rows differ in anything but the label, or whose labels exclude each other, is left
+    out.
+    """
+    for name, column in card.columns.items():
+        if column.label_of is None:
+            continue
+        keep = pd.Series(True, index=table.index)
+        others = [n for n in table.columns if n != name]
+        for _, rows in table.groupby(column.label_of, sort=False):  # no identifier: no other row
+            sets = [part for text in rows[name].dropna() for part in labels.split(text)]
+            differ = [n for n in others if rows[n].nunique(dropna=False) > 1]
+            reason = f"the rows of the bead differ in {', '.join(differ)}" if differ else None
+            joined = [label for label in column.labels if label in sets]
+            if column.exclusive in joined and len(joined) > 1:
+                reason = f"{column.exclusive} stands beside another label of the bead"
+            if reason:
+                for row in rows.index:
+                    log.reject(row, WHOLE_ROW, "", reason)
+                keep[rows.index] = False
+                continue
+            table.at[rows.index[0], name] = labels.JOINER.join(joined) if joined else None
+            for row in rows.index[1:]:
+                log.alter(row, name, table.at[row, name], f"one bead with row {rows.index[0]}")
+                keep[row] = False
+        table = table[keep]
+    return table
+
+
 def _drop_unusable(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
-    """Leave out rows without a required value or without any outcome."""
+    """Leave out rows without a required value, without any outcome, or with nothing but it."""
     required = [name for name, column in card.columns.items() if column.required]
     outcomes = [n for n in card.named("outcome") if card.columns[n].formula is None]
+    known = [*card.named("set_point", "measurement", "prompt")]
+    known = [name for name in known if name in table]
     keep = pd.Series(True, index=table.index)
     for row in table.index[table[required].isna().any(axis=1)]:
         gone = [name for name in required if pd.isna(table.at[row, name])]
         log.reject(row, WHOLE_ROW, ", ".join(gone), "a required value is missing")
         keep[row] = False
-    if outcomes:
-        for row in table.index[keep & table[outcomes].isna().all(axis=1)]:
-            log.reject(row, WHOLE_ROW, "", "there is no outcome")
-            keep[row] = False
+    for names, reason in (
+        (outcomes, "there is no outcome"),
+        (known, "there is neither a set-point nor a measurement"),
+    ):
+        if names:
+            for row in table.index[keep & table[names].isna().all(axis=1)]:
+                log.reject(row, WHOLE_ROW, "", reason)
+                keep[row] = False
     return table[keep]
 
 
 def _merge_duplicates(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
-    """Keep the first of equal rows, and the first row of a record that stands twice."""
-    for keys, reason in ((list(table.columns), "duplicate"), (card.named("identifier"), "record")):
-        if not keys:
+    """Keep the first row of a record that stands twice, and the first of equal rows.
+
+    Without an identifier equal rows are repeats of a bead and stay, unless the card drops them. A
+    row whose identifier is missing repeats nothing.
+    """
+    identifiers = card.named("identifier")
+    drop = bool(identifiers) or card.duplicates == "drop"
+    columns = list(table.columns)
+    for keys, who in ((columns, "duplicate of"), (identifiers, "the record of")):
+        if not keys or table.empty:
             continue
+        named = table[identifiers].notna().all(axis=1)
         first = table.groupby(keys, dropna=False, sort=False)[keys[0]].transform(
             lambda group: group.index[0]
         )
-        for row in table.index[first != table.index]:
-            same = f"duplicate of row {first[row]}"
-            other = f"the record of row {first[row]} with other values"
-            log.reject(row, WHOLE_ROW, "", same if reason == "duplicate" else other)
-        table = table[first == table.index]
+        again = (first != table.index) & named
+        for row in table.index[again]:
+            if not drop:
+                log.note(row, WHOLE_ROW, f"equal to row {first[row]}, and kept as its repeat")
+            elif keys is columns:
+                log.reject(row, WHOLE_ROW, "", f"{who} row {first[row]}")
+            else:
+                log.reject(row, WHOLE_ROW, "", f"{who} row {first[row]} with other values")
+        if drop:
+            table = table[~again]
     return table
+
+
+def _cells(table: pd.DataFrame, card: Card, log: CleaningLog) -> list[str]:
+    """The name of each bead's cell; rows whose gaps make one cell of several are noted."""
+    keys = card.named("group", "set_point")
+    cells = find_cells(table, keys)
+    for row, count in joined_cells(table, keys, cells).items() if keys else ():
+        gone = ", ".join(name for name in keys if pd.isna(table.at[row, name]))
+        log.note(row, "cell", f"without {gone} it may repeat beads of {count} settings: one cell")
+    return [f"cell_{n:04d}" for n in cells]
+
+
+def _check_logarithms(table: pd.DataFrame, card: Card, file: object) -> None:
+    """Raise StudyError for a target that has no logarithm where its task takes one."""
+    for name, task in card.tasks.items():
+        [*columns] = task.columns if task.transform == "log" else ()
+        for column in columns:
+            wrong = table.index[table[column] <= 0]
+            if len(wrong):
+                raise StudyError(
+                    file,
+                    f"the task {name} learns logarithms",
+                    row=int(wrong[0]),
+                    column=card.columns[column].header or column,
+                    value=float(table.at[wrong[0], column]),
+                    expected="a number above 0, or in the card transform: none",
+                )
 
 
 def _with_formulas(table: pd.DataFrame, card: Card) -> pd.DataFrame:
@@ -118,12 +225,12 @@ def _checked(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
 
 
 def _bead_names(table: pd.DataFrame, card: Card) -> list[str]:
-    identifiers = card.named("identifier")
-    if identifiers and table[identifiers[0]].notna().all():
-        return [
-            f"{value:g}" if isinstance(value, float) else value for value in table[identifiers[0]]
-        ]
-    return [f"bead_{row:05d}" for row in table.index]
+    """The table's own identifier, or the number of the row where there is none."""
+    names = {row: f"bead_{row:05d}" for row in table.index}
+    for name in card.named("identifier")[:1]:
+        for row, value in table[name].dropna().items():
+            names[row] = f"{value:g}" if isinstance(value, float) else value
+    return list(names.values())
 
 
 def schema(card: Card) -> pa.DataFrameSchema:

@@ -1,7 +1,9 @@
 """One column of a raw table, strings, to values of the card's kind and unit.
 
 Used for the raw table, for tables that users bring and for the values of a shop-floor log, so that
-a cell means the same everywhere.
+a cell means the same everywhere. What the card says comes first: its levels, labels and spellings,
+then its words for "no value", then the usual ones. A cell that cannot be read is rejected, and the
+rest of the table goes on.
 """
 
 from collections.abc import Callable
@@ -9,34 +11,50 @@ from collections.abc import Callable
 import pandas as pd
 
 from llm4waam.card import labels
-from llm4waam.card.card import Card
+from llm4waam.card.card import ALL_ROLES, Card
 from llm4waam.card.columns import Column
-from llm4waam.card.quantities import convert, is_missing, parse_number, split_unit
+from llm4waam.card.quantities import accepted, convert, is_missing, parse_number, split_unit
 from llm4waam.cleaning.log import CleaningLog
-from llm4waam.core.errors import StudyError
 
-FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
-SHORT = {"ipm": "in/min"}  # as welders write, and pint does not know
+PRESENT = ("1", "true", "yes", "y", "t", "○", "◯", "●", "o", "✓", "✔", "√", "예", "있음", "발생")
+ABSENT = ("0", "false", "no", "n", "f", "×", "✗", "✘", "아니오", "아니요", "없음")
+# An x ticks a box in one table, and says no in another, where a circle says yes.
+TICKS = {"x": "o", "X": "O"}
 UNIT_LOST = "unit lost and no other row tells it"
+
+Read = Callable[[str], object]  # raises ValueError with the reason
 
 
 def parse_column(
-    raw: pd.DataFrame, card: Card, name: str, log: CleaningLog, file: object
+    raw: pd.DataFrame, card: Card, name: str, log: CleaningLog, *, alone: bool = False
 ) -> pd.Series:
     """The column `name` of the clean table, shape (rows,); missing or rejected cells are missing.
 
-    Every rejected cell is logged. Raises StudyError for a unit the card does not
-    accept: that is a mistake of the table, not of a row.
+    Every rejected cell is logged, and every one whose meaning was found from the cells beside it;
+    `alone`, no cell tells of another.
     """
     column = card.columns[name]
-    number = column.kind == "number"
-    units = _units(raw, card, column, log, file) if number else {}
-    read = _reader(column)
     cells = raw[column.header].str.strip()
-    values = {}
-    for row, text in cells[~cells.map(is_missing)].items():
+    words = [*card.missing, *column.missing]
+    values: dict[int, object] = {}
+    if column.kind == "number":
+        there = cells[~cells.map(lambda text: is_missing(text, words))]
+        units = _units(raw, card, name, there, log)
+        read: Read | None = None
+    else:
+        spelled, ticks = _spellings(column), {}
+        if column.kind == "flag" and not alone:
+            ticks = _ticks(raw, card, name, log)
+        for row, text in cells.items():
+            found = ticks.get(text, spelled.get(text.casefold()))
+            if found is not None:
+                values[row] = found
+        there = cells.drop(list(values))
+        there = there[~there.map(lambda text: is_missing(text, words))]
+        read = _reader(column)
+    for row, text in there.items():
         try:
-            values[row] = _number(text, column, units.get(row)) if number else read(text)
+            values[row] = read(text) if read else _number(text, column, units[row])
         except ValueError as error:
             log.reject(row, name, text, str(error))
     dtype = float if column.kind in ("number", "flag") else "str"
@@ -44,89 +62,121 @@ def parse_column(
 
 
 def _units(
-    raw: pd.DataFrame, card: Card, column: Column, log: CleaningLog, file: object
-) -> dict[int, str]:
-    """The unit of every row, of its cell or else of the unit column: row -> unit.
+    raw: pd.DataFrame, card: Card, name: str, cells: pd.Series, log: CleaningLog
+) -> dict[int, str | ValueError]:
+    """The unit of every cell, of itself or else of the unit column, or why there is none.
 
-    A row whose unit is lost takes that of the other rows of its group where they all have the same;
-    it is missing here where they do not.
+    A row whose unit is lost takes that of the other rows of its group where they all have the same.
     """
-    allowed = {u.casefold(): u for u in [*column.accepted_units, column.raw_unit, column.unit] if u}
-    texts = raw[column.header].str.strip()
-    found: dict[int, str] = {}
-    for row, text in texts.items():
+    column = card.columns[name]
+    found: dict[int, str | ValueError] = {}
+    for row, text in cells.items():
         given = "" if column.unit_header is None else raw.at[row, column.unit_header].strip()
         try:
             given = split_unit(text)[1] or given
         except ValueError:
             continue
-        if is_missing(given):
-            continue
-        given = SHORT.get(given.casefold(), given)
-        if given.casefold() not in allowed:
-            raise StudyError(
-                file,
-                "the card does not accept this unit",
-                row=int(row),
-                column=column.unit_header or column.header,
-                value=given,
-                expected=", ".join(allowed.values()) or "no unit",
-            )
-        found[row] = allowed[given.casefold()]
+        if not is_missing(given):
+            unit = accepted(given, column.units)
+            expected = ", ".join(column.units) or "no unit"
+            reason = f"{given!r}: the card does not accept this unit; expected {expected}"
+            found[row] = unit or ValueError(reason)
+    known = {row: unit for row, unit in found.items() if isinstance(unit, str)}
     if column.unit_header is None:
         default = column.raw_unit or column.unit or ""
-        return {row: found.get(row, default) for row in raw.index}
+        return {row: found.get(row, default) for row in cells.index}
     if column.lost_unit_like:
         group = raw[card.columns[column.lost_unit_like].header]
-        units = pd.Series(found, dtype=object).groupby(group.reindex(list(found))).unique()
-        for row in raw.index.difference(list(found)):
+        units = pd.Series(known, dtype=object).groupby(group.reindex(list(known))).unique()
+        for row in cells.index.difference(list(found)):
             others = units.get(group[row], [])
-            if len(others) == 1 and not is_missing(texts[row]):
+            if len(others) == 1:
                 found[row] = others[0]
                 reason = f"unit lost; every other row of {group[row]} has {others[0]}"
-                log.alter(row, column.header, texts[row], reason)
-    return found
+                log.alter(row, column.header, cells[row], reason)
+    return {row: found.get(row, ValueError(UNIT_LOST)) for row in cells.index}
 
 
-def _number(text: str, column: Column, unit: str | None) -> float:
+def _number(text: str, column: Column, unit: str | ValueError) -> float:
     """One number in the card's unit; raises ValueError with the reason."""
-    if unit is None:
-        raise ValueError(UNIT_LOST)
-    digits = split_unit(text)[0] if column.unit else text
+    digits, written = split_unit(text)
+    if any(sign in written for sign in ("±", "+/-", "-", "~", "–")) and any(
+        sign.isdigit() for sign in written
+    ):
+        raise ValueError("not one number")
+    if isinstance(unit, ValueError):
+        raise unit
+    if not column.unit:
+        digits = text
 
     def canonical(value: float) -> float:
         return float(f"{convert(value, unit, column.unit) if column.unit else value:.10g}")
 
-    def plausible(value: float) -> bool:
-        low, high = column.range or (float("-inf"), float("inf"))
-        return low <= canonical(value) <= high
-
-    value = parse_number(digits, plausible)
+    low, high = column.bounds
+    value = parse_number(digits, lambda value: low <= canonical(value) <= high)
     if value is None:
         raise ValueError("not a number")
     if value in column.faults:
         raise ValueError("fault value of the logger")
-    if not plausible(value):
-        low, high = column.range or (None, None)
+    if not low <= canonical(value) <= high:
         raise ValueError(f"outside {low:g} to {high:g} {column.unit or ''}".strip())
     return canonical(value)
 
 
-def _reader(column: Column) -> Callable[[str], float | str]:
-    """How one cell that is no number is read; the reader raises ValueError with the reason."""
+def _spellings(column: Column) -> dict[str, object]:
+    """What the card, or everybody, writes for a value, in small letters -> the value."""
+    if column.kind == "flag":
+        found = dict.fromkeys(ABSENT, 0.0) | dict.fromkeys(PRESENT, 1.0)
+        own = dict.fromkeys(column.absent, 0.0) | dict.fromkeys(column.present, 1.0)
+        return found | {spelling.strip().casefold(): value for spelling, value in own.items()}
+    pairs = ((name, level.aliases) for name, level in column.levels.items())
+    if column.kind == "labels":
+        pairs = ((name, aliases) for name, aliases in column.labels.items())
+    return {
+        spelling.strip().casefold(): name for name, others in pairs for spelling in [name, *others]
+    }
+
+
+def _ticks(raw: pd.DataFrame, card: Card, name: str, log: CleaningLog) -> dict[str, float]:
+    """What the card does not say of a flag: cell -> value, found from other cells, and logged.
+
+    An x says yes, but no where a circle of the same size stands in a flag of the table. A blank in
+    a column of ticks is a box without one.
+    """
+    column, cells = card.columns[name], raw[card.columns[name].header].str.strip()
+    said = {text.strip().casefold() for text in [*column.present, *column.absent]}
+    headers = [card.columns[flag].header for flag in card.named(*ALL_ROLES, kind="flag")]
+    others = set(raw[[header for header in headers if header]].to_numpy().ravel())
+    found = {
+        tick: float(circle not in others)
+        for tick, circle in TICKS.items()
+        if tick in set(cells) and tick.casefold() not in said
+    }
+    if 1.0 in found.values() and "" not in said:
+        found[""] = 0.0
+    for row in cells.index[cells.isin(list(found))]:
+        meaning = "present" if found[cells[row]] else "absent"
+        log.alter(row, name, cells[row], f"taken for {meaning}, as other cells are written")
+    return found
+
+
+def _reader(column: Column) -> Read:
+    """How a cell is read that is neither a number nor among the spellings."""
     if column.kind == "labels":
         return lambda text: labels.normalise(text, column.labels, column.exclusive)
-    if column.kind == "flag":
-        known = FLAGS
-    elif column.kind == "category" and column.levels:
-        levels = column.levels.items()
-        known = {spelling.casefold(): n for n, lv in levels for spelling in [n, *lv.aliases]}
-    else:
-        return lambda text: text
 
-    def read(text: str) -> float | str:
-        if text.casefold() not in known:
-            raise ValueError(f"not among {', '.join(column.levels or FLAGS)}")
-        return known[text.casefold()]
+    def flag(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = None
+        if value not in (0.0, 1.0):
+            raise ValueError("not among 1, 0, yes, no and what the card says of the flag")
+        return value
 
-    return read
+    def word(text: str) -> str:
+        if column.levels:
+            raise ValueError(f"not among {', '.join(column.levels)}")
+        return text
+
+    return flag if column.kind == "flag" else word

@@ -15,7 +15,6 @@ from llm4waam.card.columns import ROLES, Information
 from llm4waam.card.quantities import is_missing, split_unit
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog, Entry
 from llm4waam.cleaning.parsing import UNIT_LOST, parse_column
-from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_csv, read_lines
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
@@ -91,7 +90,7 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
         if given is None:
             table[name] = pd.Series(None, index=raw.index, dtype=dtype)
         else:
-            table[name] = _parsed(given, card, name, log).astype(dtype)
+            table[name] = parse_column(given, card, name, log, alone=True).astype(dtype)
     log.entries = [_how_to_write(entry, card) for entry in log.entries]
     table.insert(0, "bead", _names(raw, card))
     log.names = dict(zip(raw.index.tolist(), table["bead"].tolist(), strict=True))
@@ -148,20 +147,6 @@ def _with_unit(cell: str, unit: str) -> str:
         return cell if split_unit(cell)[1] else f"{cell} {unit}"
     except ValueError:
         return cell
-
-
-def _parsed(given: pd.DataFrame, card: Card, name: str, log: CleaningLog) -> pd.Series:
-    try:
-        return parse_column(given, card, name, log, "")
-    except StudyError:  # one unit that the card does not accept; only its row is bad
-        column, parts = card.columns[name], []
-        for row in given.index:
-            try:
-                parts.append(parse_column(given.loc[[row]], card, name, log, ""))
-            except StudyError as error:
-                reason = str(error).partition(": ")[2]
-                log.reject(row, name, given.at[row, column.header].strip(), reason)
-        return pd.concat(parts).reindex(given.index) if parts else pd.Series(index=given.index)
 
 
 def _names(raw: pd.DataFrame, card: Card) -> list[str]:

@@ -16,7 +16,6 @@ from llm4waam.card.card import Card
 from llm4waam.card.quantities import unit
 from llm4waam.cleaning.log import CleaningLog
 from llm4waam.cleaning.parsing import parse_column
-from llm4waam.core.errors import StudyError
 from llm4waam.logbook.lexicon import Lexicon
 from llm4waam.logbook.tokens import LogText, Token
 
@@ -338,10 +337,7 @@ def cleaned(text: str, card: Card, name: str) -> tuple[object, str]:
     raw = pd.DataFrame({h: [""] for h in (*headers, *units) if h}, dtype=str)
     raw[card.columns[name].header] = text
     cleaning = CleaningLog()
-    try:
-        value = parse_column(raw, card, name, cleaning, "log").iloc[0]
-    except StudyError as error:
-        return None, str(error)
+    value = parse_column(raw, card, name, cleaning, alone=True).iloc[0]
     rejected = cleaning.rejected()
     return (None, rejected[0].reason) if rejected else (value, "")
 

@@ -32,8 +32,8 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
         ([], "error: data/raw/small.csv: there is a header and no row; expected at least one row"),
         (
             ["a,b,ER70S-6,5,miles,15,150,1,,Normal"],
-            "error: data/raw/small.csv, row 1, column travel_speed_unit: 'miles': the card does "
-            "not accept this unit; expected cm/min, mm/s",
+            "error: data/raw/small.csv, row 1, column travel_speed_mm_s: '5': no usable row is "
+            "left; the first: 'miles': the card does not accept this unit; expected cm/min, mm/s",
         ),
     ],
 )

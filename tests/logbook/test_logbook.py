@@ -34,7 +34,7 @@ def clean(values: dict[str, str], card: Card = CARD) -> dict[str, object]:
         raw = pd.DataFrame({header: [""] for header in headers if header}, dtype=str)
         raw[card.columns[name].header] = text
         cleaning = CleaningLog()
-        found[name] = parse_column(raw, card, name, cleaning, "log").iloc[0]
+        found[name] = parse_column(raw, card, name, cleaning).iloc[0]
         assert not cleaning.entries
     return found
 
