@@ -25,7 +25,7 @@ from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import COLUMNS, members
 from llm4waam.encoders.families import check_family
 from llm4waam.sentences.prompts import TextStyle
-from llm4waam.splits.folds import Split, check_folds
+from llm4waam.splits.folds import Split, check_folds, with_cells_of
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.data import make_task_data
 from llm4waam.training.recipe import TrainingParams
@@ -50,18 +50,22 @@ def main(kind: str, source: str) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if source != "baselines":
         check_family(source, "stages.ablate")
-    params = read_params(Params)
+    params, file = read_params(Params), ROWS / kind / f"{source}.csv"
+    if source not in (*params.encoders, "baselines"):
+        write_table(file, pd.DataFrame(columns=[*COLUMNS, "task", "variation"]))
+        logging.info("nothing to do: %s is not among the encoders of params.yaml", source)
+        return
     card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     study = Study(
-        card, beads, folds, tasks, params.text, params, params.ablations, params.split,
-        BEADS, params.card_file,
+        card, with_cells_of(beads, folds), folds, tasks, params.text, params, params.ablations,
+        params.split, BEADS, params.card_file,
     )  # fmt: skip
     if kind == "note":
         check_dataset(params.dataset)
         study = population_study(study, params.card_file)
-    file, unfinished = ROWS / kind / f"{source}.csv", Path("data/unfinished/ablations") / kind
+    unfinished = Path("data/unfinished/ablations") / kind
     if kind == "parity":
         write_table(file, _parity(study, source, params.train.workers))
         return

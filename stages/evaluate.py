@@ -44,7 +44,7 @@ def main() -> None:
         known = known_targets(card, task, beads)
         truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
         study[name] = _assess(task, folds, truth, params)
-    history = results.read_history(HISTORY, params.tasks)
+    history = results.read_history(HISTORY, params.tasks, params.encoders)
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
@@ -66,7 +66,7 @@ def _assess(
 ) -> list[Assessment]:
     # The published way chooses the epoch on the fold that it reports; baselines choose nothing.
     published, found = params.train.selection == "published", []
-    for source in (*FAMILIES, "baselines"):
+    for source in (*params.encoders, "baselines"):
         file = PREDICTIONS / source / f"{task.name}.csv"
         scores = read_predictions(file, task, folds, truth)
         if source in FAMILIES and list(scores) != [source]:
@@ -81,7 +81,8 @@ def _assess(
 def _write_metrics(name: str, assessments: list[Assessment]) -> None:
     metrics = {one.model: one.metrics for one in assessments}
     for encoder in FAMILIES:
-        write_metrics(METRICS / encoder / f"{name}.json", metrics.pop(encoder))
+        left_out = {"left_out": 1}  # by `encoders` of params.yaml
+        write_metrics(METRICS / encoder / f"{name}.json", metrics.pop(encoder, left_out))
     write_metrics(METRICS / "baselines" / f"{name}.json", metrics)
 
 

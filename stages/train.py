@@ -1,5 +1,6 @@
 """Stages `train-bert`, `train-roberta` and their like: `python -m stages.train ENCODER TASK`."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -8,12 +9,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table
+from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table, write_text
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.decisions.predictions import fold_jobs
+from llm4waam.decisions.predictions import COLUMNS, fold_jobs
 from llm4waam.encoders.families import check_family
-from llm4waam.splits.folds import check_folds
+from llm4waam.splits.folds import check_folds, with_cells_of
 from llm4waam.splits.tasks import make_task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.check_recipe import check_recipe
@@ -35,6 +36,9 @@ def main(encoder: str, task_name: str) -> None:
     # Without it, deterministic matrix products are refused on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     params = read_params(TrainingParams)
+    if encoder not in params.encoders:
+        _leave_out(encoder, task_name)
+        return
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
     recipe = params.recipe(encoder, task_name)
@@ -42,8 +46,9 @@ def main(encoder: str, task_name: str) -> None:
     check_folds(folds, beads, card, FOLDS)
     check_recipe(task, recipe)
     engine, source = engine_of(recipe), params.encoder.source(encoder)
+    together = with_cells_of(beads, folds)
     data, tokenizer = make_task_data(
-        source, task, recipe, card, beads, read_jsonl(PROMPTS), params.train.threads
+        source, task, recipe, card, together, read_jsonl(PROMPTS), params.train.threads
     )
     finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds)
     final = ModelFolder(finished.folder / "model", tokenizer, card, data)
@@ -60,6 +65,16 @@ def main(encoder: str, task_name: str) -> None:
     write_table(Path("plots/history") / encoder / f"{task_name}.csv", history, rounded=True)
     move_folder(final.folder, Path("data/models") / encoder / task_name)
     finished.clear()
+
+
+def _leave_out(encoder: str, task_name: str) -> None:
+    """The outputs of an encoder that params.yaml leaves out: tables without a row, no model."""
+    file = f"{encoder}/{task_name}.csv"
+    write_table(Path("data/predictions") / file, pd.DataFrame(columns=COLUMNS))
+    write_table(Path("plots/history") / file, pd.DataFrame(columns=CURVE))
+    reason = f"{encoder} is not among the encoders of params.yaml"
+    write_text(Path("data/models") / encoder / task_name / "left_out.txt", reason + "\n")
+    logging.info("nothing to do: %s", reason)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ def calibration_table(
         after = np.array(before)
         for place, temperature in temperatures.items():
             inside = (part["fold"] == place).to_numpy()
-            after[inside] = tempered(before[inside], temperature)
+            many, shape = tasks[name].kind == "multi_class", (-1, len(tasks[name].outputs))
+            scores = tempered(before[inside].reshape(shape), temperature, one_of_many=many)
+            after[inside] = scores.ravel()
         for state, score in zip(STATES, (before, after), strict=True):
             values = {measure: of(score, target) for measure, of in MEASURES.items()}
             who = {"task": name, "model": model, "variant": state}

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from llm4waam.ablations.published_loop import Habits, fine_tune
-from llm4waam.decisions.decisions import decide, default_thresholds, exclusive_index
+from llm4waam.decisions.decisions import decisions_of, default_thresholds
 from llm4waam.evaluation.metrics import task_metrics
 from llm4waam.plotting.pages import DASH, kind_of_data, markdown_table, sentence_case
 from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
@@ -112,7 +112,7 @@ def _row(one: Outcome, other: Outcome, step: str, task: Task, targets: np.ndarra
     metric = "r2" if regression else "macro_f1"
     row["flipped_beads"] = None
     if not regression:
-        sets = [decide(o.scores, thresholds, exclusive_index(task)) for o in (one, other)]
+        sets = [decisions_of(task, o.scores, thresholds) for o in (one, other)]
         row["flipped_beads"] = int((sets[0] != sets[1]).any(axis=1).sum())
     losses, cuts = np.zeros_like(targets), None if regression else thresholds
     values = [task_metrics(task, targets, o.scores, losses, cuts)[0][metric] for o in (one, other)]

@@ -8,10 +8,10 @@ from sklearn.metrics import f1_score, r2_score
 
 from llm4waam.ablations.plans import bead_of
 from llm4waam.ablations.variations import Variation
-from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS, Assessment, assess_rows, difference
-from llm4waam.evaluation.metrics import HEADLINES
+from llm4waam.evaluation.metrics import HEADLINES, ONE_CLASS
 from llm4waam.evaluation.significance import bootstrap_p, judge
 from llm4waam.reporting.report import HARDER
 from llm4waam.splits.tasks import Task
@@ -23,6 +23,7 @@ COLUMNS = [
 METRICS = {  # the headline of a kind of task, then the others; only the headline has an interval
     "multi_label": ("micro_f1", "macro_f1", "partial_score", "exact_match"),
     "binary": ("accuracy", "macro_f1"),
+    "multi_class": ("accuracy", "macro_f1"),
     "regression": ("r2", "rmse", "mae"),
 }
 DIFFERENCES = [
@@ -107,9 +108,9 @@ def _paid(task: Task, rows: pd.DataFrame) -> dict[str, float]:
     target, score, _, thresholds = arrays_of(task, rows)
     if task.kind == "regression":
         return {"r2": r2_score(target, score)}
-    decided = decide(score, thresholds, exclusive_index(task))
+    decided = decisions_of(task, score, thresholds)
     actual, predicted = indicators(task, target), indicators(task, decided)
-    if task.kind == "binary":
+    if task.kind in ONE_CLASS:
         return {"accuracy": float((actual == predicted).all(axis=1).mean())}
     return {
         f"{average}_f1": f1_score(actual, predicted, average=average, zero_division=1)

@@ -74,17 +74,27 @@ def predict_jobs(
         for name, baseline in models.items():
             scores = baseline(fold)
             if scores is not None:
+                if task.kind == "multi_class":
+                    scores = _summing_to_one(scores)
                 losses = _losses(task, y, truth, scores)
                 yield prediction_rows(
                     name, place, test, task.outputs, truth, scores, losses, thresholds
                 )
 
 
+def _summing_to_one(scores: np.ndarray) -> np.ndarray:
+    """Probabilities of classes of which one holds, from one judgement a class."""
+    scores = np.maximum(scores, CERTAIN)
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
 def _losses(task: Task, y: np.ndarray, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Binary cross-entropy, or the squared error on the scale that encoders learn on."""
+    """Cross-entropy, or the squared error on the scale that encoders learn on."""
     if task.kind == "regression":
         scaler = TargetScale.fit(y[:, 0], task.transform)
         floor = np.finfo(float).tiny if scaler.log else -np.inf
         return (scaler.scale(np.maximum(scores, floor)) - scaler.scale(truth)) ** 2
     p = np.clip(scores, CERTAIN, 1 - CERTAIN)
+    if task.kind == "multi_class":  # that of the class, once for each output, as the encoders' is
+        return np.broadcast_to(-(truth * np.log(p)).sum(axis=1, keepdims=True), p.shape)
     return -(truth * np.log(p) + (1 - truth) * np.log(1 - p))

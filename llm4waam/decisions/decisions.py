@@ -4,12 +4,12 @@ Both are fitted on predictions of beads that the model did not learn from. Tempe
 On Calibration of Modern Neural Networks, ICML 2017, with a sigmoid in the place of their softmax.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
+from scipy.special import expit, log_softmax, logit, softmax
 
 from llm4waam.splits.tasks import Task
 
@@ -19,17 +19,21 @@ EDGE = 1e-7  # the logit of a probability of 0 or 1 is infinite
 DIGITS = 6  # what the minimiser finds beyond them is noise
 
 
-def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
+def tempered(scores: np.ndarray, temperature: float, *, one_of_many: bool = False) -> np.ndarray:
     """Probabilities whose logit is divided by `temperature`, of the shape of `scores`.
 
-    0.5 stays 0.5 and the order of the scores stays. A temperature of 1 changes no bit.
+    0.5 stays 0.5 and the order of the scores stays. With `one_of_many` a row is the probabilities
+    of classes of which one holds: their logarithms are divided, and their sum stays 1. A
+    temperature of 1 changes no bit.
     """
     if temperature == 1.0:
         return scores
+    if one_of_many:
+        return softmax(np.log(np.clip(scores, EDGE, 1)) / temperature, axis=1)
     return expit(logit(np.clip(scores, EDGE, 1 - EDGE)) / temperature)
 
 
-def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
+def fit_temperature(scores: np.ndarray, targets: np.ndarray, *, one_of_many: bool = False) -> float:
     """The temperature of least log-loss, from probabilities and 0 or 1, both (beads, outputs).
 
     One number for all outputs, between 0.05 and 20; 1.0 where no output has both classes, since
@@ -38,8 +42,11 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
     if not len(targets) or (targets == targets[0]).all():
         return 1.0
     logits, sign = logit(np.clip(scores, EDGE, 1 - EDGE)), 2 * np.asarray(targets, float) - 1
+    classes, right = np.log(np.clip(scores, EDGE, 1)), np.asarray(targets) > 0.5
 
     def log_loss(log_temperature: float) -> float:
+        if one_of_many:
+            return -log_softmax(classes / np.exp(log_temperature), axis=1)[right].mean()
         return np.logaddexp(0, -sign * logits / np.exp(log_temperature)).mean()
 
     bounds = np.log([COLDEST, HOTTEST])
@@ -80,20 +87,23 @@ class Decision:
     """How one fitting turns scores into labels; every later consumer applies this and no other.
 
     `temperature` acts on all outputs, `thresholds` holds one number for each of `outputs`,
-    `exclusive` is the label that no other may join, if there is one.
+    `exclusive` is the label that no other may join, if there is one. With `one_of_many`, of a
+    multi_class task, the likeliest class stands, and thresholds are not looked at.
     """
 
     outputs: tuple[str, ...]
     temperature: float
     thresholds: tuple[float, ...]
     exclusive: str | None
+    one_of_many: bool = False
 
     @classmethod
     def default(cls, task: Task) -> "Decision":
         """What holds where nothing was fitted; raises ValueError for a regression."""
         if task.kind == "regression":
             raise ValueError(f"task {task.name}: a regression has no decision")
-        return cls(task.outputs, 1.0, tuple(default_thresholds(task).tolist()), task.exclusive)
+        thresholds, many = tuple(default_thresholds(task).tolist()), task.kind == "multi_class"
+        return cls(task.outputs, 1.0, thresholds, task.exclusive, many)
 
     @classmethod
     def fit(cls, task: Task, scores: np.ndarray, targets: np.ndarray, floor: int) -> "Decision":
@@ -108,7 +118,10 @@ class Decision:
         default = cls.default(task)
         if scores.shape != targets.shape or scores.shape[1:] != (len(task.outputs),):
             raise ValueError(f"scores {scores.shape} and targets {targets.shape} do not fit")
-        temperature = fit_temperature(scores, targets)
+        many = default.one_of_many
+        temperature = fit_temperature(scores, targets, one_of_many=many)
+        if many:
+            return replace(default, temperature=temperature)
         measure = "accuracy" if task.kind == "binary" else "f1"
         columns = zip(tempered(scores, temperature).T, targets.T, strict=True)
         found = tuple(fit_threshold(*each, measure=measure, floor=floor) for each in columns)
@@ -116,7 +129,7 @@ class Decision:
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (beads, outputs), whatever objective made the `scores`."""
-        return tempered(scores, self.temperature)
+        return tempered(scores, self.temperature, one_of_many=self.one_of_many)
 
     def to_json(self) -> dict:
         """As a model's `fitted.json` holds it."""
@@ -136,7 +149,8 @@ class Decision:
         if set(found) != set(task.outputs) or value["exclusive"] != task.exclusive:
             raise ValueError(f"task {task.name}: a decision of other labels: {', '.join(found)}")
         thresholds = tuple(float(found[output]) for output in task.outputs)
-        return cls(task.outputs, float(value["temperature"]), thresholds, task.exclusive)
+        many, temperature = task.kind == "multi_class", float(value["temperature"])
+        return cls(task.outputs, temperature, thresholds, task.exclusive, many)
 
 
 def default_thresholds(task: Task) -> np.ndarray:
@@ -172,6 +186,17 @@ def decide(scores: np.ndarray, thresholds: np.ndarray, exclusive_index: int | No
     decided[~alone, exclusive_index] = False
     decided[np.ix_(alone, np.arange(scores.shape[1]) != exclusive_index)] = False
     return decided
+
+
+def decisions_of(task: Task, scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """What is decided of each bead of a classification, a bool array (beads, outputs).
+
+    Of a multi_class task the likeliest class, the first of equals; else see `decide`.
+    """
+    if task.kind == "multi_class":
+        scores = np.asarray(scores, float)
+        return np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    return decide(scores, thresholds, exclusive_index(task))
 
 
 def indicators(task: Task, values: np.ndarray) -> np.ndarray:

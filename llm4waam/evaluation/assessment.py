@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn import metrics as sk
 
 from llm4waam.core.files import significant
-from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.metrics import HEADLINES, Metrics, mean_metrics, task_metrics
@@ -49,7 +49,7 @@ def further_metrics(
 
 
 def _samples_f1(task: Task, target: np.ndarray, score: np.ndarray, thresholds: np.ndarray) -> float:
-    decided = indicators(task, decide(score, thresholds, exclusive_index(task)))
+    decided = indicators(task, decisions_of(task, score, thresholds))
     actual = indicators(task, target)
     hits, both = (actual & decided).sum(axis=1), actual.sum(axis=1) + decided.sum(axis=1)
     return float(np.where(both > 0, 2 * hits / np.maximum(both, 1), 1.0).mean())

@@ -6,7 +6,8 @@ sums over beads; with the sums of every cell at hand all the draws are one matri
 
 import numpy as np
 
-from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.decisions.decisions import decisions_of, indicators
+from llm4waam.evaluation.metrics import ONE_CLASS
 from llm4waam.evaluation.read_predictions import Scores
 from llm4waam.splits.tasks import Task
 
@@ -29,9 +30,9 @@ def bead_terms(
         centred = target - target.mean(axis=0) if len(target) else target
         terms = [np.ones_like(target), centred, centred**2, (target - score) ** 2]
         return np.stack(terms, axis=1)
-    decided = decide(score, thresholds, exclusive_index(task))
+    decided = decisions_of(task, score, thresholds)
     actual, predicted = indicators(task, target), indicators(task, decided)
-    if task.kind == "binary":
+    if task.kind in ONE_CLASS:
         right = (actual == predicted).all(axis=1)
         return np.stack([right, np.ones(len(right))], axis=1)[..., None].astype(float)
     hits = (actual & predicted).sum(axis=1)
@@ -43,7 +44,7 @@ def headline(task: Task, sums: np.ndarray) -> np.ndarray:
     """The headline score from sums of shape (..., terms, outputs); NaN where it is undefined."""
     first, second, *rest = np.moveaxis(sums, -2, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if task.kind == "binary":
+        if task.kind in ONE_CLASS:
             return (first / second).mean(axis=-1)
         if task.kind == "multi_label":
             return (2 * first / (2 * first + second)).mean(axis=-1)

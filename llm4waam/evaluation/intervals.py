@@ -77,7 +77,9 @@ def nested_temperatures(rows: pd.DataFrame, task: Task, folds: pd.DataFrame) -> 
         )
         truth = truth.loc[outers[0].train, list(task.outputs)].to_numpy()
         scores = np.stack([outer.own for outer in outers], axis=1)
-        found[outers[0].fold] = fit_temperature(scores, truth)
+        found[outers[0].fold] = fit_temperature(
+            scores, truth, one_of_many=task.kind == "multi_class"
+        )
     return pd.Series(found)
 
 

@@ -11,10 +11,17 @@ import numpy as np
 from sklearn import metrics as sk
 
 from llm4waam.core.files import significant
-from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.splits.tasks import Task
 
-HEADLINES = {"binary": "accuracy", "multi_label": "micro_f1", "regression": "r2"}
+HEADLINES = {
+    "binary": "accuracy",
+    "multi_class": "accuracy",
+    "multi_label": "micro_f1",
+    "regression": "r2",
+}
+
+ONE_CLASS = ("binary", "multi_class")  # kinds of task of which a bead has exactly one class
 
 Metrics = dict[str, float | None]
 
@@ -26,7 +33,9 @@ def file_key(label: str) -> str:
 
 def class_names(task: Task) -> tuple[str, ...]:
     """What the columns of `indicators` are called; nothing for a regression."""
-    return {"binary": task.classes, "multi_label": task.outputs, "regression": ()}[task.kind]
+    if task.kind == "regression":
+        return ()
+    return task.classes if task.kind == "binary" else task.outputs
 
 
 def classification_metrics(actual: np.ndarray, predicted: np.ndarray) -> Metrics:
@@ -82,12 +91,13 @@ def task_metrics(
     found: Metrics = {"val_loss": _mean(loss)}
     if task.kind == "regression":
         return found | regression_metrics(target, score), {}
-    decided = decide(score, thresholds, exclusive_index(task))
+    decided = decisions_of(task, score, thresholds)
     actual, predicted = indicators(task, target), indicators(task, decided)
     found |= classification_metrics(actual, predicted)
     each = label_metrics(actual, predicted, class_names(task))
-    if task.kind == "binary":
+    if task.kind in ONE_CLASS:
         found["accuracy"] = found["exact_match"]
+    if task.kind == "binary":
         found |= {f"recall_{key}": each[key]["recall"] for key in each}
     return found, each
 

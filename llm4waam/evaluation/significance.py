@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.decisions.decisions import decisions_of
 from llm4waam.encoders.families import FAMILIES, family_pairs
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import FORMULAS, Assessment, best, difference, named
@@ -127,7 +127,7 @@ def compare_all(study: Mapping[str, Sequence[Assessment]], folds: pd.DataFrame) 
 
 def right_sets(task: Task, scores: Scores) -> np.ndarray:
     """The beads whose whole label set is right, (beads,), in the first repeat."""
-    decided = decide(scores.score[0], scores.thresholds[0], exclusive_index(task))
+    decided = decisions_of(task, scores.score[0], scores.thresholds[0])
     return (decided == (scores.target > 0.5)).all(axis=1)
 
 

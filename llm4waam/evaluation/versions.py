@@ -15,7 +15,7 @@ from llm4waam.card.card import Card, read_card
 from llm4waam.core.errors import StudyError, require_file
 from llm4waam.core.files import read_table
 from llm4waam.core.settings import Params, read_params
-from llm4waam.decisions.decisions import decide, exclusive_index
+from llm4waam.decisions.decisions import decisions_of
 from llm4waam.evaluation.bootstrap import draws_of, headline_of, interval
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.read_predictions import Scores, pooled
@@ -174,7 +174,7 @@ def _equal(task: Task, old: Scores, new: Scores) -> bool:
 
 
 def _decided(task: Task, one: Scores) -> np.ndarray:
-    return decide(one.score[0], one.thresholds[0], exclusive_index(task))
+    return decisions_of(task, one.score[0], one.thresholds[0])
 
 
 def _flips(key: tuple[str, str, str], task: Task, old: Scores, new: Scores) -> list[tuple]:

@@ -18,7 +18,7 @@ from llm4waam.card.card import Card, read_card
 from llm4waam.card.formulas import evaluate
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
-from llm4waam.decisions.decisions import decide, exclusive_index, fit_temperature, tempered
+from llm4waam.decisions.decisions import decisions_of, fit_temperature, tempered
 from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.model import FinalModel, load_final
 from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
@@ -39,12 +39,13 @@ class Confidence:
     """
 
     temperature: float = 1.0
+    one_of_many: bool = False
     half_width: float = math.nan
     log: bool = False
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, of the shape of `scores`; 0.5 stays 0.5."""
-        return tempered(scores, self.temperature)
+        return tempered(scores, self.temperature, one_of_many=self.one_of_many)
 
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The ends of the 90 % intervals, of the shape of `values`, in the unit of the task."""
@@ -63,12 +64,14 @@ def fit_confidence(task: Task, rows: pd.DataFrame, *, tempered_already: bool) ->
     promised. NaN where n is too small. Scores that inner folds have tempered stay as they are.
     """
     beads = rows.groupby(["bead", "label"], sort=False)[["target", "score"]].mean()
+    many = task.kind == "multi_class"
     if task.kind != "regression":
         if tempered_already:
-            return Confidence()
+            return Confidence(one_of_many=many)
         table = beads.unstack("label")
         scores = table["score"][list(task.outputs)].to_numpy()
-        return Confidence(fit_temperature(scores, table["target"][list(task.outputs)].to_numpy()))
+        truth = table["target"][list(task.outputs)].to_numpy()
+        return Confidence(fit_temperature(scores, truth, one_of_many=many), many)
     log = task.transform == "log" and bool((beads > 0).all(axis=None))
     residuals = (np.log(beads) if log else beads).diff(axis=1)["score"].abs().sort_values()
     rank = math.ceil(COVERAGE * (len(residuals) + 1) - 1e-9)
@@ -92,7 +95,7 @@ def columns_of(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[
         target = task.outputs[0]
         return {target: scores[:, 0], f"{target}_low": low, f"{target}_high": high}
     cuts = np.array(model.decision.thresholds)
-    decided = decide(scores, cuts, exclusive_index(task))
+    decided = decisions_of(task, scores, cuts)
     chances = zip(task.outputs, sure.probabilities(scores).T, strict=True)
     columns = {probability_column(task.name, output): p for output, p in chances}
     if task.kind == "binary":

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.metrics import ONE_CLASS, class_names
 from llm4waam.plotting.style import (
     COLOURS,
     GREY,
@@ -60,6 +61,7 @@ def results_figure(results: pd.DataFrame) -> Figure:
         *(
             Line2D([], [], color=model_colour(name), marker="o", ls="", label=title(name))
             for name in FAMILIES
+            if name in set(results["model"])
         ),
         Line2D([], [], color=GREY, marker="o", ls="", label="baseline"),
         Line2D([], [], color=GREY, label="95 % interval"),
@@ -134,7 +136,10 @@ def curves_figure(history: pd.DataFrame) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    handles = [Line2D([], [], color=model_colour(name), label=title(name)) for name in FAMILIES]
+    handles = [
+        Line2D([], [], color=model_colour(name), label=title(name))
+        for name in history["model"].unique()
+    ]
     handles += [
         Line2D([], [], color="black", ls=line, label=name)
         for name, line in (("training", "--"), ("validation (band: range over folds)", "-"))
@@ -143,20 +148,40 @@ def curves_figure(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, str]]) -> Figure:
-    """One panel a task and model: beads by actual and predicted class, out of fold."""
-    panels = list(confusion.groupby(["task", "model"], sort=False))
-    figure, axes = new_figure(1, len(panels), width=3.0, height=2.9)
-    for axis, ((task, model), part) in zip(axes, panels, strict=True):
-        names = list(classes[task])
+def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> Figure:
+    """A row a task, a column a model: beads by actual and predicted class, out of fold."""
+    columns = int(confusion.groupby("task")["model"].nunique().max())
+    figure, axes = new_figure(len(classes), columns, width=3.0, height=2.9)
+    grid = np.array(axes, dtype=object).reshape(len(classes), columns)
+    for line, task in zip(grid, classes, strict=True):
+        for axis in line[confusion.loc[confusion["task"] == task, "model"].nunique() :]:
+            axis.set_visible(False)
+    places = {
+        (task, model): axis
+        for line, task in zip(grid, classes, strict=True)
+        for axis, model in zip(
+            line, confusion.loc[confusion["task"] == task, "model"].unique(), strict=False
+        )
+    }
+    for (task, model), part in confusion.groupby(["task", "model"], sort=False):
+        axis, names = places[task, model], list(classes[task])
+        two = len(names) == 2
         counts = pd.crosstab(part["actual"], part["predicted"])
         counts = counts.reindex(index=names, columns=names, fill_value=0).to_numpy()
         axis.imshow(counts, cmap="Blues", vmin=0, vmax=counts.sum())
         for (row, column), count in np.ndenumerate(counts):
             ink = "white" if count > 0.6 * counts.sum() else "black"
-            axis.text(column, row, f"{count}", ha="center", va="center", fontsize=13, color=ink)
-        axis.set_xticks(range(2), names)
-        axis.set_yticks(range(2), names)
+            axis.text(
+                column,
+                row,
+                f"{count}",
+                ha="center",
+                va="center",
+                fontsize=13 if two else 9,
+                color=ink,
+            )
+        axis.set_xticks(range(len(names)), names, rotation=0 if two else 45)
+        axis.set_yticks(range(len(names)), names)
         axis.set_xlabel("predicted")
         axis.set_ylabel("actual")
         axis.set_title(f"{title(task)}: beads, out of fold\n{title(model)}")
@@ -322,11 +347,11 @@ def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -
         if shown
         else empty_figure("there is no classification task")
     )
-    classes = {name: task.classes for name, task in _of(tasks, "binary").items()}
+    classes = {name: class_names(task) for name, task in tasks.items() if task.kind in ONE_CLASS}
     made["confusion"] = (
         confusion_figure(tables["confusion"], classes)
         if classes
-        else empty_figure("there is no binary task")
+        else empty_figure("there is no task of one class a bead")
     )
     scales = {name: (task.unit, task.transform) for name, task in _of(tasks, "regression").items()}
     made["predicted"] = (

@@ -22,6 +22,7 @@ COLUMNS = {
         *("val_loss", "accuracy", "macro_f1", "micro_f1", "partial_score", "exact_match"),
         "label_accuracy",
     ),
+    "multi_class": ("val_loss", "accuracy", "macro_f1"),
     "regression": ("val_loss", "mse", "rmse", "mae", "r2"),
 }
 

@@ -11,8 +11,7 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
-from llm4waam.decisions.decisions import decide, exclusive_index
-from llm4waam.encoders.families import FAMILIES
+from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.evaluation.assessment import (
     FORMULAS,
     Assessment,
@@ -20,7 +19,7 @@ from llm4waam.evaluation.assessment import (
     named,
     ranked,
 )
-from llm4waam.evaluation.metrics import HEADLINES, class_names, file_key
+from llm4waam.evaluation.metrics import HEADLINES, ONE_CLASS, class_names, file_key
 from llm4waam.evaluation.reliability import reliability_bins
 from llm4waam.evaluation.significance import BETTER, WORSE
 from llm4waam.plotting.pages import (
@@ -83,22 +82,26 @@ def predicted(study: Study) -> pd.DataFrame:
 
 
 def confusion(study: Study) -> pd.DataFrame:
-    """Binary: task, model, bead, actual and predicted class, out of fold."""
+    """One of two or more classes: task, model, bead, actual and predicted class, out of fold."""
     tables = []
     for task, assessments in study.items():
         for one in champions(assessments):
-            if one.task.kind != "binary":
+            if one.task.kind not in ONE_CLASS:
                 continue
-            scores, classes = one.oof.score[0], np.array(one.task.classes)
-            decided = decide(scores, one.oof.thresholds[0], exclusive_index(one.task))
+            classes = np.array(class_names(one.task))
+            decided = decisions_of(one.task, one.oof.score[0], one.oof.thresholds[0])
+            actual, predicted = (
+                classes[indicators(one.task, values).argmax(axis=1)]
+                for values in (one.oof.target, decided)
+            )
             tables.append(
                 pd.DataFrame(
                     {
                         "task": task,
                         "model": one.model,
                         "bead": one.oof.beads,
-                        "actual": classes[one.oof.target[:, 0].astype(int)],
-                        "predicted": classes[decided[:, 0].astype(int)],
+                        "actual": actual,
+                        "predicted": predicted,
                     }
                 )
             )
@@ -163,13 +166,13 @@ def results(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def read_history(folder: Path, tasks: Sequence[str]) -> pd.DataFrame:
-    """Learning curves of all encoders: task, model, repeat, fold, epoch, train_loss, val_loss.
+def read_history(folder: Path, tasks: Sequence[str], encoders: Sequence[str]) -> pd.DataFrame:
+    """Learning curves of the `encoders`: task, model, repeat, fold, epoch, train_loss, val_loss.
 
     Raises StudyError for a file or a column that is missing.
     """
     tables = []
-    for encoder in FAMILIES:
+    for encoder in encoders:
         for task in tasks:
             file = folder / encoder / f"{task}.csv"
             if not file.is_file():
@@ -186,6 +189,7 @@ def read_history(folder: Path, tasks: Sequence[str]) -> pd.DataFrame:
 
 METRICS = {
     "binary": ("macro_f1", "partial_score", "exact_match", "label_accuracy"),
+    "multi_class": ("macro_f1",),
     "multi_label": ("macro_f1", "partial_score", "exact_match", "label_accuracy"),
     "regression": ("rmse", "mae"),
 }

@@ -1,4 +1,8 @@
-"""The folds and the hold-out, which no bead and no cell ever crosses.
+"""The folds and the hold-out, which no bead and no cell ever crosses, nor, if asked, a group.
+
+What stays together is the cell; by a column of the table (`split.by`), all cells that share a value
+of it: a paper, a laboratory, a plate. The column `cell` of the folds names what stays together, and
+whatever needs it (the bootstrap, inner folds) takes it from there.
 
 Inside a fold, folds over its training beads serve what is fitted or chosen there; no bead and no
 cell of the fold that is reported takes part, and the beads of one cell stay together.
@@ -10,8 +14,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from pydantic import Field
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from llm4waam.card.card import Card
+from llm4waam.card.card import CELL, Card
 from llm4waam.card.cells import find_cells
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section
@@ -26,8 +32,12 @@ OWN_SEED, APART = 7, 1_000_000
 
 
 class Split(Section):
-    """Folds over the training beads, and the fixed hold-out."""
+    """Folds over the training beads, and the fixed hold-out.
 
+    `by` is cell, or a column whose values stay together; None: what the card says.
+    """
+
+    by: str | None = None
     seed: int = Field(ge=0, lt=4000)
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
@@ -36,7 +46,7 @@ class Split(Section):
     def options(self) -> dict:
         """The arguments of `make_folds`."""
         first = (OWN_SEED + (self.seed - OWN_SEED) * APART) % (2**32 - APART)
-        return {**self.model_dump(), "seed": first}
+        return {**self.model_dump(exclude={"by"}), "seed": first}
 
 
 def make_folds(
@@ -64,7 +74,7 @@ def make_folds(
     test = np.zeros(len(cells), dtype=bool)
     if hold_out:
         parts = round(1 / hold_out)
-        _enough(len(cells), max(parts, folds + 1), folds, file)
+        _enough(cells, max(parts, folds + 1), folds, file)
         sizes = np.bincount(of_cell)[:, None]
         totals = pd.DataFrame(strata).groupby(of_cell).sum().to_numpy()
         counts = np.hstack([sizes, totals])
@@ -73,7 +83,7 @@ def make_folds(
         off = [np.abs(counts[part].sum(axis=0) - want).sum() for part in found]
         test[found[int(np.argmin(off))]] = True
     train = np.flatnonzero(~test)
-    _enough(len(train), folds, folds, file)
+    _enough(cells[train], folds, folds, file)
     rows = [_rows(beads, of_cell, np.flatnonzero(test), "test", 0, HOLD_OUT_FOLD)]
     for repeat in range(repeats):
         for fold, part in enumerate(_parts(table[train], folds, seed + 1000 * (repeat + 1))):
@@ -106,16 +116,71 @@ def beads_of(role: str, beads: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFram
     return beads[beads["bead"].isin(folds.loc[folds["role"] == role, "bead"])]
 
 
-def check_folds(folds: pd.DataFrame, beads: pd.DataFrame, card: Card, file: object) -> None:
+def with_blocks(beads: pd.DataFrame, by: str, file: object) -> pd.DataFrame:
+    """`beads` whose `cell` is what stays together: the cell, or all that share a value of `by`.
+
+    A bead without a value stays with its cell. A cell that spans two values joins them. Raises
+    StudyError where the clean table has no column `by`.
+    """
+    if by == CELL:
+        return beads
+    if by not in beads.columns:
+        expected = ", ".join([CELL, *beads.columns.drop(["bead", CELL])])
+        raise StudyError(file, "there is no such column", column="split.by", value=by,
+                         expected=expected)  # fmt: skip
+    cells, values = (pd.factorize(beads[name])[0] for name in (CELL, by))
+    known = values >= 0
+    size = int(cells.max()) + 1
+    graph = coo_array(
+        (np.ones(known.sum()), (cells[known], size + values[known])),
+        shape=(size + len(beads),) * 2,
+    )
+    found = pd.factorize(connected_components(graph, directed=False)[1][cells])[0]
+    return beads.assign(cell=[f"group_{n:04d}" for n in found])
+
+
+def with_cells_of(beads: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """`beads` whose `cell` is what the folds kept together."""
+    names = folds.drop_duplicates("bead").set_index("bead")[CELL]
+    return beads.assign(cell=beads["bead"].map(names))
+
+
+def crossing_groups(
+    folds: pd.DataFrame, beads: pd.DataFrame, card: Card
+) -> dict[str, dict[str, int]]:
+    """Column of role group -> its values in two folds, or in train and test, and all of them.
+
+    Scores of such folds say how well a model does on new settings of known groups, and not on a
+    group that it has never seen.
+    """
+    found = {}
+    for column in card.named("group"):
+        if column not in beads.columns:
+            continue
+        known = folds.merge(beads[["bead", column]], on="bead").dropna(subset=[column])
+        many = pd.Series(False, index=sorted(known[column].unique()))
+        for repeat in known["repeat"].unique():
+            here = known[(known["repeat"] == repeat) | (known["role"] == "test")]
+            places = here.groupby(column)["fold"].nunique()
+            many |= (places > 1).reindex(many.index, fill_value=False)
+        found[column] = {"in_several_folds": int(many.sum()), "groups": len(many)}
+    return found
+
+
+def check_folds(
+    folds: pd.DataFrame, beads: pd.DataFrame, card: Card, file: object, by: str = CELL
+) -> None:
     """Raise StudyError if a bead, a cell or a twin stands in two folds, or in train and test.
 
     Twins are looked for in the beads themselves, so that a renamed copy is found as well: beads of
-    one campaign whose set-points agree, and templated prompts with the same numbers.
+    one campaign whose set-points agree, and templated prompts with the same numbers. `by` a column,
+    beads that share its value are twins as well.
     """
     missing = set(beads["bead"]) - set(folds["bead"])
     if missing:
         raise StudyError(file, "the bead is in no fold", column="bead", value=min(missing))
-    cells = folds.merge(beads[["bead"]].assign(twins=_twins(beads, card)), on="bead", how="left")
+    twins = with_blocks(beads.assign(cell=_twins(beads, card)), by, file)["cell"]
+    cells = folds.merge(beads[["bead"]].assign(twins=twins), on="bead", how="left")
     if cells["twins"].isna().any():
         stranger = cells.loc[cells["twins"].isna(), "bead"].iloc[0]
         raise StudyError(file, "no such bead in the clean table", column="bead", value=stranger)
@@ -127,7 +192,8 @@ def check_folds(folds: pd.DataFrame, beads: pd.DataFrame, card: Card, file: obje
                 places = here.groupby("bead").size()
             if (places > 1).any():
                 who = here.loc[here[column] == places.idxmax(), "bead"].unique()
-                reason = f"leak: {', '.join(who)} share a {column[:4]} and stand in two folds"
+                what = column[:4] if column != "twins" or by == CELL else f"twin or {by}"
+                reason = f"leak: {', '.join(who)} share a {what} and stand in two folds"
                 raise StudyError(file, reason, expected="all of them in one fold")
 
 
@@ -137,12 +203,13 @@ def _twins(beads: pd.DataFrame, card: Card) -> np.ndarray:
     return find_cells(beads, card.named("group", "set_point"))
 
 
-def _enough(cells: int, needed: int, folds: int, file: object) -> None:
-    if cells < needed:
+def _enough(names: np.ndarray, needed: int, folds: int, file: object) -> None:
+    if len(names) < needed:
+        what = "groups" if str(names[0]).startswith("group_") else "cells"
         raise StudyError(
             file,
-            f"{cells} cells are too few for {folds} folds and the hold-out",
-            expected=f"at least {needed} cells, or a smaller split.folds",
+            f"{len(names)} {what} are too few for {folds} folds and the hold-out",
+            expected=f"at least {needed} {what}, or a smaller split.folds",
         )
 
 

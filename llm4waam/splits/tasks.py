@@ -14,9 +14,10 @@ from llm4waam.core.errors import StudyError
 class Task:
     """One task of a card.
 
-    `outputs` names the columns of a target array: the labels (multi_label), the asked label
-    (binary; 1 means it is there) or the target column (regression). `exclusive` is the label that
-    no other may join, if there is one. `classes` names what 0 and 1 of a binary task mean.
+    `outputs` names the columns of a target array: the labels (multi_label), the classes of which
+    each bead has one (multi_class), what is asked for (binary; 1 means that it is so) or the target
+    column (regression). `exclusive` is the label that no other may join, if there is one. `classes`
+    names what 0 and 1 of a binary task mean.
     """
 
     name: str
@@ -33,8 +34,10 @@ def make_task(card: Card, name: str, card_file: object) -> Task:
     """The task called `name`; raises StudyError where the card has none of that name."""
     spec = card.task(name, card_file)
     first = card.columns[spec.columns[0]]
-    if spec.kind == "binary":
-        outputs = (str(spec.label),)
+    if spec.kind == "binary":  # of a flag or a number nothing but the answer has a name
+        outputs = (spec.label or spec.classes[1],)
+    elif spec.kind == "multi_class":
+        outputs = tuple(first.levels)
     elif spec.kind == "multi_label" and first.kind == "labels":
         outputs = tuple(first.labels)
     else:
@@ -50,14 +53,21 @@ def targets(card: Card, task: Task, beads: pd.DataFrame) -> np.ndarray:
 
     A bead whose outcome is missing has NaN in its row and takes no part in the task.
     """
-    columns = card.tasks[task.name].columns
-    if task.kind == "regression" or card.columns[columns[0]].kind == "flag":
-        return beads[columns].to_numpy(dtype=float)
-    sets = beads[columns[0]]
-    known = sets.notna().to_numpy()
+    spec = card.tasks[task.name]
+    column = card.columns[spec.columns[0]]
+    if column.kind in ("number", "flag"):
+        values = beads[spec.columns].to_numpy(dtype=float)
+        if spec.threshold is None:
+            return values
+        return np.where(np.isnan(values), np.nan, values >= spec.threshold)
+    said = beads[spec.columns[0]]
+    known = said.notna().to_numpy()
     rows = np.full((len(beads), len(task.outputs)), np.nan)
     rows[known] = [
-        [float(output in labels.split(text)) for output in task.outputs] for text in sets[known]
+        [float(output in parts) for output in task.outputs]
+        for parts in (
+            labels.split(text) if column.kind == "labels" else [text] for text in said[known]
+        )
     ]
     return rows
 

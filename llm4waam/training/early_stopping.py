@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llm4waam.core.errors import StudyError
-from llm4waam.decisions.decisions import decide, exclusive_index, indicators
+from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.splits.tasks import Task
 
 METRICS = {
@@ -27,10 +27,16 @@ METRICS = {
 }
 _OF_SETS = ("val_loss", "partial_score", "macro_f1", "micro_f1", "exact_match")
 # The published choice of the epoch, by kind of task: optimistic, see the ablation `protocols`.
-PUBLISHED = {"binary": "val_loss", "multi_label": "partial_score", "regression": "val_mse"}
+PUBLISHED = {
+    "binary": "val_loss",
+    "multi_class": "val_loss",
+    "multi_label": "partial_score",
+    "regression": "val_mse",
+}
 OF_KIND = {
     "multi_label": _OF_SETS,
     "binary": (*_OF_SETS, "accuracy"),
+    "multi_class": (*_OF_SETS, "accuracy"),
     "regression": ("val_loss", "val_mse", "r2", "rmse", "mae"),
 }
 
@@ -111,7 +117,7 @@ def selection_value(
             "r2": sk.r2_score,
         }
         return float(errors[metric](targets, scores))
-    decided = decide(scores, thresholds, exclusive_index(task))
+    decided = decisions_of(task, scores, thresholds)
     actual, predicted = indicators(task, targets), indicators(task, decided)
     if metric == "partial_score":
         return guarded_partial_score(actual, predicted)

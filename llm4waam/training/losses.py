@@ -224,6 +224,15 @@ def by_label_set(targets: torch.Tensor) -> Objective:
     return Objective(len(sets), _precise(loss), _precise(scores), "marginals", sets)
 
 
+def by_class(targets: torch.Tensor) -> Objective:
+    """A logit for each class, whose softmax is its probability.
+
+    Of a multi_class task each label set of the training targets is one class; a class without a
+    training bead has the probability 0.
+    """
+    return by_two_classes(targets) if targets.shape[1] == 1 else by_label_set(targets)
+
+
 LABELS, VALUES = ("binary", "multi_label"), ("regression",)
 # name: the kinds of task that may have it, and its objective; the first of a kind is its default
 LOSSES: dict[str, tuple[tuple[str, ...], Maker]] = {
@@ -232,7 +241,7 @@ LOSSES: dict[str, tuple[tuple[str, ...], Maker]] = {
     "focal": (LABELS, by_label(focal)),
     "asymmetric": (LABELS, by_label(asymmetric)),
     "class_balanced": (LABELS, by_weighted_label(class_balanced_weights)),
-    "cross_entropy": (("binary",), by_two_classes),
+    "cross_entropy": (("multi_class", "binary"), by_class),
     "powerset": (("multi_label",), by_label_set),
     "mse": (VALUES, by_value(squared)),
     "mae": (VALUES, by_value(absolute)),

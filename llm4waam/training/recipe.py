@@ -10,7 +10,7 @@ from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section, Seed
 from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
 from llm4waam.encoders.families import FAMILIES
-from llm4waam.encoders.settings import Encoders, ModelSettings
+from llm4waam.encoders.settings import Encoders, FamilyName, ModelSettings
 
 Engine = Literal["loop", "trainer", "stacked"]
 
@@ -91,8 +91,9 @@ class Target(Section):
 
 
 class TrainingParams(Params):
-    """The sections of params.yaml that fix a fine-tuning."""
+    """The sections of params.yaml that fix a fine-tuning; `encoders` are those that have one."""
 
+    encoders: list[FamilyName] = Field(default_factory=lambda: list(FAMILIES), min_length=1)
     encoder: Encoders
     train: Train
     target: dict[str, Target]

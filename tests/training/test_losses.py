@@ -53,6 +53,17 @@ def test_losses_have_their_closed_values(kind, name, logit, target, value) -> No
     assert found.item() == pytest.approx(value, rel=1e-5, abs=1e-12)
 
 
+def test_one_class_of_many_costs_the_logarithm_of_its_softmax() -> None:
+    classes = torch.eye(3)[[0, 1, 1, 2]]
+    objective = make_objective("multi_class", "cross_entropy", classes)
+    # The sets in sorted order are the last class first.
+    logits = torch.tensor([[0.0, LN2, LN3]])
+    scores = objective.scores(logits)
+    assert torch.allclose(scores, torch.tensor([[3.0, 2.0, 1.0]]) / 6)
+    loss = objective.loss(logits, classes[:1])
+    assert torch.allclose(loss, torch.full((1, 3), LN2))
+
+
 def test_the_positive_weight_is_capped_and_balanced_classes_weigh_alike() -> None:
     rare = torch.zeros(100, 1)
     rare[0] = 1
