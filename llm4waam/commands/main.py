@@ -80,6 +80,33 @@ def predict(
 
 
 @app.command()
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="of a table; without one, all are listed")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL",
+            envvar="LLM4WAAM_FETCH_FROM",
+            help="a mirror that has the file under its name in data/raw",
+        ),
+    ] = None,
+) -> None:
+    """A table that somebody published, into data/raw; its licence and what to run next."""
+    if base and not base.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{base!r} is no http address", param_hint="'--from'")
+    from llm4waam.commands.fetch import fetch_table, published_list  # not where only models are
+
+    if name is None:
+        sys.stdout.write(published_list())
+        return
+    for line in fetch_table(name, base):
+        typer.echo(line)
+
+
+@app.command()
 def experiments() -> None:
     """The experiments of this commit, side by side."""
     from llm4waam.commands.experiments import experiments_table  # not where only models are

@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from llm4waam.core.files import write_text
 from llm4waam.encoders.families import FAMILIES
+from llm4waam.plotting import svg_text
 
 matplotlib.use("Agg")
 matplotlib.rcParams.update(
@@ -117,13 +118,15 @@ def save(path: Path, figure: Figure, *, simulated: bool) -> None:
         # The layout keeps a strip free for it.
         figure.supxlabel("simulated data", x=0.99, ha="right", fontsize=7, color=GREY)
     buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
     svg = _rounded(buffer.getvalue().decode("utf-8"), f"{path.parent.name}-{path.stem}")
     write_text(path, svg)
 
 
 # What holds coordinates; scales, widths of lines and opacities stay as they are.
-_COORDINATES = re.compile(r' (?:d|x|y|x1|y1|x2|y2|cx|cy|points)="[^"]*"|translate\([^)]*\)')
+_COORDINATES = re.compile(
+    r' (?:d|x|y|x1|y1|x2|y2|cx|cy|points)="[^"]*"|(?:translate|rotate)\([^)]*\)'
+)
 _DECIMALS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 # Names of clip paths and marks, which matplotlib makes of coordinates that are not rounded.
 _IDS = re.compile(r'(?<=[#"])(?:[a-z]|C\w+_)[0-9a-f]{10}(?=[)"])')

@@ -121,6 +121,6 @@ def test_a_card_with_few_of_these_fields_or_without_wires_says_what_it_can(tmp_p
     assert broken(table.iloc[0], rules) == []
     table.loc[0, "travel_speed_mm_s"] = 12.0
     assert broken(table.iloc[0], rules) == ["too fast"]
-    mill = read_card(ROOT / "tests/cards/ai4i2020.yaml")
+    mill = read_card(ROOT / "data/raw/ai4i2020.yaml")
     runs = pd.DataFrame({name: [300.0, 301.0] for name in mill.clean_columns})
     assert broken(runs.iloc[0], Rules.fit(mill, runs)) == []

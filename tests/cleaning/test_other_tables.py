@@ -13,16 +13,17 @@ from llm4waam.sentences.fields import find_values
 from llm4waam.splits.folds import check_folds
 from stages import baselines, clean, serialize_to_text, split, train
 
+# The folder of the table, the folder of its card, tasks.
 TABLES = {
-    "ai4i2020": ("ai4i2020", ["failure", "modes", "power"]),
-    "er70s6_beads_tidy": ("cwru_waam_logger", ["bead_height"]),
+    "ai4i2020": ("ai4i2020", "data/raw", ["failure", "modes", "power"]),
+    "er70s6_beads_tidy": ("cwru_waam_logger", "tests/cards", ["bead_height"]),
 }
 
 
 @pytest.fixture(params=TABLES)
 def study(request, workspace, params, encoders):
     name = request.param
-    folder, tasks = TABLES[name]
+    folder, cards, tasks = TABLES[name]
     table = SHARED / folder / f"{name}.csv"
     if not table.is_file():
         pytest.skip(f"the published table {folder}/{name}.csv is not on this machine")
@@ -30,7 +31,7 @@ def study(request, workspace, params, encoders):
     params["text"]["information"] = "post_weld"
     losses = {"power": "mse", "bead_height": "mse"}
     params["target"] = {task: {"loss": losses.get(task, "bce")} for task in tasks}
-    card = (ROOT / f"tests/cards/{name}.yaml").read_text(encoding="utf-8")
+    card = (ROOT / cards / f"{name}.yaml").read_text(encoding="utf-8")
     place = workspace(params=params, card=card, raw=table.read_bytes())
     shutil.copytree(encoders, place / "data/encoders")
     clean.main()
