@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llm4waam.baselines.features import make_features
 from llm4waam.baselines.folds import predict_folds
-from llm4waam.baselines.models import baselines_of
+from llm4waam.baselines.models import affordable, baselines_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_jsonl, read_table, write_table
@@ -37,6 +37,7 @@ def main(task_name: str) -> None:
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
     models = baselines_of(task, params.baselines.pretrained)
+    models = affordable(models, len(targets), params.baselines)
     predictions = predict_folds(task, features, targets, folds, params.baselines, models)
     write_table(Path("data/predictions/baselines") / f"{task_name}.csv", predictions)
 

@@ -9,7 +9,7 @@ from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import METRICS, make_examiner, unsuited
 from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
 from llm4waam.advice.settings import Advice
-from llm4waam.advice.trial import try_advice
+from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_metrics, write_text
@@ -43,8 +43,8 @@ def main() -> None:
     examiner = make_examiner(predictor, settings, params.card_file, params.baselines.trees)
     held_out = clean_beads("test")
     faithful, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
-    # The simulator knows only the beads that it made.
-    tried = try_advice(examiner.adviser, settings.trial) if card.simulated else None
+    can = can_be_tried(card)  # the simulator knows only the beads that it made
+    tried = try_advice(examiner.adviser, settings.trial) if can else None
     sure = certainty(predictor, held_out)
     metrics = {"faithfulness": faithful, "advice": tried, "certainty": sure}
     examiner = replace(examiner, tried=tried)

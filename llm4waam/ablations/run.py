@@ -27,7 +27,7 @@ from llm4waam.ablations.plans import (
 from llm4waam.ablations.variations import LADDER_BASELINES, Ablations, Variation
 from llm4waam.baselines.features import Features, make_features
 from llm4waam.baselines.folds import predict_jobs
-from llm4waam.baselines.models import baselines_of
+from llm4waam.baselines.models import affordable, baselines_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.encoders.settings import Source
@@ -257,7 +257,7 @@ def baseline_rows(
     jobs = study.jobs(variation, targets, texts)
     if variation.plan == "rows":
         features, targets = features_as_rows(features, targets, texts)
-    models = baselines_of(task, settings.pretrained, names)
+    models = affordable(baselines_of(task, settings.pretrained, names), len(targets), settings)
     found = []
     # A hundred beads are too few to share out, and the sums of one thread are always the same.
     with threadpool_limits(1):

@@ -18,7 +18,6 @@ from llm4waam.card.card import Card
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 PLACES = 9  # values of each field in a pair; a single field takes every step of its machine
-AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")  # of the process map, x and y
 POINTS = 12  # of the process map along each axis
 # The kinds of change that are offered. Each is the candidate with the greatest chance less its size
 # times a price: 1 moves one set-point over its whole training range. The prices were chosen on bad
@@ -113,8 +112,8 @@ class Adviser:
 
     def controls(self, bead: pd.Series) -> list[str]:
         """The set-points that can be turned and are known of this bead."""
-        columns, ranges = self.card.columns, self.domain.ranges()
-        return [n for n in ranges if columns[n].step and not pd.isna(bead[n])]
+        ranges = self.domain.ranges()
+        return [n for n in self.card.turnable() if n in ranges and not pd.isna(bead[n])]
 
     def advise(self, bead: pd.Series) -> Counterfactual:
         """What to change of one bead, a row of the clean table."""
@@ -265,11 +264,13 @@ def measured(card: Card, rows: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class ProcessMap:
-    """The chance of a normal bead over the two AXES: `x` and `y` (points,), `chance` (y, x).
+    """The chance of a normal bead over two set-points, the `axes`.
 
-    `inside` (y, x) is where the point lies in the applicability domain.
+    `x` and `y` are (points,), `chance` is (y, x); `inside` (y, x) is where the point lies in the
+    applicability domain.
     """
 
+    axes: tuple[str, str]
     x: np.ndarray
     y: np.ndarray
     chance: np.ndarray
@@ -282,12 +283,13 @@ def process_map(adviser: Adviser, bead: pd.Series) -> ProcessMap | None:
     By the ensemble that judges changes.
     """
     ranges = adviser.domain.ranges()
-    if any(name not in ranges or pd.isna(bead[name]) for name in AXES):
+    axes = adviser.card.process_map or tuple(adviser.card.turnable()[:2])
+    if len(axes) < 2 or any(name not in ranges or pd.isna(bead[name]) for name in axes):
         return None
-    x, y = (np.linspace(*ranges[name], POINTS) for name in AXES)
-    own = np.array([float(bead[name]) for name in AXES])
+    x, y = (np.linspace(*ranges[name], POINTS) for name in axes)
+    own = np.array([float(bead[name]) for name in axes])
     after = np.array([(a, b) for b in y for a in x])
-    points = Candidates(list(AXES), own, after, np.zeros(len(after)))
+    points = Candidates(list(axes), own, after, np.zeros(len(after)))
     rows, shape = carried_out(bead, points, adviser.card), (POINTS, POINTS)
     chance = adviser.ensemble.chance(adviser.ensemble.at(rows))
-    return ProcessMap(x, y, chance.reshape(shape), adviser.domain.inside(rows).reshape(shape))
+    return ProcessMap(axes, x, y, chance.reshape(shape), adviser.domain.inside(rows).reshape(shape))

@@ -21,7 +21,7 @@ from llm4waam.baselines.features import encoder_of
 from llm4waam.card.card import Card
 from llm4waam.decisions.decisions import fit_temperature, tempered
 from llm4waam.inference.predictor import PREDICTIONS, Predictor, read_rows
-from llm4waam.splits.tasks import Task, known_targets
+from llm4waam.splits.tasks import known_targets
 
 PAIRS = 1  # of opposite offsets around a set-point
 
@@ -88,11 +88,12 @@ class Ensemble:
         plain[[n for n in self.card.named("note") if n in plain]] = None
         columns = []
         for predictor in self.encoders.values():
-            scores = predictor.raw_scores(plain, [n for n, *_ in normal_outputs(predictor)])
+            outputs = normal_outputs(predictor)
+            scores = predictor.raw_scores(plain, [name for name, *_ in outputs])
             sure = predictor.confidences
             parts = [
-                sure[name].probabilities(scores[name])[:, place]
-                for name, place, _ in normal_outputs(predictor)
+                _of_good(predictor, sure[name].probabilities(scores[name])[:, place])
+                for name, place, _ in outputs
             ]
             columns.append(np.mean(parts, axis=0))
         return np.array(columns).reshape(len(self.encoders), len(beads)).T
@@ -112,10 +113,17 @@ def lower_bound(by_member: np.ndarray) -> np.ndarray:
 
 
 def normal_outputs(predictor: Predictor) -> list[tuple[str, int, str]]:
-    """(task, place of the normal label among its outputs, the label) of binary and multi-label."""
-    names = [predictor.task_of("binary"), predictor.task_of("multi_label")]
-    label = predictor.normal
-    return [(name, predictor.tasks[name].outputs.index(label), label) for name in names if name]
+    """(task, place of the asked label among its outputs, the label): the aim, and the multi-label
+    task where it has the label as well."""
+    label = predictor.tasks[predictor.aim].outputs[0]
+    names = [predictor.aim, predictor.task_of("multi_label")]
+    outputs = {name: predictor.tasks[name].outputs for name in names if name}
+    return [(name, all_.index(label), label) for name, all_ in outputs.items() if label in all_]
+
+
+def _of_good(predictor: Predictor, yes: np.ndarray) -> np.ndarray:
+    """The probability of a good bead from that of the asked label."""
+    return yes if predictor.good_is_yes else 1 - yes
 
 
 def make_ensemble(
@@ -132,12 +140,12 @@ def make_ensemble(
     predictions of a member are not there.
     """
     card, style, training = predictor.card, predictor.style, predictor.domain.training
-    binary = predictor.tasks[predictor.task_of("binary")]
+    binary = predictor.tasks[predictor.aim]
     known = known_targets(card, binary, training)
     learned = training[training["bead"].isin(known)]
     fields = card.fields(style.information, style.derived)
     table = card.with_formulas(learned)[fields]
-    y = np.array([known[bead][0] for bead in learned["bead"]])
+    y = _of_good(predictor, np.array([known[bead][0] for bead in learned["bead"]]))
     fitted = {
         name: make_pipeline(encoder_of(table), CLASSIFIERS[name](trees, seed)).fit(table, y)
         for name in classifiers
@@ -149,29 +157,31 @@ def make_ensemble(
         fitted,
         table.dtypes.to_dict(),
         spread=steps,
-        temperature=_temperature(binary, encoders, classifiers),
+        temperature=_temperature(predictor, encoders, classifiers),
         seed=seed,
     )
 
 
 def _temperature(
-    binary: Task, encoders: Mapping[str, Predictor], classifiers: Sequence[str]
+    predictor: Predictor, encoders: Mapping[str, Predictor], classifiers: Sequence[str]
 ) -> float:
     """What makes the chance of the training beads agree with their outcomes, out of fold."""
     columns, truth = [], None
-    for name, predictor in encoders.items():
+    for name, encoder in encoders.items():
         parts = []
-        for task, _, label in normal_outputs(predictor):
+        for task, _, label in normal_outputs(encoder):
             rows = read_rows(PREDICTIONS / name / f"{task}.csv", "oof")
             by_bead = rows[rows["label"] == label].groupby("bead")[["score", "target"]].mean()
-            parts.append(predictor.confidences[task].probabilities(by_bead["score"]))
+            parts.append(
+                _of_good(encoder, encoder.confidences[task].probabilities(by_bead["score"]))
+            )
             truth = by_bead["target"] if truth is None else truth
         columns.append(pd.concat(parts, axis=1).mean(axis=1))
     for name in classifiers:
-        rows = read_rows(PREDICTIONS / "baselines" / f"{binary.name}.csv", "oof")
+        rows = read_rows(PREDICTIONS / "baselines" / f"{predictor.aim}.csv", "oof")
         by_bead = rows[rows["model"] == name].groupby("bead")[["score", "target"]].mean()
-        columns.append(by_bead["score"])
+        columns.append(_of_good(predictor, by_bead["score"]))
         truth = by_bead["target"] if truth is None else truth
-    by_member = pd.concat(columns, axis=1).loc[truth.index]
+    truth, by_member = _of_good(predictor, truth), pd.concat(columns, axis=1).loc[truth.index]
     chance = lower_bound(by_member.to_numpy())
     return fit_temperature(chance[:, None], truth.to_numpy(float)[:, None])

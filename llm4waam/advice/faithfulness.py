@@ -54,7 +54,7 @@ def faithfulness(examiner: Examiner, beads: Iterable[pd.Series]) -> tuple[dict, 
     `beads` may show progress as it is gone through.
     """
     predictor, seed, explain = examiner.predictor, examiner.seed, examiner.explain
-    quality, templates = predictor.task_of("binary"), predictor.style.templates
+    quality, templates = predictor.aim, predictor.style.templates
     own = model_output(predictor, quality)
     trees = baseline_output(predictor, quality, boosting, seed)
     others = other_background(examiner)
@@ -153,8 +153,9 @@ def baseline_output(predictor: Predictor, task: str, baseline: Baseline, seed: i
         fold = Fold(kind, learned, y, _features(beads, card, style), trees=100, seed=seed)
         # Of so few beads threads do nothing but wait for each other.
         with threadpool_limits(1):
-            return one_number(kind, lambda scores: scores, baseline(fold))
+            return sign * one_number(kind, lambda scores: scores, baseline(fold))
 
+    sign = -1 if task == predictor.aim and not predictor.good_is_yes else 1
     return output
 
 

@@ -1,11 +1,13 @@
 """Figures of explanations and advice: contributions, process map, importance, success."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from llm4waam.advice.counterfactual import AXES, ProcessMap
+from llm4waam.advice.counterfactual import ProcessMap
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
@@ -49,9 +51,17 @@ def _unit(card: Card, name: str) -> str:
 
 
 def process_map_figure(
-    process: ProcessMap, findings: Findings, training: pd.DataFrame, card: Card
+    process: ProcessMap,
+    findings: Findings,
+    training: pd.DataFrame,
+    good_beads: Collection[str],
+    card: Card,
 ) -> Figure:
-    """The process map of a bead, with the training beads of its wire and the advised move."""
+    """The process map of a bead, with the advised move and training beads like it.
+
+    Those are the beads of its first category (its wire); `good_beads` names the good ones.
+    """
+    axes = process.axes
     figure, [axis] = new_figure(1, 1, width=6.2, height=4.4)
     levels = np.linspace(0, 1, 11)
     filled = axis.contourf(process.x, process.y, process.chance, levels, cmap="cividis")
@@ -61,25 +71,27 @@ def process_map_figure(
         axis.clabel(lines, fmt=lambda _: f"{findings.bar:.0%}", fontsize=8)
     outside = (~process.inside).astype(float)
     axis.contourf(process.x, process.y, outside, [0.5, 1.5], colors="none", hatches=["///"])
-    same = training[training["material"] == findings.bead["material"]]
-    good = same["labels"] == findings.normal
+    same = training
+    for first in card.named("set_point", kind="category")[:1]:
+        same = training[training[first] == findings.bead[first]]
+    good = same["bead"].isin(good_beads)
     marks = {"normal": (same[good], "o", "white"), "defect": (same[~good], "X", COLOURS[1])}
     for name, (beads, marker, colour) in marks.items():
         if len(beads):
             axis.scatter(
-                beads[AXES[0]], beads[AXES[1]], marker=marker, c=colour, edgecolors="black",
+                beads[axes[0]], beads[axes[1]], marker=marker, c=colour, edgecolors="black",
                 linewidths=0.7, s=34, label=f"training bead, {name}", zorder=3,
             )  # fmt: skip
-    start = [float(findings.bead[name]) for name in AXES]
+    start = [float(findings.bead[name]) for name in axes]
     axis.plot(*start, marker="*", ms=15, mfc=COLOURS[4], mec="black", ls="", label="this bead")
     end = list(start)
     for move in findings.advice.moves:
-        if move.field in AXES:
-            end[AXES.index(move.field)] = move.after
+        if move.field in axes:
+            end[axes.index(move.field)] = move.after
     if end != start:
         arrow = {"arrowstyle": "-|>", "color": COLOURS[4], "lw": 2.5, "shrinkA": 6}
         axis.annotate("", end, start, arrowprops=arrow, zorder=4)
-    for set_label, name in zip((axis.set_xlabel, axis.set_ylabel), AXES, strict=True):
+    for set_label, name in zip((axis.set_xlabel, axis.set_ylabel), axes, strict=True):
         set_label(with_unit(card.columns[name].phrase or name, card.columns[name].unit))
     handles, names = axis.get_legend_handles_labels()
     handles.append(Patch(facecolor="none", edgecolor="black", hatch="///", linewidth=0))

@@ -1,7 +1,8 @@
 """Everything that is known of one bead before a sentence is written about it."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,33 +24,32 @@ from llm4waam.advice.shapley import (
 from llm4waam.baselines.classifiers import CLASSIFIERS
 from llm4waam.card import labels
 from llm4waam.card.card import Card
+from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import PARAMS_FILE
 from llm4waam.inference.applicability import Reason
 from llm4waam.inference.predictor import (
+    PREDICTIONS,
     Predictor,
     by_formula,
     disagree,
     load_predictor,
     probability_column,
+    read_rows,
 )
+from llm4waam.splits.tasks import known_targets
 
 METRICS = Path("metrics/advice.json")  # of the stage `explain`
-NEEDED = ("material", "labels", "travel_speed_mm_s", "wire_feed_speed_m_min")
 
 
 def unsuited(card: Card, tasks: list[str]) -> str | None:
     """Why there is no advice for the beads of a card, None where there is.
 
-    It needs set-points with a `step`, the columns of NEEDED, and a binary and a multi-label task
-    among `tasks`: whether a bead is normal, and what else it is.
+    The card must say which class of a binary task is good, and which set-points can be turned.
     """
-    missing = [name for name in NEEDED if name not in card.clean_columns]
-    if missing:
-        return f"the card has no column {missing[0]}"
-    for kind in ("binary", "multi_label"):
-        if kind not in {card.tasks[name].kind for name in tasks}:
-            return f"no task of params.yaml is {kind}"
-    if not any(column.step for column in card.columns.values()):
-        return "no set-point of the card has a step in which it could be turned"
+    if not any(card.good_class(name) for name in tasks):
+        return "no binary task of params.yaml has a class that the card calls good (good: CLASS)"
+    if not card.turnable():
+        return "no set-point of the card has a step in which it could be turned (step: NUMBER)"
     return None
 
 
@@ -57,8 +57,9 @@ def unsuited(card: Card, tasks: list[str]) -> str | None:
 class Findings:
     """What models, formulas and rules say of one bead.
 
-    `answer` is its row of `Predictor.answers`. The binary task: `chance` is P(Normal), which
-    should reach `bar`, and `thinks_normal` whether the decided class is the normal one. The
+    `answer` is its row of `Predictor.answers`. The aim, a binary task: `chance` is that of a good
+    bead, which should reach `bar`, and `thinks_normal` whether the decided class is the good one;
+    NaN and True for models without an aim. The
     multi-label task: `named` are the decided labels, of which `normal` says that nothing is wrong.
     `rules` are the rules of thumb that the bead breaks. After the recommended change, `after` are
     the closed formulas' values by target, `rules_after` the broken rules and `named_after` the
@@ -106,7 +107,7 @@ class Findings:
         That of `advice`, or "normal" where the bar is met, "doubtful" where it is and yet the
         models disagree.
         """
-        if self.advice.reason == "outside" or self.chance < self.bar:
+        if self.advice.reason in ("outside", "aimless") or self.chance < self.bar:
             return self.advice.reason
         return "doubtful" if self.models_disagree else "normal"
 
@@ -116,11 +117,12 @@ class Examiner:
     """Gathers findings: the predictor, the adviser, the rules, and the beads to compare with.
 
     `background` are the training beads that stand in for absent fields, `tried` is what advice
-    was worth in `trial.try_advice`, where it was tried.
+    was worth in `trial.try_advice`, where it was tried. Without an `adviser` (see `unsuited`)
+    nothing is advised and no reason is given.
     """
 
     predictor: Predictor
-    adviser: Adviser
+    adviser: Adviser | None
     rules: Rules
     background: pd.DataFrame
     seed: int
@@ -130,9 +132,17 @@ class Examiner:
         """All findings on one bead, a row of the clean table (outcomes are not looked at)."""
         predictor, rows = self.predictor, bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
-        quality = predictor.task_of("binary")
-        chance = float(answer[probability_column(quality, predictor.normal)])
-        outside = predictor.domain.reasons(bead)
+        outside, notes = predictor.domain.reasons(bead), predictor.card.named("note")
+        missing = [n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in notes]
+        if self.adviser is None:
+            unadvised = Counterfactual(reason="outside" if outside else "aimless")
+            return Findings(
+                bead, answer, np.nan, True, np.nan, self._named(answer), "", unadvised, [],
+                missing=missing, outside=outside,
+            )  # fmt: skip
+        quality, asked = predictor.aim, predictor.tasks[predictor.aim].outputs[0]
+        chance = float(answer[probability_column(quality, asked)])
+        chance = chance if predictor.good_is_yes else 1 - chance
         if chance >= self.adviser.bar and not outside:  # nothing is to be mended
             advice = Counterfactual(self.adviser.chance(bead))
         else:
@@ -144,7 +154,6 @@ class Examiner:
             record = track_record(self.tried, advice.changes[0].chance)
             if defects := predictor.task_of("multi_label"):
                 named_after = self._named(predictor.answers_to(moved, defects).iloc[0])
-        notes = predictor.card.named("note")
         return Findings(
             bead=bead,
             answer=answer,
@@ -160,7 +169,7 @@ class Examiner:
             rules_after=rules_after,
             named_after=named_after,
             record=record,
-            missing=[n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in notes],
+            missing=missing,
             outside=outside,
         )
 
@@ -189,16 +198,21 @@ def make_examiner(
 ) -> Examiner:
     """An examiner of one encoder's models, with the ensemble of `settings.members` as adviser.
 
-    `trees` are those of a forest among them. Raises StudyError where a member's models or
+    `trees` are those of a forest among them. Members that were left out of the study are left out
+    here as well, and named. Raises StudyError where there is none, and where a member's models or
     predictions are not there.
     """
-    tasks = [name for name in map(predictor.task_of, ("binary", "multi_label")) if name]
-    classifiers = [name for name in settings.members if name in CLASSIFIERS]
+    if unsuited(predictor.card, list(predictor.tasks)):
+        nothing = pd.DataFrame()
+        return Examiner(predictor, None, Rules(predictor.card, nothing), nothing, settings.seed)
+    tasks = [name for name in (predictor.aim, predictor.task_of("multi_label")) if name]
+    members = _trained(settings.members, predictor.aim)
+    classifiers = [name for name in members if name in CLASSIFIERS]
     encoders = {
         name: predictor
         if name == predictor.encoder
         else load_predictor(name, tasks, predictor.style, card_file)
-        for name in settings.members
+        for name in members
         if name not in classifiers
     }
     ensemble = make_ensemble(predictor, encoders, classifiers, trees, settings.seed)
@@ -206,11 +220,38 @@ def make_examiner(
     return Examiner(
         predictor,
         Adviser(card, domain, ensemble, settings.bar),
-        Rules.fit(card, domain.training),
+        Rules.fit(card, domain.training[domain.training["bead"].isin(good_beads(predictor))]),
         representatives(domain, settings.background),
         settings.seed,
         tried,
     )
+
+
+def good_beads(predictor: Predictor) -> set[str]:
+    """The names of the training beads whose outcome is good."""
+    task, training = predictor.tasks[predictor.aim], predictor.domain.training
+    known = known_targets(predictor.card, task, training)
+    return {bead for bead, [yes] in known.items() if bool(yes) == predictor.good_is_yes}
+
+
+def _trained(members: Sequence[str], task: str) -> list[str]:
+    """Those of the members that the study has predictions of."""
+    known = {"baselines": read_rows(PREDICTIONS / "baselines" / f"{task}.csv", "oof")["model"]}
+    found = []
+    for name in members:
+        source = "baselines" if name in CLASSIFIERS else name
+        if source not in known:
+            known[source] = read_rows(PREDICTIONS / source / f"{task}.csv", "oof")["model"]
+        if (known[source] == name).any():
+            found.append(name)
+    gone = [name for name in members if name not in found]
+    if gone:
+        logging.info("left out of the ensemble, as the study left them out: %s", ", ".join(gone))
+    if not found:
+        expected = "a member that the study has trained"
+        raise StudyError(PARAMS_FILE, "no such member", column="advice.members",
+                         value=", ".join(members), expected=expected)  # fmt: skip
+    return found
 
 
 def read_tried(file: Path = METRICS) -> Mapping | None:

@@ -65,7 +65,9 @@ class Writer:
         word = words()[kind].get(key)
         if word:
             return word[self.language]
-        return (field_of(self.card, key).phrase or key) if kind == "fields" else key
+        if kind == "fields":
+            return field_of(self.card, key).phrase or key
+        return self.card.columns[key].meaning if kind == "targets" else key
 
     def say(self, key: str, *, then: bool = False, **values: str) -> str:
         """A sentence or a part of one; Korean words come with their particles.
@@ -112,6 +114,8 @@ def narrate(findings: Findings, card: Card, language: Language) -> str:
     """The sentences on one bead: expectation, numbers, reasons, doubts, and what to change."""
     writer = Writer(card, language)
     parts = [_expectation, _numbers, _reasons, _doubts, _change]
+    if findings.reason == "aimless" or not findings.normal:  # the models say no more
+        parts = [_labels, _numbers, _missing, _change]
     if findings.outside:  # before the prediction that is not to be relied on
         parts = [_change, *parts[:-1]]
     sentences = filter(None, (part(writer, findings) for part in parts))
@@ -129,11 +133,22 @@ def _expectation(writer: Writer, findings: Findings) -> str:
     return writer.say(key, p=p, label=label)
 
 
+def _labels(writer: Writer, findings: Findings) -> str:
+    """What is expected where nothing is called good."""
+    return writer.say("labelled", label=writer.labels(findings.named)) if findings.named else ""
+
+
+def _missing(writer: Writer, findings: Findings) -> str:
+    names = [writer.name("fields", name) for name in findings.missing]
+    if not names:
+        return ""
+    return writer.say("doubts", parts=writer.say("unknown", fields=writer.join(names)))
+
+
 def _numbers(writer: Writer, findings: Findings) -> str:
     parts = []
-    for target in words()["targets"]:
-        if target not in findings.answer:
-            continue
+    ranged = [name.removesuffix("_low") for name in findings.answer.index if name.endswith("_low")]
+    for target in ranged:
         values = [findings.answer[f"{target}{end}"] for end in ("", "_low", "_high")]
         if any(math.isnan(one) for one in values):
             continue
@@ -202,6 +217,8 @@ def do_this(writer: Writer, findings: Findings) -> str:
         return writer.say("met" if reason == "normal" else reason, bar=bar, label=label)
     if reason == "none":
         return writer.say("none", bar=writer.share(findings.bar))
+    if reason == "aimless":
+        return writer.say("aimless")
     if reason == "best":
         return writer.say("best", p=writer.share(findings.advice.chance))
     if reason:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from llm4waam.advice.counterfactual import process_map
 from llm4waam.advice.figures import contribution_figure, process_map_figure
-from llm4waam.advice.findings import Examiner
+from llm4waam.advice.findings import Examiner, good_beads
 from llm4waam.advice.narration import Writer, narrate, words
 from llm4waam.advice.settings import Advice, Language
 from llm4waam.card.card import Card
@@ -54,6 +54,8 @@ def make_entries(
 ) -> Iterator[BeadEntry]:
     """The entries of `beads`, whose drawings are written into `folder`."""
     card, training = examiner.predictor.card, examiner.predictor.domain.training
+    [outcome, *_] = card.tasks[examiner.predictor.aim].columns
+    good = good_beads(examiner.predictor)
     for number, bead in enumerate(beads, start=1):
         findings = examiner.examine(bead)
         reasons, map_file = folder / f"bead_{number}_reasons.svg", None
@@ -62,16 +64,16 @@ def make_entries(
         process = process_map(examiner.adviser, bead)
         if process is not None:
             map_file = folder / f"bead_{number}_process_map.svg"
-            figure = process_map_figure(process, findings, training, card)
+            figure = process_map_figure(process, findings, training, good, card)
             save(map_file, figure, simulated=card.simulated)
         texts = {name: narrate(findings, card, name) for name in FILES}
-        yield BeadEntry(str(bead["bead"]), str(bead["labels"]), texts, reasons, map_file)
+        yield BeadEntry(str(bead["bead"]), str(bead[outcome]), texts, reasons, map_file)
 
 
 def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
     """`count` of the beads, evenly from the least to the greatest probability of a normal one."""
     predictor = examiner.predictor
-    chances = predictor.probabilities(beads, predictor.task_of("binary"))[:, 0]
+    chances = predictor.chance_of_good(predictor.probabilities(beads, predictor.aim))
     order = np.argsort(chances, kind="stable")
     places = np.linspace(0, len(beads) - 1, min(count, len(beads))).round().astype(int)
     return beads.iloc[order[np.unique(places)]]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from llm4waam.card import labels
 from llm4waam.card.card import Card
 
 # name -> (column or derived field of the card, the side on which it is broken, the label then)
@@ -50,9 +49,8 @@ class Rules:
     windows: pd.DataFrame
 
     @classmethod
-    def fit(cls, card: Card, training: pd.DataFrame) -> "Rules":
-        """From training beads, as rows of the clean table with their labels."""
-        normal = training[training["labels"].map(_is_normal)] if "labels" in training else training
+    def fit(cls, card: Card, normal: pd.DataFrame) -> "Rules":
+        """From the normal ones of the training beads, as rows of the clean table."""
         known = card.with_formulas(normal)
         fields = sorted({field for field, _, _ in RULES.values() if field in known})
         rows = {}
@@ -78,7 +76,3 @@ class Rules:
             if value > limit if side == "high" else value < limit:
                 found.append(BrokenRule(rule, field, side, value, limit, leads_to))
         return found
-
-
-def _is_normal(text: object) -> bool:
-    return not pd.isna(text) and labels.split(str(text)) == ["Normal"]

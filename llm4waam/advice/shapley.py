@@ -200,8 +200,11 @@ def model_output(
     def output(beads: pd.DataFrame) -> np.ndarray:
         named = beads.assign(bead=np.arange(len(beads)).astype(str))
         scores = predictor.raw_scores(named, [task])[task]
-        return one_number(predictor.tasks[task], predictor.confidences[task].probabilities, scores)
+        sure = predictor.confidences[task].probabilities
+        return sign * one_number(predictor.tasks[task], sure, scores)
 
+    # Contributions to the aim are to a good bead, whichever class that is.
+    sign = -1 if task == predictor.aim and not predictor.good_is_yes else 1
     return output
 
 

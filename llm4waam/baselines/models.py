@@ -5,8 +5,9 @@ values in physical units. It returns None where it does not apply (no formula in
 to learn from). `BASELINES`, at the end, names them: a new one is a function and an entry there.
 """
 
+import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -33,7 +34,7 @@ from sklearn.svm import SVC, SVR
 
 from llm4waam.baselines import classifiers
 from llm4waam.baselines.features import Features, encoder_of
-from llm4waam.baselines.settings import Pretrained
+from llm4waam.baselines.settings import Baselines, Pretrained
 from llm4waam.core.errors import StudyError
 from llm4waam.decisions.decisions import one_by_one
 from llm4waam.decisions.target_scale import TargetScale
@@ -249,6 +250,20 @@ BASELINES: dict[str, tuple[Baseline | None, Baseline | None]] = {
     "gaussian_process": (gaussian_process, gaussian_process_values),
     "nearest_neighbour": (nearest_neighbour, nearest_neighbour_values),
 }
+
+
+CUBIC = ("svm_rbf", "gaussian_process")  # in the number of beads, or nearly
+
+
+def affordable(
+    models: Mapping[str, Baseline], beads: int, settings: Baselines
+) -> dict[str, Baseline]:
+    """`models` without those that take too long for so many beads; which, is logged."""
+    gone = [name for name in models if name in CUBIC and beads > settings.cubic_up_to]
+    if gone:
+        reason = "%s left out: %d beads are more than baselines.cubic_up_to, %d"
+        logging.info(reason, " and ".join(gone), beads, settings.cubic_up_to)
+    return {name: one for name, one in models.items() if name not in gone}
 
 
 def baselines_of(

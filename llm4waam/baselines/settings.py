@@ -1,5 +1,7 @@
 """The parameter section `baselines`, and the classifiers that advice may ask as well."""
 
+from pydantic import Field
+
 from llm4waam.core.settings import Positive, Section, Seed
 
 CLASSIFIER_NAMES = ("gaussian_process", "extra_trees")  # see `llm4waam.baselines.classifiers`
@@ -15,10 +17,12 @@ class Pretrained(Section):
 class Baselines(Section):
     """`trees` of ExtraTrees, `workers` processes that share the folds of the study.
 
-    `pretrained` models for tables are left out where no path is given.
+    `pretrained` models for tables are left out where no path is given, and the baselines whose time
+    grows with the cube of the beads where there are more than `cubic_up_to`.
     """
 
     seed: int = Seed
     trees: int = Positive
     workers: int = Positive
+    cubic_up_to: int = Field(default=2000, gt=0)
     pretrained: Pretrained = Pretrained()

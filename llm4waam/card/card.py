@@ -36,6 +36,7 @@ class Card(Section):
     `missing` are words for "no value" beside the usual ones. Equal rows are repeats and stay,
     unless `duplicates` is drop or the card names an identifier. `split_by` is the column whose
     values stay together in one fold, where params.yaml names none; cell: only repeats do.
+    `process_map` are the set-points of the map's axes, x and y; else the first two with a step.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Card(Section):
     missing: list[str] = []
     duplicates: Literal["keep", "drop"] = "keep"
     split_by: str = CELL
+    process_map: tuple[str, str] | None = None
     ceiling: dict[str, float] = {}
     columns: dict[str, Column]
     derived: dict[str, Derived] = {}
@@ -112,6 +114,21 @@ class Card(Section):
         return {
             p for column in columns for level in column.levels.values() for p in level.properties
         }
+
+    def good_class(self, name: str) -> str | None:
+        """The class of a binary task that advice aims for, None where the card says none.
+
+        That is `good`; without it, yes where the task asks for the label that no other may join.
+        """
+        task = self.tasks[name]
+        if task.kind != "binary":
+            return None
+        asked = self.columns[task.columns[0]].exclusive
+        return task.good or (task.classes[1] if asked and task.label == asked else None)
+
+    def turnable(self) -> list[str]:
+        """The set-points that an operator can turn from one bead to the next: those with a step."""
+        return [name for name in self.named("set_point", kind="number") if self.columns[name].step]
 
     def task(self, name: str, file: object) -> Task:
         """The task called `name`; raises StudyError where the card has none of that name."""
@@ -188,6 +205,9 @@ def _check(card: Card) -> None:
             _check_task(card, task)
         except ValueError as error:
             raise ValueError(f"tasks.{name}: {error}") from None
+    for name in card.process_map or ():
+        if name not in card.turnable():
+            raise ValueError(f"process_map: {name!r} is no set-point with a step")
     if card.split_by not in (CELL, *card.clean_columns):
         raise ValueError(f"split_by: {card.split_by!r} is neither {CELL} nor a column")
     for place, texts in formulas.items():

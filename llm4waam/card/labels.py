@@ -9,7 +9,7 @@ _JOINERS = re.compile(r"\s+(?:or|and)\s+|[,;/|&+]", re.IGNORECASE)
 
 def split(labels: str) -> list[str]:
     """The labels of a clean label set: "Humping or Balling" -> ["Humping", "Balling"]."""
-    return labels.split(JOINER)
+    return labels.split(JOINER) if labels else []
 
 
 def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None) -> str:

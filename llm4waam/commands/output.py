@@ -42,9 +42,10 @@ def explained(findings: "Findings", text: str, form: str) -> str:
         return _paragraph(answer) + text + "\n\n"
     if form == "csv":
         return _line([str(answer["bead"]), text])
+    reasons = findings.attribution.values if findings.attribution else {}
     facts = {
         "narration": text,
-        "odds_ratios": {n: math.exp(v) for n, v in findings.attribution.values.items()},
+        "odds_ratios": {n: math.exp(v) for n, v in reasons.items()},
         "advice": [
             {
                 "kind": change.kind,

@@ -150,17 +150,33 @@ class Predictor:
         return {name: model.task for name, model in self.models.items()}
 
     @property
+    def aim(self) -> str | None:
+        """The first binary task of which the card says which class is good; None: there is none."""
+        return next((name for name in self.tasks if self.card.good_class(name)), None)
+
+    @property
     def normal(self) -> str:
-        """The label that says that nothing is wrong: the one that the binary task asks for."""
-        return self.tasks[self.task_of("binary")].outputs[0]
+        """What a bead is called of which nothing is wrong: the label or the class of the aim."""
+        task = self.tasks[self.aim]
+        return task.outputs[0] if self.good_is_yes else task.classes[0]
+
+    @property
+    def good_is_yes(self) -> bool:
+        """Whether the aim is that the binary task says yes."""
+        return self.card.good_class(self.aim) == self.tasks[self.aim].classes[1]
+
+    def chance_of_good(self, probabilities: np.ndarray) -> np.ndarray:
+        """Of the aim's probabilities (beads, 1), those of the good class (beads,)."""
+        yes = np.asarray(probabilities)[:, 0]
+        return yes if self.good_is_yes else 1 - yes
 
     def task_of(self, kind: str) -> str | None:
         """The name of the first task of a kind, None where there is none."""
         return next((name for name, task in self.tasks.items() if task.kind == kind), None)
 
     def thinks_normal(self, decided: str) -> bool:
-        """Whether the class that the binary task decided on is the normal one."""
-        return decided == self.tasks[self.task_of("binary")].classes[1]
+        """Whether the class that the aim's model decided on is the good one."""
+        return decided == self.card.good_class(self.aim)
 
     def raw_scores(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, np.ndarray]:
         """Task -> scores (beads, outputs) as the model gives them; beads as the clean table's.
@@ -234,7 +250,7 @@ class Predictor:
             table = pd.concat([table, pd.DataFrame(columns)], axis=1)
         for target, values in by_formula(self.card, self.tasks, beads).items():
             table[f"{target}_formula"] = values
-        binary, labelled = self.task_of("binary"), self.task_of("multi_label")
+        binary, labelled = self.aim, self.task_of("multi_label")
         if binary and labelled:
             table["models_disagree"] = [
                 disagree(self.thinks_normal(decided), labels.split(named), self.normal)

@@ -19,6 +19,8 @@ from llm4waam.training.fit import Engine
 from llm4waam.training.loop import FineTuning, Run, autocast, order_of, steps_of
 from llm4waam.training.recipe import Recipe
 
+DELAY_S = 10.0  # a training that ends sooner shows no bar of its own
+
 
 def engine_of(recipe: Recipe) -> Engine:
     """The recipe's engine; raises StudyError for a precision that the device does not have."""
@@ -62,8 +64,8 @@ def _fine_tune_stack(jobs: Sequence[FineTuning]) -> list[list[dict]]:
     stack = Stack([job.model for job in jobs])
     runs = [Run(job) for job in jobs]
     title = f"{len(jobs)} folds together"
-    # Shown on a terminal alone: nothing is finished before all of them are.
-    for epoch in tqdm(range(1, recipe.epochs + 1), title, leave=False, unit="epoch", disable=None):
+    # Nothing is finished before all folds are, so that a long training would show no progress.
+    for epoch in tqdm(range(1, recipe.epochs + 1), title, leave=False, unit="epoch", delay=DELAY_S):
         going = [n for n, run in enumerate(runs) if not run.stopped]
         steps = {
             n: steps_of(order_of(len(jobs[n].examples), jobs[n].recipe, epoch), recipe)

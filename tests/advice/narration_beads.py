@@ -1,5 +1,7 @@
 """Findings built by hand: beads that together need every sentence of a narration."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from conftest import ROOT
@@ -128,6 +130,10 @@ BEADS = {
     ),
     "outside, fields unknown": findings(
         0.84, reason="outside", outside=[("material", "", ""), ("travel_speed_mm_s", "", "")],
+    ),
+    "nothing is called good": replace(
+        findings(0.5, "Humping", reason="aimless", numbers=("energy",), missing=("ctwd_mm",)),
+        chance=np.nan, bar=np.nan, normal="",
     ),
     "far": findings(0.88, reason="outside", outside=[("", "2.71", "1.35")]),
 }  # fmt: skip

@@ -83,7 +83,9 @@ def test_other_representatives_check_an_explanation(examiner: Examiner) -> None:
 def test_beads_are_shown_from_the_least_to_the_most_likely_normal() -> None:
     beads = pd.DataFrame({"bead": list("abcdefg"), "p": [0.5, 0.1, 0.9, 0.3, 0.7, 0.2, 0.8]})
     predictor = SimpleNamespace(
-        task_of=lambda kind: kind, probabilities=lambda beads, _: beads[["p"]].to_numpy()
+        aim="quality",
+        probabilities=lambda beads, _: beads[["p"]].to_numpy(),
+        chance_of_good=lambda chances: chances[:, 0],
     )
     examiner = SimpleNamespace(predictor=predictor)
     assert spread_over(examiner, beads, 3)["bead"].tolist() == ["b", "a", "c"]
@@ -150,7 +152,8 @@ def test_the_stage_writes_pages_figures_and_metrics_twice_the_same(copied, monke
 def test_a_table_without_set_points_to_turn_gets_a_page_that_says_so(copied: Path) -> None:
     file = copied / "data/raw/waam_beads.yaml"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    file.write_text("".join(x for x in lines if "    step:" not in x), encoding="utf-8")
+    kept = [line for line in lines if not line.strip().startswith(("step:", "process_map:"))]
+    file.write_text("".join(kept), encoding="utf-8")
     explain.main()
     assert json.loads(explain.METRICS.read_text(encoding="utf-8"))["advice"] is None
     [page] = copied.glob("plots/**/advice.html")

@@ -46,12 +46,13 @@ TRAINING = pd.concat(
     ],
     ignore_index=True,
 )
-RULEBOOK = Rules.fit(CARD, TRAINING)
+NORMAL = TRAINING[TRAINING["labels"] == "Normal"]
+RULEBOOK = Rules.fit(CARD, NORMAL)
 
 
 def middle(wire: str = "ER70S-6", **changes: object) -> pd.Series:
     """A bead in the middle of the normal beads of a wire, with changes."""
-    rows = TRAINING[(TRAINING["material"] == wire) & (TRAINING["labels"] == "Normal")]
+    rows = NORMAL[NORMAL["material"] == wire]
     found = rows.iloc[len(rows) // 2].copy()
     for name, value in changes.items():
         found[name] = value

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from test_baselines import features, task
 
-from llm4waam.baselines.models import BASELINES, Fold, Pretrained, baselines_of
+from llm4waam.baselines.models import BASELINES, Fold, Pretrained, affordable, baselines_of
+from llm4waam.baselines.settings import Baselines
 from llm4waam.core.errors import StudyError
 
 NONE = Pretrained()
@@ -117,3 +118,13 @@ def test_a_given_checkpoint_reaches_its_package_one_label_at_a_time(tmp_path, mo
     scores = found["tabpfn"](Fold(SETS, everything, y, everything, 5, 0))
     assert scores[0].tolist() == pytest.approx([14 / 20, 0, 10 / 20])
     assert fitted == [(str(file), (20,))] * 2
+
+
+def test_what_is_cubic_in_beads_is_left_out_of_a_large_table_and_named(caplog) -> None:
+    settings = Baselines(seed=0, trees=5, workers=1, cubic_up_to=50)
+    known = baselines_of(VALUE)
+    assert affordable(known, 50, settings) == known
+    with caplog.at_level("INFO"):
+        few = affordable(known, 51, settings)
+    assert set(known) - set(few) == {"svm_rbf", "gaussian_process"}
+    assert "svm_rbf and gaussian_process left out: 51 beads" in caplog.text
