@@ -18,7 +18,7 @@ CARD = """
 title: Welds of a made-up shop
 simulated: true
 columns:
-  speed: {role: set_point, kind: number, unit: mm/s}
+  speed: {role: set_point, kind: number, unit: mm/s, step: 0.5}
   gas: {role: set_point, kind: category, levels: {Ar: {}, CO2: {}}}
   grade: {role: outcome, kind: category, levels: {B: {}, C: {}, D: {}}}
   porosity: {role: outcome, kind: flag}
@@ -26,7 +26,7 @@ columns:
   width: {role: outcome, kind: number, unit: mm}
 tasks:
   grade: {kind: multi_class, columns: [grade]}
-  fails: {kind: binary, columns: [grade], label: D, classes: [passes, fails]}
+  fails: {kind: binary, columns: [grade], label: D, classes: [passes, fails], good: passes}
   porous: {kind: binary, columns: [porosity]}
   wide: {kind: binary, columns: [width], threshold: 8, classes: [narrow, wide]}
   defects: {kind: multi_label, columns: [porosity, humping]}
@@ -50,6 +50,7 @@ def study(tmp_path_factory, encoders):
     params["train"] |= {"epochs": 1, "workers": 1, "engine": "loop"}
     params["encoder"]["bert"]["checkpoint"] = "data/encoders/bert-mini"
     params["baselines"] |= {"trees": 5, "workers": 1}
+    params["advice"] |= {"background": 3, "shown": 2, "members": ["bert", "roberta", "extra_trees"]}
     losses = {"grade": "cross_entropy", "width": "mse"}
     params["target"] = {name: {"loss": losses.get(name, "bce")} for name in TASKS}
     rng, rows = np.random.default_rng(3), ["speed,gas,grade,porosity,humping,width"]
@@ -128,6 +129,54 @@ def test_each_class_of_many_has_a_probability_and_the_likeliest_stands(study, mo
     assert np.allclose(chances.sum(axis=1), 1)
     assert answers["grade"].tolist() == ["BCD"[n] for n in chances.argmax(axis=1)]
     assert set(answers["fails"]) <= {"passes", "fails"}
+
+
+def test_advice_aims_for_the_class_that_the_card_calls_good(study, monkeypatch, caplog) -> None:
+    """Here the good class is the one that the task does not ask for."""
+    from llm4waam.advice.findings import good_beads, make_examiner
+    from llm4waam.core.settings import read_params
+    from stages.explain import Params, main
+
+    monkeypatch.chdir(study)
+    params = read_params(Params)
+    predictor = load_predictor("bert", TASKS, params.text, params.card_file)
+    beads = read_table(study / "data/clean/beads.csv")
+    training = predictor.domain.training
+    assert good_beads(predictor) == set(training.loc[training["grade"] != "D", "bead"])
+    with caplog.at_level("INFO"):
+        examiner = make_examiner(predictor, params.advice, params.card_file, 5)
+    assert "as the study left them out: roberta" in caplog.text
+    # Slow welds pass: the forest, and so the ensemble, gives them the better chance.
+    slow, fast = (beads.iloc[[beads["speed"].argmin()]], beads.iloc[[beads["speed"].argmax()]])
+    chances = [examiner.adviser.ensemble.at(rows)[0, 1] for rows in (slow, fast)]
+    assert chances[0] > 0.9 > 0.1 > chances[1]
+    found = examiner.examine(slow.iloc[0])
+    assert found.chance == pytest.approx(1 - found.answer["fails_p_d"])
+    main()
+    assert json.loads((study / "metrics/advice.json").read_text(encoding="utf-8"))["advice"] is None
+    assert "D" in (study / "plots/advice/advice.html").read_text(encoding="utf-8")
+
+
+def test_beads_of_a_table_of_regressions_alone_are_explained(study, monkeypatch) -> None:
+    import io
+
+    import yaml
+
+    from llm4waam.commands.predict import Request, predict_beads
+
+    params = yaml.safe_load((study / "params.yaml").read_text(encoding="utf-8"))
+    monkeypatch.chdir(study)
+    (study / "params.yaml").write_text(yaml.safe_dump(params | {"tasks": ["width"]}), "utf-8")
+    out = io.StringIO()
+    try:
+        assert predict_beads(Request(pairs=["speed=5"], explain=True, format="json"), out) == 0
+    finally:
+        (study / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    answer = json.loads(out.getvalue())
+    assert answer["width_low"] < answer["width"] < answer["width_high"]
+    assert "The model predicts width" in answer["narration"]
+    assert "does not say which outcome is good" in answer["narration"]
+    assert answer["advice"] == []
 
 
 def test_a_temperature_leaves_one_of_many_classes_summing_to_one_and_in_order() -> None:

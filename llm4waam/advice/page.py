@@ -95,8 +95,9 @@ class Page:
         return words()["page"]["rows"][key][self.language]
 
     def group(self, key: str, **values: object) -> str:
-        """The name of a group of beads, or the head of a column."""
-        return words()["page"]["groups"][key][self.language].format(**values)
+        """The name of a group of beads, or the head of a column; of another task its own name."""
+        known = words()["page"]["groups"].get(key)
+        return known[self.language].format(**values) if known else title(key)
 
     def measures(
         self, columns: list[str], keys: tuple[str, ...], values: list[dict]
