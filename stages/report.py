@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import fingerprint, read_table, write_text
+from llm4waam.core.files import clear_folder, read_table, write_text
+from llm4waam.core.made_from import BEADS, FOLDS, differences, made_now
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
@@ -19,7 +20,6 @@ from llm4waam.splits.tasks import make_task
 from llm4waam.training.recipe import TrainingParams
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
-BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PAGES = PLOTS / "report"
 
 
@@ -42,6 +42,7 @@ def main() -> None:
     sources = _sources(params)
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
+    clear_folder(PAGES / "cards")
     for encoder in FAMILIES:
         for name, task in sources.tasks.items():
             metrics = sources.metrics[name][encoder]
@@ -65,13 +66,16 @@ def _sources(params: Params) -> Sources:
         | _read("baselines", f"{name}.json")
         for name in tasks
     }
-    # Ablations are run when someone asks for them; their tables stand in git.
+    # Ablations are run when someone asks for them, and stand in git until they are run again.
+    now = made_now()
+    products = {file.stem: _read("ablations", file.name) for file in _files("ablations/*.json")}
+    found = {kind: differences(product, now) for kind, product in products.items()}
+    differs = {kind: one for kind, one in found.items() if one is not None}
     tables = sorted((PLOTS / "ablations").glob("*/*.csv"))
-    ablations = {file.stem: read_table(file) for file in tables}
-    kinds = sorted((METRICS / "ablations").glob("*.json"))
-    now = {"folds": fingerprint(FOLDS), "recipe": params.mark(params.text)}
-    made = {file.stem: _read("ablations", file.name) for file in kinds}
-    other = {kind for kind, found in made.items() if not now.items() <= found.items()}
+    ablations = {file.stem: read_table(file) for file in tables if file.parent.name in differs}
+    for kind in sorted(found.keys() - differs.keys()):
+        logging.info("metrics/ablations/%s.json is of another table: not shown", kind)
+    advised = any(differences(_read(file.name), now) is not None for file in _files("advice.json"))
     models = {model for found in metrics.values() for model in found}
     return Sources(
         card=card,
@@ -82,10 +86,15 @@ def _sources(params: Params) -> Sources:
         comparisons=_read("comparisons.json"),
         cleaning=_read("clean.json"),
         ablations=ablations,
-        of_another_study=other,
+        differs=differs,
+        advised=advised,
         plots=PLOTS,
         group=params.ablations.leave_out,
     )
+
+
+def _files(pattern: str) -> list[Path]:
+    return sorted(METRICS.glob(pattern))
 
 
 def _read(*parts: str) -> dict:
