@@ -74,7 +74,8 @@ def _sources(params: Params) -> Sources:
     tables = sorted((PLOTS / "ablations").glob("*/*.csv"))
     ablations = {file.stem: read_table(file) for file in tables if file.parent.name in differs}
     for kind in sorted(found.keys() - differs.keys()):
-        logging.info("metrics/ablations/%s.json is of another table: not shown", kind)
+        reason = "not shown: of another table, or it does not say of which"
+        logging.info("metrics/ablations/%s.json: %s", kind, reason)
     advised = any(differences(_read(file.name), now) is not None for file in _files("advice.json"))
     models = {model for found in metrics.values() for model in found}
     return Sources(

@@ -65,7 +65,7 @@ def model_card(
         ),
         "Tier 0 is nothing of physics, 1 formulas of the arc and the bead, 2 indices of "
         "printability. The small encoders in `data/encoders` were pretrained on sentences about "
-        "simulated WAAM beads, their tokenizers made from sentences of all tiers.",
+        "WAAM beads of a simulator, their tokenizers made from sentences of all tiers.",
         f"## What it is worth, on {kind}",
         _table(
             ["metric", "out of fold", "hold-out"],
