@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from llm4waam.ablations.note import check_dataset, population_study
+from llm4waam.ablations.note import check_card, population_study
 from llm4waam.ablations.parity import compare, run_steps
 from llm4waam.ablations.run import Fit, Study, baseline_fits, encoder_fits
 from llm4waam.ablations.variations import Ablations, variations_of
@@ -63,7 +63,7 @@ def main(kind: str, source: str) -> None:
         params.split, BEADS, params.card_file,
     )  # fmt: skip
     if kind == "note":
-        check_dataset(params.dataset)
+        check_card(card, params.card_file)
         study = population_study(study, params.card_file)
     unfinished = Path("data/unfinished/ablations") / kind
     if kind == "parity":

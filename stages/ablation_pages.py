@@ -10,7 +10,7 @@ from llm4waam.ablations import choice, nested, parity, redrawn_splits
 from llm4waam.ablations.figures import ablation_figure
 from llm4waam.ablations.note import (
     ceiling_section,
-    check_dataset,
+    check_card,
     note_ceiling,
     population_beads,
 )
@@ -23,22 +23,24 @@ from llm4waam.ablations.scores import (
     pairs_against,
     score_table,
 )
-from llm4waam.ablations.variations import Ablations, Variation, variations_of
-from llm4waam.card.card import read_card
+from llm4waam.ablations.variations import SETTINGS, Ablations, Variation, variations_of
+from llm4waam.card.card import Card, read_card
 from llm4waam.core.errors import require_file
-from llm4waam.core.files import fingerprint, read_table, write_metrics, write_table, write_text
+from llm4waam.core.files import read_table, write_metrics, write_table, write_text
+from llm4waam.core.made_from import BEADS, FOLDS, KEY, STUDY, made_from
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
+from llm4waam.plotting.pages import of_table
 from llm4waam.plotting.style import empty_figure, save
 from llm4waam.reporting.figures import interval_figure, temperature_figure
 from llm4waam.reporting.report_tables import shown_models
+from llm4waam.reporting.results import is_circular
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.tasks import Task, make_task
 from llm4waam.training.recipe import TrainingParams
 
-BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PREDICTIONS, ROWS = Path("data/predictions"), Path("data/ablations")
 PLOTS, METRICS = Path("plots/ablations"), Path("metrics/ablations")
 WORDS = "tfidf_logistic"
@@ -69,9 +71,9 @@ def main(kind: str) -> None:
     else:
         settings, beads, limits = params.ablations.note, read_table(BEADS), None
         if kind == "note":
-            check_dataset(params.dataset)
+            check_card(card, params.card_file)
             beads, limits = population_beads(settings, card), note_ceiling(settings)
-        _scores(kind, rows, variations, tasks, beads, limits, simulated=card.simulated)
+        _scores(kind, rows, variations, tasks, beads, limits, card)
     logging.info("see %s", PLOTS / kind / f"{kind}.md")
 
 
@@ -92,8 +94,7 @@ def _scores(
     tasks: dict[str, Task],
     beads: pd.DataFrame,
     limits: dict[str, float] | None,
-    *,
-    simulated: bool,
+    card: Card,
 ) -> None:
     """Tables, page and figure; `limits` is the ceiling of the kind `note`."""
     if kind in REFERENCES:
@@ -114,7 +115,8 @@ def _scores(
         shown = {task: list(FAMILIES) for task in shown}
     if kind == "note":  # what reads notes without a language model
         shown = {task: [*models, WORDS] for task, models in shown.items()}
-    page = ablation_page(kind, table, shown, gaps, simulated=simulated)
+    known = {"simulated": card.simulated, "circular": is_circular(card)}
+    page = ablation_page(kind, table, shown, gaps, **known)
     metrics: dict = {}
     for row in table[table["model"].isin(FAMILIES)].to_dict("records"):
         place = metrics.setdefault(row["task"], {}).setdefault(row["model"], {})
@@ -126,8 +128,9 @@ def _scores(
     write_table(PLOTS / kind / f"{kind}.csv", table, rounded=True)
     if kind in HARDER:
         write_table(PLOTS / kind / f"{kind}_differences.csv", gaps, rounded=True)
-    write_text(PLOTS / kind / f"{kind}.md", page)
-    save(PLOTS / kind / f"{kind}.svg", ablation_figure(kind, table, shown), simulated=simulated)
+    _write_page(kind, page)
+    figure = ablation_figure(kind, table, shown)
+    save(PLOTS / kind / f"{kind}.svg", figure, simulated=card.simulated)
     _write_metrics(kind, metrics)
 
 
@@ -153,7 +156,7 @@ def _choice(
     write_table(PLOTS / "choice/choice.csv", scores, rounded=True)
     write_table(PLOTS / "choice/candidates.csv", candidates, rounded=True)
     page = choice.choice_page(scores, candidates, simulated=simulated)
-    write_text(PLOTS / "choice/choice.md", page)
+    _write_page("choice", page)
     save(PLOTS / "choice/choice.svg", choice.choice_figure(candidates), simulated=simulated)
     _write_metrics("choice", choice.summarise_choice(candidates))
 
@@ -166,7 +169,7 @@ def _nested(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
     write_table(PLOTS / "nested/calibration.csv", calibration, rounded=True)
     write_table(PLOTS / "nested/intervals.csv", widths, rounded=True)
     page = nested.nested_page(calibration, widths, simulated=simulated)
-    write_text(PLOTS / "nested/nested.md", page)
+    _write_page("nested", page)
     made = {"calibration": empty_figure("there is no classification task")}
     made["intervals"] = empty_figure("there is no regression task")
     if len(calibration):
@@ -193,7 +196,7 @@ def _splits(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
     page = redrawn_splits.splits_page(draws, spread, simulated=simulated)
     write_table(PLOTS / "splits/splits.csv", draws, rounded=True)
     write_table(PLOTS / "splits/spread.csv", spread, rounded=True)
-    write_text(PLOTS / "splits/splits.md", page)
+    _write_page("splits", page)
     figure = redrawn_splits.splits_figure(draws, spread)
     save(PLOTS / "splits/splits.svg", figure, simulated=simulated)
     _write_metrics("splits", redrawn_splits.summarise_draws(spread))
@@ -201,16 +204,20 @@ def _splits(rows: pd.DataFrame, tasks: dict[str, Task], *, simulated: bool) -> N
 
 def _parity(table: pd.DataFrame, *, simulated: bool) -> None:
     write_table(PLOTS / "parity/parity.csv", table, rounded=True)
-    write_text(PLOTS / "parity/parity.md", parity.parity_page(table, simulated=simulated))
+    _write_page("parity", parity.parity_page(table, simulated=simulated))
     save(PLOTS / "parity/parity.svg", parity.parity_figure(table), simulated=simulated)
     _write_metrics("parity", parity.summarise(table))
 
 
+def _write_page(kind: str, page: str) -> None:
+    file = read_params(Params).card_file
+    write_text(PLOTS / kind / f"{kind}.md", of_table(page, read_card(file).title, file))
+
+
 def _write_metrics(kind: str, metrics: dict) -> None:
-    """With the folds and the recipe that they are of, see `stages.report`."""
-    params = read_params(Params)
-    made = {"folds": fingerprint(FOLDS), "recipe": params.mark(params.text)}
-    write_metrics(METRICS / f"{kind}.json", {**metrics, **made})
+    """With what they were made from: the rows of the kind depend on the same files and settings."""
+    mark = made_from(STUDY, SETTINGS[kind])
+    write_metrics(METRICS / f"{kind}.json", {**metrics, KEY: mark})
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from llm4waam.evaluation.significance import compare_all
 from llm4waam.plotting.style import save
 from llm4waam.reporting import results
 from llm4waam.reporting.figures import draw
-from llm4waam.reporting.results import results_page
+from llm4waam.reporting.results import known_ceilings, results_page
 from llm4waam.sentences.prompts import TextStyle
+from llm4waam.splits.folds import crossing_groups
 from llm4waam.splits.tasks import Task, known_targets, make_task
 from llm4waam.training.recipe import TrainingParams
 
@@ -51,7 +52,15 @@ def main() -> None:
     comparisons = compare_all(study, folds)
     write_metrics(METRICS / "comparisons.json", comparisons)
     write_metrics(METRICS / "summary.json", summarise(study))
-    page = results_page(study, comparisons, card, params.text.information)
+    ceilings = known_ceilings(card, params.raw_file)
+    page = results_page(
+        study,
+        comparisons,
+        card,
+        params.text.information,
+        ceilings,
+        crossing_groups(folds, beads, card),
+    )
     write_text(PLOTS / "results.md", page)
     tables = results.tables(study)
     for name, table in tables.items():

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from llm4waam.advice.faithfulness import FAITHFUL, certainty, each, faithfulness
 from llm4waam.advice.figures import importance_figure, success_figure
-from llm4waam.advice.findings import METRICS, make_examiner, unsuited
+from llm4waam.advice.findings import MADE_FROM, METRICS, make_examiner, unsuited
 from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
-from llm4waam.core.files import write_metrics, write_text
+from llm4waam.core.files import clear_folder, write_metrics, write_text
+from llm4waam.core.made_from import KEY, made_from
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
@@ -43,18 +44,18 @@ def main() -> None:
     examiner = make_examiner(predictor, settings, params.card_file, params.baselines.trees)
     held_out = clean_beads("test")
     faithful, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
-    can = can_be_tried(card)  # the simulator knows only the beads that it made
-    tried = try_advice(examiner.adviser, settings.trial) if can else None
+    tried = try_advice(examiner.adviser, settings.trial) if can_be_tried(card) else None
     sure = certainty(predictor, held_out)
     metrics = {"faithfulness": faithful, "advice": tried, "certainty": sure}
     examiner = replace(examiner, tried=tried)
+    clear_folder(PLOTS)
     chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
     entries = list(make_entries(examiner, chosen, PLOTS))
     names = shares.rename(columns=title)
     save(PLOTS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
     if tried:
         save(PLOTS / "success.svg", success_figure(tried), simulated=card.simulated)
-    write_metrics(METRICS, metrics)
+    write_metrics(METRICS, {**metrics, KEY: made_from(MADE_FROM)})
     for language, name in FILES.items():
         page = render(entries, metrics, language, card, PLOTS, settings, title(settings.encoder))
         write_text(PLOTS / name, page)
@@ -63,7 +64,8 @@ def main() -> None:
 
 def _leave(reason: str) -> None:
     """The outputs of a table that no advice can be given for."""
-    write_metrics(METRICS, {"advice": None, "reason": reason})
+    clear_folder(PLOTS)
+    write_metrics(METRICS, {"advice": None, "reason": reason, KEY: made_from(MADE_FROM)})
     for language, name in FILES.items():
         write_text(PLOTS / name, empty(reason, language))
     write_text(PLOTS / "none.txt", f"{reason}\n")

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl, read_table, write_table
+from llm4waam.core.files import clear_folder, read_jsonl, read_table, write_table
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
@@ -48,6 +48,7 @@ def main() -> None:
             lambda table: sentence_lengths_figure(table, params.train.max_tokens),
         ),
     }
+    clear_folder(PLOTS)
     for name, (table, figure) in plots.items():
         if table is None:
             logging.info("%s: left out, the card has no columns for it", name)

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import fingerprint, read_table, write_text
+from llm4waam.core.files import clear_folder, read_table, write_text
+from llm4waam.core.made_from import BEADS, FOLDS, differences, made_now
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.encoders.families import FAMILIES
 from llm4waam.reporting.model_cards import data_card, model_card
 from llm4waam.reporting.report import FILES, Sources, render
 from llm4waam.sentences.prompts import TextStyle, constant_fields
@@ -19,7 +19,6 @@ from llm4waam.splits.tasks import make_task
 from llm4waam.training.recipe import TrainingParams
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
-BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PAGES = PLOTS / "report"
 
 
@@ -42,7 +41,8 @@ def main() -> None:
     sources = _sources(params)
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
-    for encoder in FAMILIES:
+    clear_folder(PAGES / "cards")
+    for encoder in sources.encoders:
         for name, task in sources.tasks.items():
             metrics = sources.metrics[name][encoder]
             recipe, source = params.recipe(encoder, name), params.encoder.source(encoder)
@@ -61,17 +61,21 @@ def _sources(params: Params) -> Sources:
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {
-        name: {encoder: _read(encoder, f"{name}.json") for encoder in FAMILIES}
+        name: {encoder: _read(encoder, f"{name}.json") for encoder in params.encoders}
         | _read("baselines", f"{name}.json")
         for name in tasks
     }
-    # Ablations are run when someone asks for them; their tables stand in git.
+    # Ablations are run when someone asks for them, and stand in git until they are run again.
+    now = made_now()
+    products = {file.stem: _read("ablations", file.name) for file in _files("ablations/*.json")}
+    found = {kind: differences(product, now) for kind, product in products.items()}
+    differs = {kind: one for kind, one in found.items() if one is not None}
     tables = sorted((PLOTS / "ablations").glob("*/*.csv"))
-    ablations = {file.stem: read_table(file) for file in tables}
-    kinds = sorted((METRICS / "ablations").glob("*.json"))
-    now = {"folds": fingerprint(FOLDS), "recipe": params.mark(params.text)}
-    made = {file.stem: _read("ablations", file.name) for file in kinds}
-    other = {kind for kind, found in made.items() if not now.items() <= found.items()}
+    ablations = {file.stem: read_table(file) for file in tables if file.parent.name in differs}
+    for kind in sorted(found.keys() - differs.keys()):
+        reason = "not shown: of another table, or it does not say of which"
+        logging.info("metrics/ablations/%s.json: %s", kind, reason)
+    advised = any(differences(_read(file.name), now) is not None for file in _files("advice.json"))
     models = {model for found in metrics.values() for model in found}
     return Sources(
         card=card,
@@ -81,11 +85,17 @@ def _sources(params: Params) -> Sources:
         summary=_read("summary.json"),
         comparisons=_read("comparisons.json"),
         cleaning=_read("clean.json"),
+        split=_read("split.json"),
         ablations=ablations,
-        of_another_study=other,
+        differs=differs,
+        advised=advised,
         plots=PLOTS,
         group=params.ablations.leave_out,
     )
+
+
+def _files(pattern: str) -> list[Path]:
+    return sorted(METRICS.glob(pattern))
 
 
 def _read(*parts: str) -> dict:

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import write_metrics, write_table
+from llm4waam.core.files import fingerprint, write_metrics, write_table
 from llm4waam.core.settings import PARAMS_FILE, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.simulator.population import LIMITS, Simulate, simulate_population
@@ -37,7 +37,7 @@ def main() -> None:
     if wanted.design == "study":
         metrics |= {"ceiling": ceiling(table, LIMITS, wanted.seed), **compared(table)}
     write_table(RAW_FILE, raw)
-    write_metrics(METRICS_FILE, metrics)
+    write_metrics(METRICS_FILE, {**metrics, "table": fingerprint(RAW_FILE)})
     logging.info("%d beads in %d raw rows", len(table), len(raw))
 
 

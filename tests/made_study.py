@@ -1,10 +1,12 @@
 """A made-up study: all that the stage `evaluate` reads, from models of known skill."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from conftest import ROOT
 
 from llm4waam.card.card import read_card
@@ -74,9 +76,45 @@ def make_study(folder: Path) -> None:
     for name in ("params.yaml", "data/raw/waam_beads.yaml"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    card_file = folder / "data/raw/waam_beads.yaml"
+    fill(folder, folder / "data/raw/waam_beads.yaml", make_beads(rng), TASKS, rng)
+
+
+OTHER = ROOT / "tests/cards/spot_welds.yaml"  # a measured table that has nothing to do with WAAM
+
+
+def make_other_study(folder: Path) -> None:
+    """The same for the table of OTHER, beside whatever stands under `folder` already."""
+    rng, count = np.random.default_rng(5), 60
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw |= {"dataset": "spot_welds", "tasks": ["sound", "nugget"]}
+    raw["target"] = {"sound": {"loss": "bce"}, "nugget": {"loss": "mse", "scale": "log"}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    card_file = folder / "data/raw/spot_welds.yaml"
+    shutil.copy(OTHER, card_file)
+    cells = np.arange(count) // 2
+    beads = pd.DataFrame(
+        {
+            "bead": [f"s{n:03d}" for n in range(count)],
+            "cell": [f"cell_{n:04d}" for n in cells],
+            "sheet": rng.choice(["DC04", "DP600"], count // 2)[cells],
+            "force_kn": rng.choice([2.0, 2.5, 3.0], count // 2)[cells],
+            "time_ms": rng.choice([150.0, 200.0, 250.0], count // 2)[cells],
+            "nugget_mm": rng.lognormal(1.6, 0.2, count),
+            "result": rng.choice(["Sound", "Expulsion", "Stuck"], count // 2)[cells],
+        }
+    )
+    fill(folder, card_file, beads, ("sound", "nugget"), rng)
+
+
+def fill(
+    folder: Path,
+    card_file: Path,
+    beads: pd.DataFrame,
+    tasks: Sequence[str],
+    rng: np.random.Generator,
+) -> None:
+    """Beads, folds, predictions and learning curves of a table."""
     card = read_card(card_file)
-    beads = make_beads(rng)
     cell = beads["cell"].str[5:].astype(int)
     test = beads[cell < 8].assign(role="test", repeat=0, fold=-1)
     train = [
@@ -87,10 +125,12 @@ def make_study(folder: Path) -> None:
     beads = beads.reindex(columns=["bead", "cell", *card.clean_columns])
     write(folder / evaluate.BEADS, beads)
     write(folder / evaluate.FOLDS, folds)
-    for name in TASKS:
+    for name in tasks:
         task = make_task(card, name, card_file)
         truth = pd.DataFrame(targets(card, task, beads), beads["bead"], list(task.outputs))
         models = REGRESSORS if task.kind == "regression" else CLASSIFIERS
+        closed = bool(card.tasks[name].formulas)
+        models = [one for one in models if closed or not one.startswith("formula")]
         for source, members in (
             ("bert", ["bert"]),
             ("roberta", ["roberta"]),

@@ -144,18 +144,6 @@ def test_what_is_checked_leaves_a_file_that_is_always_the_same(tmp_path: Path, m
     assert len(found) == 1
 
 
-def test_the_mark_of_a_study_knows_all_that_changes_its_results_and_nothing_else() -> None:
-    params = read_params(AllParams, ROOT / "params.yaml")
-    own = params.mark(params.text)
-    assert params.mark(params.text.model_copy(update={"constant": True})) != own
-    for change in ({"epochs": 99}, {"digits": True}, {"seed": 1}):
-        train = params.train.model_copy(update=change)
-        assert params.model_copy(update={"train": train}).mark(params.text) != own
-    shared_out = params.train.model_copy(update={"workers": 7, "threads": 3})
-    assert params.model_copy(update={"train": shared_out}).mark(params.text) == own
-    assert params.model_copy(update={"dataset": "other"}).mark(params.text) != own
-
-
 def test_a_task_has_its_own_epochs_where_it_names_them_and_else_those_of_all() -> None:
     params = read_params(AllParams, ROOT / "params.yaml")
     own = params.target["quality"].model_copy(update={"epochs": 3, "batch_size": 2, "gain": 7.0})

@@ -16,20 +16,20 @@ from llm4waam.card.card import Card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.core.errors import StudyError
 from llm4waam.plotting.pages import number
+from llm4waam.simulator.columns import holds_all
 from llm4waam.simulator.population import LIMITS, simulate_population
 from llm4waam.simulator.raw_table import dirty
 from llm4waam.simulator.reference import ceiling
 from llm4waam.splits.folds import make_folds, strata_of
 
-DATASET = "waam_beads"  # the card of what the simulator writes
 PLACE = "the population of ablations.note"
 
 
-def check_dataset(dataset: str) -> None:
+def check_card(card: Card, file: Path) -> None:
     """Raise StudyError for a table that the simulator did not make: its notes have no such law."""
-    if dataset != DATASET:
-        reason = "the kind note is about simulated beads"
-        raise StudyError("params.yaml", reason, column="dataset", value=dataset, expected=DATASET)
+    if not (card.simulated and holds_all(card.columns)):
+        reason = "the kind note is about beads of this project's simulator"
+        raise StudyError(file, reason, expected="a simulated table with all of its columns")
 
 
 def population_beads(settings: NoteTrial, card: Card) -> pd.DataFrame:

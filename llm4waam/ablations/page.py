@@ -24,7 +24,7 @@ HEADINGS = {
     "losses": "Losses",
     "protocols": "What the leak is worth",
     "groups": "A group left out",
-    "information": "Measured voltage and current",
+    "information": "Measured values",
     "rates": "Learning rates",
     "samples": "Fewer beads",
     "noise": "Wrong outcomes in training",
@@ -46,8 +46,8 @@ INTROS = {
     "groups": "A stress test: all training beads of one group (see `ablations.leave_out` in "
     "params.yaml) are left out and predicted by a model that never saw the group, against the "
     "grouped folds of the study on the same beads.",
-    "information": "Before the weld, from set-points alone, and after it, with measured voltage "
-    "and current in sentences and tables. Heat input and energy are then arithmetic.",
+    "information": "Before the weld, from set-points alone, and after it, with measured values in "
+    "sentences and tables. What a closed formula makes of them is then arithmetic.",
     "rates": "The study's recipe at other learning rates. The study's own rate was not chosen by "
     "these scores.",
     "samples": "Folds over all beads, the hold-out among them, with fewer training beads in each; "
@@ -92,14 +92,16 @@ def ablation_page(
     gaps: pd.DataFrame,
     *,
     simulated: bool,
+    circular: bool = False,
 ) -> str:
     """A table a task and metric, and the paired differences `gaps`.
 
+    `circular` says that tier 2 is the law by which the labels were made.
     `models` are those shown of a task. Every score is out of fold; brackets hold the 95 %
     bootstrap over cells.
     """
     parts = [f"# {HEADINGS[kind]}, on {kind_of_data(simulated=simulated)}", INTROS[kind]]
-    if kind == "ladder" and simulated:
+    if kind == "ladder" and circular:
         parts.append(CIRCULAR)
     parts.append(
         "Every score is out of fold; brackets hold the 95 % bootstrap over cells. "

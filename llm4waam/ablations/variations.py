@@ -27,6 +27,23 @@ LOSS = "loss"  # the group of the kind `choice` that is about losses
 NEVER = 10_000  # epochs without progress until training stops
 # Kinds of which every variation is trained `seeds` times.
 SEEDED = ("protocols", "groups", "information", "rates", "samples", "noise")
+# Kind -> the names of the section `ablations` that decide it.
+_SHARED = ("engine", "seed", "seeds")
+SETTINGS = {
+    "choice": ("engine", "choice"),
+    "ladder": ("ladder",),
+    "losses": ("losses",),
+    "protocols": (*_SHARED, "tasks"),
+    "nested": ("engine", "tasks"),
+    "groups": (*_SHARED, "tasks", "leave_out"),
+    "information": (*_SHARED, "tasks"),
+    "rates": (*_SHARED, "curve_tasks", "rates"),
+    "samples": (*_SHARED, "curve_tasks", "sizes"),
+    "noise": (*_SHARED, "noise_tasks", "noise"),
+    "splits": ("engine", "tasks", "split_seeds"),
+    "note": ("engine", "note"),
+    "parity": ("parity",),
+}
 
 
 class Candidates(Section):
@@ -203,7 +220,7 @@ def _variations(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[
         return [Variation("left_out", title, known, plan="groups")]
     if kind == "information":
         text = {"information": "post_weld"}
-        return [Variation("post_weld", "with measured voltage and current", known, text=text)]
+        return [Variation("post_weld", "with measured values", known, text=text)]
     if kind == "rates":
         return [
             Variation(

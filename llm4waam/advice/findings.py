@@ -25,6 +25,7 @@ from llm4waam.baselines.classifiers import CLASSIFIERS
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
+from llm4waam.core.made_from import STUDY, differences, made_now
 from llm4waam.core.settings import PARAMS_FILE
 from llm4waam.inference.applicability import Reason
 from llm4waam.inference.predictor import (
@@ -39,6 +40,7 @@ from llm4waam.inference.predictor import (
 from llm4waam.splits.tasks import known_targets
 
 METRICS = Path("metrics/advice.json")  # of the stage `explain`
+MADE_FROM = (*STUDY, "advice")  # the sections of params.yaml that decide it
 
 
 def unsuited(card: Card, tasks: list[str]) -> str | None:
@@ -255,10 +257,24 @@ def _trained(members: Sequence[str], task: str) -> list[str]:
 
 
 def read_tried(file: Path = METRICS) -> Mapping | None:
-    """What the stage `explain` found of advice; None where it has not run, or could try none."""
+    """What the stage `explain` found of advice; None where it has not run, or could try none.
+
+    None as well, with a warning, where it was tried with other models: on another table, in other
+    folds or by other parameters.
+    """
     if not file.is_file():
         return None
-    return json.loads(file.read_text(encoding="utf-8")).get("advice")
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if found.get("advice") is None:
+        return None
+    differs = differences(found, made_now())
+    if differs is None:
+        logging.warning("%s is of another table: what advice is worth is not told", file)
+    elif differs:
+        names = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in differs.items())
+        reason = "was made by other parameters: what advice is worth is not told"
+        logging.warning("%s %s (%s)", file, reason, names)
+    return None if differs is None or differs else found["advice"]
 
 
 def track_record(tried: Mapping | None, chance: float) -> tuple[int, float] | None:

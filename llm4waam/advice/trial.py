@@ -28,7 +28,7 @@ from llm4waam.advice.settings import Trial
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.inference.applicability import ApplicabilityDomain
-from llm4waam.simulator.columns import COLUMNS
+from llm4waam.simulator.columns import holds_all
 from llm4waam.simulator.defects import draw_states, name_labels
 from llm4waam.simulator.population import LIMITS, simulate_population
 from llm4waam.simulator.weld import run_welds, scores_of
@@ -39,6 +39,11 @@ BLOCK = 2000  # beads of new laboratories at a time
 FEW_RUNS, BEST = 6, 5  # runs of every candidate, and how many of the best are run as all others
 BANDS = (0.0, 0.8, 0.9, 1.0)  # of the expected chance, by which success is told
 SIZES = (0.0, 0.3, 0.6, np.inf)  # of a change, by which success is told
+
+
+def can_be_tried(card: Card) -> bool:
+    """Whether the simulator knows the beads of a table: it made them."""
+    return card.simulated and holds_all(card.columns)
 
 
 def fresh_bad_beads(card: Card, domain: ApplicabilityDomain, trial: Trial) -> pd.DataFrame:
@@ -57,11 +62,6 @@ def fresh_bad_beads(card: Card, domain: ApplicabilityDomain, trial: Trial) -> pd
         count += len(bad)
     table = pd.concat(found, ignore_index=True).iloc[: trial.beads]
     return table.assign(bead=[f"fresh {n}" for n in range(1, len(table) + 1)])
-
-
-def can_be_tried(card: Card) -> bool:
-    """Whether the simulator makes beads of this card, with every column that it names."""
-    return card.simulated and set(card.clean_columns) <= set(COLUMNS)
 
 
 def try_advice(adviser: Adviser, trial: Trial) -> dict:

@@ -19,6 +19,7 @@ from llm4waam.commands.dotted import dotted
 from llm4waam.commands.figures_page import changed, figures_of, side_by_side
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_table, write_text
+from llm4waam.core.made_from import KEY
 from llm4waam.core.settings import Params, read_params
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.evaluation.versions import ROLES, Comparison, compare_versions, read_version
@@ -191,9 +192,7 @@ def _others(before: Path, after: Path) -> Iterator[str]:
     }
     for name in sorted(names):
         old, new = (
-            dotted(_list_as_dict(json.loads(file.read_text(encoding="utf-8"))))
-            if (file := root / name).is_file()
-            else {}
+            dotted(_list_as_dict(_measured(file))) if (file := root / name).is_file() else {}
             for root in (before, after)
         )
         count = sum(old.get(key) != new.get(key) for key in {*old, *new})
@@ -208,6 +207,12 @@ def _free_metrics(root: Path) -> Iterator[Path]:
     for file in (*(root / "metrics").glob("*.json"), *(root / "metrics/ablations").glob("*.json")):
         if str(file.relative_to(root)) not in FOLLOW:
             yield file
+
+
+def _measured(file: Path) -> dict:
+    """The numbers of a file; what they were made from is told by params.yaml."""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return {key: value for key, value in found.items() if key != KEY}
 
 
 def _list_as_dict(value: object) -> object:

@@ -77,6 +77,16 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
     write_text(path, "".join(line + "\n" for line in lines))
 
 
+def clear_folder(folder: Path) -> None:
+    """Remove the files that an earlier run left in an output folder: they may be of another table.
+
+    DVC does so before it runs a stage; a stage that is run by hand must not differ.
+    """
+    for file in folder.glob("*"):
+        if file.is_file():
+            file.unlink()
+
+
 def move_folder(source: Path, target: Path) -> None:
     """Put a finished folder in its place; what stood there before is gone."""
     target.parent.mkdir(parents=True, exist_ok=True)

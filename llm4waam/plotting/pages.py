@@ -58,6 +58,11 @@ def kind_of_data(*, simulated: bool) -> str:
     return "simulated data" if simulated else "measured data"
 
 
+def of_table(page: str, title: str, card_file: object) -> str:
+    """A Markdown page and, as its last line, the table that it is about: it outlives its run."""
+    return f"{page}\nTable: {title} (`{card_file}`).\n"
+
+
 def sentence_case(text: str) -> str:
     """The text with a capital first letter; "RMSE" and "R²" stay as they are."""
     return text[:1].upper() + text[1:]

@@ -66,7 +66,8 @@ def model_card(
             ],
         ),
         "Tier 0 is nothing of physics, 1 formulas of the arc and the bead, 2 indices of "
-        "printability. The tokenizers of the small encoders were made from sentences of all tiers.",
+        "printability. The small encoders in `data/encoders` were pretrained on sentences about "
+        "WAAM beads of a simulator, their tokenizers made from sentences of all tiers.",
         f"## What it is worth, on {kind}",
         _table(
             ["metric", "out of fold", "hold-out"],
@@ -89,8 +90,8 @@ def model_card(
     parts += [
         "## What it is for, and what it is not for",
         "For comparing ways to predict the outcome of beads, on tables like this one. Not for "
-        "releasing a part, not for a material, wire or machine that the table does not hold, and "
-        "not for a rare defect: a handful of beads teaches nothing. The out-of-fold scores are of "
+        "releasing a part, not for a material or machine that the table does not hold, and not for "
+        "a rare outcome: a handful of beads teaches nothing. The out-of-fold scores are of "
         "models like this one, each trained without the beads it was asked for; this one was "
         "trained on all of them.",
     ]
@@ -98,7 +99,7 @@ def model_card(
         parts.append("Its data are simulated: no score on this card is a finding about welding.")
     parts += ["## How to make it again", f"`dvc repro train-{encoder}@{task.name}`"]
     text = "\n\n".join(parts) + "\n"
-    facts = {"tags": ["wire-arc-additive-manufacturing", task.name, encoder], "language": "en"}
+    facts = {"tags": [task.name, encoder], "language": "en"}
     return card_with_facts(text, base_model=source["checkpoint"], **facts)
 
 

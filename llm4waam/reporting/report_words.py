@@ -18,11 +18,12 @@ class Words:
 
     language: str
     texts: dict
+    facts: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, language: str) -> "Words":
-        """The words of a language."""
-        return cls(language, yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    def read(cls, language: str, facts: frozenset[str] = frozenset()) -> "Words":
+        """The words of a language for a table of which the `facts` are true."""
+        return cls(language, yaml.safe_load(FILE.read_text(encoding="utf-8")), facts)
 
     def say(self, *keys: str, **values: object) -> str:
         """The text under `keys`, its {names} filled in; raises KeyError for what is not there."""
@@ -32,8 +33,13 @@ class Words:
         return self.fill(found, **values)
 
     def fill(self, text: dict, **values: object) -> str:
-        """A text of both languages in this one."""
-        return text[self.language].format(**values)
+        """A text of both languages in this one.
+
+        One that hangs on a fact of the table (`if`, `then`, `else`) is "" where there is none.
+        """
+        while "if" in text:
+            text = text.get("then" if text["if"] in self.facts else "else", {})
+        return text[self.language].format(**values) if text else ""
 
     def name(self, key: str) -> str:
         """A model, task, label or metric by its name; `style.title` where there is no other."""

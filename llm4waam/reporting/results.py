@@ -3,6 +3,7 @@
 Where a table holds predictions it holds those of the first repeat, so that each bead stands once.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
+from llm4waam.core.files import fingerprint
 from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.evaluation.assessment import (
     FORMULAS,
@@ -30,6 +32,7 @@ from llm4waam.plotting.pages import (
     paired,
 )
 from llm4waam.plotting.style import title
+from llm4waam.splits.folds import GROUP
 from llm4waam.splits.tasks import Task
 
 Study = Mapping[str, Sequence[Assessment]]
@@ -205,9 +208,10 @@ FOOTNOTE = (
     "difference, adjusted by Holm for all comparisons of metrics/comparisons.json, is below 0.05, "
     "whatever the interval of that one difference says. A dash is a score that is not defined. "
     "Tier is what a model knows beforehand: 0, nothing of physics; 1, formulas of the arc and the "
-    "bead; 2, indices of printability, by whose law simulated labels are made."
+    "bead; 2, indices of printability."
 )
 
+CIRCULAR = "By the law of these indices the simulated labels are made."
 OPTIMISTIC = (
     "*optimistic*: the epochs of these models were chosen on the very beads that their scores are "
     "reported for, the published way, so that the scores are too good and no estimate."
@@ -215,25 +219,63 @@ OPTIMISTIC = (
 
 
 def results_page(
-    study: Study, comparisons: Mapping[str, dict], card: Card, information: str
+    study: Study,
+    comparisons: Mapping[str, dict],
+    card: Card,
+    information: str,
+    ceilings: Mapping[str, float],
+    groups: Mapping[str, Mapping[str, int]],
 ) -> str:
     """The Markdown page of all tasks.
 
     `comparisons` are those of metrics/comparisons.json, `information` is the set that the models
-    saw.
+    saw, `ceilings` are those of `known_ceilings`, `groups` is what `crossing_groups` found.
     """
     kind = kind_of_data(simulated=card.simulated)
     known = information.replace("_", "-")
     parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
+    parts += [
+        f"Groups: {found['in_several_folds']} of the {found['groups']} values of {column} stand in "
+        "several folds: the scores are of new settings of known groups, not of a new group."
+        for column, found in groups.items()
+        if found["in_several_folds"]
+    ]
     for name, assessments in study.items():
-        parts += _section(list(assessments), comparisons[name], card, information)
+        parts += _section(list(assessments), comparisons[name], information, ceilings)
     if any(one.is_optimistic for assessments in study.values() for one in assessments):
         parts.append(OPTIMISTIC)
-    return "\n\n".join([*parts, FOOTNOTE]) + "\n"
+    footnote = f"{FOOTNOTE} {CIRCULAR}" if is_circular(card) else FOOTNOTE
+    return "\n\n".join([*parts, footnote]) + "\n"
+
+
+def is_circular(card: Card) -> bool:
+    """Whether tier 2, the card's indices, is the law by which the labels were simulated."""
+    return card.simulated and any(field.tier == 2 for field in card.derived.values())
+
+
+SIMULATOR = Path("metrics/simulator.json")  # of the stage `simulate`
+CEILINGS = ("without_note", "with_note")
+
+
+def known_ceilings(card: Card, raw_file: Path) -> dict[str, float]:
+    """Highest expected scores by TASK_CONDITION: the card's, if it does not tell of another table.
+
+    Where the simulator wrote the raw table, its own ceilings of that table count, if it has any.
+    """
+    if not (SIMULATOR.is_file() and raw_file.is_file()):
+        return card.ceiling
+    made = json.loads(SIMULATOR.read_text(encoding="utf-8"))
+    if made.get("table") != fingerprint(raw_file):
+        return card.ceiling
+    known = made.get("ceiling", {})
+    return {f"quality_{name}": known[name] for name in CEILINGS if name in known}
 
 
 def _section(
-    assessments: list[Assessment], pairs: Mapping[str, dict], card: Card, information: str
+    assessments: list[Assessment],
+    pairs: Mapping[str, dict],
+    information: str,
+    ceilings: Mapping[str, float],
 ) -> list[str]:
     task, first = assessments[0].task, assessments[0]
     parts = [f"## {title(task.name).capitalize()}", f"{task.question} ({_size(first)}.)"]
@@ -241,13 +283,16 @@ def _section(
     if task.kind == "regression":
         parts.append(_formula_sentences(assessments, pairs, information))
     parts.append(_baseline_sentence(assessments, pairs))
-    parts += _ceiling(task, card)
+    parts += _ceiling(task, ceilings)
     return parts
 
 
 def _size(one: Assessment) -> str:
     sizes = [(len(part.beads), len(np.unique(part.cells))) for part in (one.oof, one.hold_out)]
-    return "{} beads in {} cells out of fold, {} in {} hold-out".format(*sizes[0], *sizes[1])
+    together = "groups" if str(one.oof.cells[0]).startswith(GROUP) else "cells"
+    return f"{sizes[0][0]} beads in {sizes[0][1]} {together} out of fold, {sizes[1][0]} in " + (
+        f"{sizes[1][1]} hold-out"
+    )
 
 
 def _table(task: Task, assessments: Sequence[Assessment]) -> str:
@@ -322,11 +367,11 @@ def _against(
     return f"{start}: {said} ({paired(pair)})."
 
 
-def _ceiling(task: Task, card: Card) -> list[str]:
+def _ceiling(task: Task, ceilings: Mapping[str, float]) -> list[str]:
     prefix = f"{task.name}_"
-    found = {k: v for k, v in card.ceiling.items() if k.startswith(prefix)}
+    found = {k: v for k, v in ceilings.items() if k.startswith(prefix)}
     if not found:
         return []
     listed = ", ".join(f"{number(v)} {title(k.removeprefix(prefix))}" for k, v in found.items())
     metric = title(HEADLINES[task.kind])
-    return [f"Ceiling of the {metric}, which the card gives for this table: {listed}."]
+    return [f"Ceiling of the {metric}, which is known for this table: {listed}."]

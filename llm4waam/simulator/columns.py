@@ -3,6 +3,7 @@
 A new set-point is entered here, in the card and in `designs.draw_cells`, which draws its values.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -46,6 +47,12 @@ TABLE = (
 )
 COLUMNS = tuple(column.name for column in TABLE)
 HEADER = tuple(h for column in TABLE for h in (column.header, column.unit_header) if h)
+
+
+def holds_all(columns: Iterable[str]) -> bool:
+    """Whether these are columns of the simulated table, so that its beads can be made again."""
+    return {column.name for column in TABLE if column.header} <= set(columns)
+
 
 # Share of the rows without a value, in the order in which they are drawn: another order is another
 # table. Bead length, energy, material and the two speeds are never missing.

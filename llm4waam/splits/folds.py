@@ -25,6 +25,7 @@ from llm4waam.splits.tasks import Task, make_task, targets
 
 COLUMNS = ["bead", "cell", "role", "repeat", "fold"]
 HOLD_OUT_FOLD = -1
+GROUP = "group_"  # what stays together by a column is called so, with a number
 CANDIDATES = 50
 # Two seeds of the split are so far apart that they share no draw. They are counted from the
 # study's own, which so keeps the folds that it had when neighbouring seeds still shared draws.
@@ -136,7 +137,7 @@ def with_blocks(beads: pd.DataFrame, by: str, file: object) -> pd.DataFrame:
         shape=(size + len(beads),) * 2,
     )
     found = pd.factorize(connected_components(graph, directed=False)[1][cells])[0]
-    return beads.assign(cell=[f"group_{n:04d}" for n in found])
+    return beads.assign(cell=[f"{GROUP}{n:04d}" for n in found])
 
 
 def with_cells_of(beads: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
@@ -205,7 +206,7 @@ def _twins(beads: pd.DataFrame, card: Card) -> np.ndarray:
 
 def _enough(names: np.ndarray, needed: int, folds: int, file: object) -> None:
     if len(names) < needed:
-        what = "groups" if str(names[0]).startswith("group_") else "cells"
+        what = "groups" if str(names[0]).startswith(GROUP) else "cells"
         raise StudyError(
             file,
             f"{len(names)} {what} are too few for {folds} folds and the hold-out",

@@ -1,7 +1,5 @@
 """Everything that fixes one fine-tuning; an engine carries it out."""
 
-import hashlib
-import json
 from typing import Literal
 
 from pydantic import Field
@@ -108,17 +106,6 @@ class TrainingParams(Params):
         shared = self.train.model_dump(include=set(Training.model_fields))
         own = self.target[task].model_dump(exclude_none=True)
         return Recipe(**shared | own, learning_rate=self.encoder[encoder].learning_rate)
-
-    def mark(self, text: Section) -> str:
-        """Twelve letters that say by which table, sentences and recipe a study was made.
-
-        `text` is the section of that name. How the work is shared out changes no result.
-        """
-        made = self.model_dump(include={"dataset", "encoder", "target"}) | {
-            "text": text.model_dump()
-        }
-        made["train"] = self.train.model_dump(include=set(Training.model_fields))
-        return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
 
     def tier(self, model: str, derived: int) -> int:
         """What a model knows beforehand, see `llm4waam.decisions.prior_knowledge`.

@@ -13,7 +13,8 @@ from llm4waam.ablations.note import ceiling_section, note_ceiling, population_be
 from llm4waam.ablations.parity import STACKED, STEPS
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import fingerprint, read_table
+from llm4waam.core.files import read_table
+from llm4waam.core.made_from import KEY, STUDY, made_from
 from llm4waam.core.settings import read_params
 from llm4waam.training.losses import names_for
 from stages import ablate, ablation_pages
@@ -89,9 +90,9 @@ def test_parity_ends_in_trainer_bit_for_bit_and_starts_away_from_it(study) -> No
         ablate.main("parity", source)
     ablation_pages.main("parity")
     found = json.loads((folder / "metrics/ablations/parity.json").read_text(encoding="utf-8"))
-    assert found.pop("folds") == fingerprint(folder / "data/split/folds.csv")
-    params = read_params(AllParams)
-    assert found.pop("recipe") == params.mark(params.text)
+    assert found.pop(KEY) == made_from(STUDY, ["parity"])
+    page = (folder / "plots/ablations/parity/parity.md").read_text(encoding="utf-8")
+    assert page.endswith("\nTable: Small made-up table for tests (`data/raw/small.yaml`).\n")
     assert set(found) == {"defects", "heat_input"}
     for steps in found.values():
         assert set(steps) == {*STEPS, STACKED, "trainer_with_another_seed"}
@@ -157,7 +158,7 @@ def test_more_seeds_are_more_repeats_and_leave_the_first_as_it_was(study, params
 
 def test_the_note_is_tried_on_a_population_of_its_own(study) -> None:
     study(note={"beads": 60, "seed": 1, "tasks": ["quality"]})
-    with pytest.raises(StudyError, match="'small': the kind note is about simulated beads"):
+    with pytest.raises(StudyError, match="the kind note is about beads of this proj"):
         ablate.main("note", "baselines")
     card = read_card(ROOT / "data/raw/waam_beads.yaml")
     settings = read_params(AllParams).ablations.note

@@ -179,7 +179,8 @@ def test_the_ladder_stands_against_the_better_tree_of_its_tier() -> None:
 def test_a_page_and_a_figure_hold_every_variation_and_say_what_the_data_are(tmp_path) -> None:
     found, table, rungs, _ = ladder()
     gaps = differences(found, pairs_against("ladder", found, table, rungs))
-    page = ablation_page("ladder", table, {"quality": ["bert", "roberta"]}, gaps, simulated=True)
+    models, known = {"quality": ["bert", "roberta"]}, {"simulated": True, "circular": True}
+    page = ablation_page("ladder", table, models, gaps, **known)
     assert "on simulated data" in page
     assert "circular" in page
     for rung in rungs[:2]:

@@ -9,13 +9,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from llm4waam.advice.faithfulness import other_background, with_random_weights
-from llm4waam.advice.findings import Examiner, make_examiner, track_record
+from llm4waam.advice.findings import MADE_FROM, Examiner, make_examiner, read_tried, track_record
 from llm4waam.advice.narration import narrate
 from llm4waam.advice.page import spread_over
 from llm4waam.advice.shapley import WEIGHT, fields_of, model_output, representatives
+from llm4waam.advice.trial import can_be_tried
+from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table
+from llm4waam.core.made_from import KEY, made_from
 from llm4waam.inference.predictor import BEADS, FOLDS, Predictor
 from stages import explain
 
@@ -112,6 +116,30 @@ def test_a_track_record_is_that_of_the_band_of_the_chance(chance: float, expecte
     }
     assert track_record({"by_chance": bands}, chance) == expected
     assert track_record(None, chance) is None
+
+
+def test_a_track_record_is_told_of_the_models_that_it_was_made_with(
+    study, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, tried = tmp_path / "advice.json", {"by_chance": {}}
+    assert read_tried(file) is None
+    mark = made_from(MADE_FROM)
+    for changes, warned in (
+        ({}, ""),
+        ({"dataset": "another"}, "is of another table"),
+        ({"beads": "others"}, "is of another table"),
+        ({"folds": "others"}, "by other parameters: what advice is worth is not told (folds"),
+        ({"parameters": mark["parameters"] | {"tasks": "quality"}}, "(tasks quality -> defects, "),
+    ):
+        caplog.clear()
+        file.write_text(json.dumps({"advice": tried, KEY: mark | changes}), encoding="utf-8")
+        assert read_tried(file) == (None if warned else tried)
+        assert warned in caplog.text
+        assert bool(caplog.text) is bool(warned)
+    file.write_text(json.dumps({"advice": tried}), encoding="utf-8")
+    assert read_tried(file) is None  # it does not say what it is of
+    assert can_be_tried(read_card(study.card_file))
+    assert not can_be_tried(read_card(ROOT / "tests/cards/small.yaml"))  # of another simulator
 
 
 @pytest.fixture

@@ -155,7 +155,8 @@ def test_parameters_data_metrics_and_figures_are_told() -> None:
     params["target"]["quality"]["loss"] = "focal"
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     Path("data/raw/small.csv").write_text("record\n1\n3\n4\n", encoding="utf-8")
-    write_json(Path("metrics/advice.json"), {"success": 0.4, "runs": [1, 3]})
+    mark = {"made_from": {"folds": "others"}}  # told by params.yaml, and no number
+    write_json(Path("metrics/advice.json"), {"success": 0.4, "runs": [1, 3], **mark})
     Path("plots/a.svg").write_text(SVG.format("new"), encoding="utf-8")
     prediction("quality", "baselines").unlink()
     review = compare_with("main")

@@ -37,7 +37,7 @@ def test_the_default_pipeline_fits_a_screen(graph: str) -> None:
     for before, after in arrows:
         assert stages.index(before) < stages.index(after)
     [report] = [line for line in lines if line.startswith("report ")]
-    assert report.split()[1:3] == ["evaluate,", "explore"]
+    assert report.split()[1:4] == ["evaluate,", "explain,", "explore"]
 
 
 def test_the_command_prints_the_table(graph: str, monkeypatch, capsys) -> None:

@@ -13,13 +13,13 @@ from made_study import REGRESSORS, TASKS
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_table
+from llm4waam.core.files import fingerprint, read_table
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import Assessment, best
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
-from llm4waam.reporting.results import _against
+from llm4waam.reporting.results import SIMULATOR, _against, known_ceilings
 from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate
 
@@ -31,6 +31,21 @@ def study(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(made, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+def test_a_ceiling_is_that_of_the_raw_table(study: Path) -> None:
+    card, raw = read_card(study / "data/raw/waam_beads.yaml"), study / "data/raw/waam_beads.csv"
+    raw.write_text("record\n1\n", encoding="utf-8")
+    simulated = {"table": fingerprint(raw), "ceiling": {"with_note": 0.8, "gain": 0.1}}
+    for made, expected in (
+        (simulated, {"quality_with_note": 0.8}),
+        ({"table": fingerprint(raw)}, {}),  # a population: the simulator knows none
+        ({"table": "of another file", "ceiling": {"with_note": 0.8}}, card.ceiling),
+    ):
+        SIMULATOR.write_text(json.dumps(made), encoding="utf-8")
+        assert known_ceilings(card, raw) == expected
+    SIMULATOR.unlink()
+    assert known_ceilings(card, raw) == card.ceiling != {}
 
 
 @pytest.fixture

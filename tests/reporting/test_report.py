@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from llm4waam.ablations.variations import variations_of
 from llm4waam.card.card import read_card
-from llm4waam.core.files import fingerprint
+from llm4waam.core.made_from import KEY, STUDY, made_from
 from llm4waam.core.settings import read_params
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, probability
@@ -105,19 +105,30 @@ def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
 
 
 @pytest.mark.usefixtures("told")
-@pytest.mark.parametrize("changed", [None, "folds", "recipe"])
+@pytest.mark.parametrize("changed", [None, "folds", "parameters", "beads", "all"])
 def test_an_ablation_of_another_study_says_so(changed: str | None) -> None:
-    table = pd.read_csv(ROOT / "plots/ablations/information/information.csv")
-    Path("plots/ablations/information").mkdir()
-    table.to_csv("plots/ablations/information/information.csv", index=False)
-    params = read_params(report.Params)
-    made = {"folds": fingerprint(report.FOLDS), "recipe": params.mark(params.text)}
-    made |= {changed: "of another study"} if changed else {}
-    Path("metrics/ablations").mkdir()
-    Path("metrics/ablations/information.json").write_text(json.dumps(made), "utf-8")
+    made = made_from(STUDY)
+    if changed == "parameters":
+        made["parameters"]["train"]["epochs"] = "12"
+    elif changed:
+        made[changed] = "of another study"
+    ablated("information", pd.read_csv(ROOT / "plots/ablations/information/information.csv"))
+    product = {} if changed == "all" else {KEY: made}
+    Path("metrics/ablations/information.json").write_text(json.dumps(product), "utf-8")
     report.main()
-    told = "Run with other folds, or by another recipe, than this study has"
-    assert (told in read("report.html")) is bool(changed)
+    page, told = read("report.html"), "but with other settings than it has by now ({}): compare"
+    assert (told.format("other folds") in page) is (changed == "folds")
+    assert (told.format("train.epochs: 12, now 6") in page) is (changed == "parameters")
+    assert ("KIND=information makes" in page) is (changed in ("beads", "all"))
+
+
+def ablated(kind: str, table: pd.DataFrame) -> None:
+    """A product of an ablation of the made study."""
+    Path("plots/ablations", kind).mkdir(exist_ok=True, parents=True)
+    table.to_csv(f"plots/ablations/{kind}/{kind}.csv", index=False)
+    Path("metrics/ablations").mkdir(exist_ok=True)
+    mark = {KEY: made_from(STUDY)}
+    Path(f"metrics/ablations/{kind}.json").write_text(json.dumps(mark), "utf-8")
 
 
 @pytest.mark.usefixtures("told")
@@ -141,8 +152,7 @@ def test_an_ablation_that_was_not_run_is_named_with_its_command() -> None:
             "beads": 76,
         }
     )
-    Path("plots/ablations/protocols").mkdir()
-    rows.to_csv("plots/ablations/protocols/protocols.csv", index=False)
+    ablated("protocols", rows)
     report.main()
     page = unescape(read("report.html"))
     assert "KIND=protocols" not in page
