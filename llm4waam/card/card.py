@@ -18,13 +18,13 @@ from llm4waam.card.columns import (
     Information,
     Kind,
     Role,
-    TableFormat,
     Task,
 )
 from llm4waam.card.formulas import evaluate, names_in
 from llm4waam.card.quantities import convert, unit
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section, read_yaml
+from llm4waam.core.tables import TableFormat
 
 CELL = "cell"
 ALL_ROLES: tuple[Role, ...] = get_args(Role)

@@ -34,7 +34,7 @@ def _commands() -> None:
 def predict(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="a CSV table, or JSON lines (.jsonl)"),
+        typer.Argument(metavar="FILE", help="a CSV table, an Excel workbook, or JSON lines"),
     ] = None,
     first: Annotated[
         list[str] | None,
@@ -69,7 +69,7 @@ def predict(
         raise typer.BadParameter(reason, param_hint="'--encoder'")
     file = Path(files[0]) if files else None
     if file:
-        require_file(file, "a CSV table or JSON lines")
+        require_file(file, "a CSV table, an Excel workbook (.xlsx) or JSON lines")
     from llm4waam.commands.predict import Request, predict_beads  # takes seconds
 
     request = Request(

@@ -143,7 +143,8 @@ def test_slips_are_reported_before_anything_slow_is_imported() -> None:
         "except SystemExit as left: print(left.code)\n"
         "print(sorted({'torch', 'transformers', 'pandas', 'numpy'} & set(sys.modules)))"
     )
-    missing = "error: nowhere.csv: there is no such file; expected a CSV table or JSON lines"
+    tables = "a CSV table, an Excel workbook (.xlsx) or JSON lines"
+    missing = f"error: nowhere.csv: there is no such file; expected {tables}"
     cases = {
         ("nowhere.csv",): missing,
         ("--formatt", "json"): "2",
