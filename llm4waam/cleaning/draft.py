@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from llm4waam.card import labels
-from llm4waam.card.card import read_card
+from llm4waam.card.card import ADDED, read_card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.guesses import (
     FAR,
@@ -254,6 +254,7 @@ def _names(guesses: list[Guess]) -> dict[str, Guess]:
             name = guess.header.casefold()
         if not re.match(r"[a-z]", name):
             name = f"column_{number}"
+        name += "_id" * (name in ADDED)
         while name in found:
             name = f"{name}_{number}"
         found[name] = guess

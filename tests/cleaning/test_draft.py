@@ -287,6 +287,11 @@ def test_words_and_names() -> None:
     assert words_of("WireFeedSpeed") == ["wire", "feed", "speed"]
     assert guess_column("material", pd.Series(["316L", "304L", "316L"])).kind == "category"
     assert guess_column("speed", pd.Series(["~6", "5", "5.5*"])).kind == "number"
+    assert list(draft("bead,speed,width\nA,1,2\nB,2,3\n")["columns"]) == [
+        "bead_id",
+        "speed",
+        "width",
+    ]
     names = draft("속도,뭐라구,width\n1,2,3\n2,3,4\n")["columns"]
     assert list(names) == ["speed", "column_2", "width"]
     assert names["column_2"]["header"] == names["column_2"]["meaning"] == "뭐라구"
