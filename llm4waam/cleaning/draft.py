@@ -3,19 +3,17 @@
 The draft passes `stages.clean` as it is. What it is unsure of stands behind `# ?` as a question.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from llm4waam.card import labels
 from llm4waam.card.card import ADDED, read_card
+from llm4waam.cleaning.card_text import card_text
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.guesses import (
-    FAR,
     LEVELS,
     MANY,
     Guess,
@@ -27,7 +25,6 @@ from llm4waam.cleaning.guesses import (
 from llm4waam.core.errors import StudyError
 from llm4waam.core.tables import TableFormat
 
-WIDTH = 100  # of a line of the card
 NAMES = 0.9  # share of the rows that an identifier tells apart at least
 SHOWN = 3  # tasks that the command to run names; each costs minutes
 LOSSES = {
@@ -52,10 +49,13 @@ def draft_card(raw: pd.DataFrame, title: str, form: TableFormat) -> Draft:
     units, body = _units_row(raw)
     guesses = _guesses(body, units)
     _give_roles(guesses, len(body))
+    _find_long(guesses, body)
     names = _names(guesses)
+    if not names:
+        raise StudyError(title, "no column holds anything that a card could name")
     tasks = _tasks(names)
     return Draft(
-        _text(title, form, names, [g for g in guesses if g.left_out], tasks),
+        card_text(title, form, names, [g for g in guesses if g.left_out], tasks),
         {name: task["kind"] for name, (task, _) in tasks.items()},
         _decisions(names, tasks, units),
     )
@@ -98,7 +98,9 @@ def _guesses(body: pd.DataFrame, units: dict[str, str]) -> list[Guess]:
         *base, last = guess.words or [""]
         owner = by_words.get(tuple(base))
         written = {one: unit_called(one) for one in guess.cells.unique()}
-        if last not in ("unit", "units") or owner is None or not all(written.values()):
+        if last not in ("unit", "units") or owner is None or owner.kind != "number":
+            continue
+        if not written or not all(written.values()):
             continue
         common = unit_called(guess.cells.value_counts().idxmax())
         owner.keys |= {"unit": common, "accepted_units": list(written), "unit_header": guess.header}
@@ -230,6 +232,30 @@ def _asks(guess: Guess) -> bool:
     return guess.kind != "text" and guess.cells.nunique() > 1
 
 
+def _find_long(guesses: list[Guess], body: pd.DataFrame) -> None:
+    """Make a name that repeats the identifier where its rows differ in one word of outcome alone.
+
+    The table then has a row for each bead and label.
+    """
+    kept = [guess for guess in guesses if not guess.left_out]
+    asked = [g for g in kept if g.role == "outcome" and g.keys.get("levels")]
+    if len(asked) != 1:
+        return
+    [answer] = asked
+    for named in (g for g in kept if g.role == "group" and g.has("identifier")):
+        others = [g.header for g in kept if g is not named]
+        differ = body.groupby(named.header)[others].nunique().max() > 1
+        if differ.index[differ].tolist() != [answer.header] or len(named.cells) < len(body):
+            continue
+        named.role, named.kind, named.keys = "identifier", "text", {}
+        named.doubts = ["a row for each bead and label, and the rows of one name are one bead?"]
+        found = {name: level.get("aliases", []) for name, level in answer.keys["levels"].items()}
+        good = [name for name in found if labels.key(name) in words()["good"]]
+        answer.kind, answer.keys = "labels", {"labels": found, "label_of": named}
+        answer.keys |= {"exclusive": good[0]} if good else {}
+        return
+
+
 def _last_as_outcome(kept: list[Guess]) -> None:
     """Where no outcome is likely: the last column of numbers, or else the last that differs."""
     for wanted in (("number",), ("number", "flag", "category")):
@@ -328,103 +354,4 @@ def _decisions(names: dict[str, Guess], tasks: dict, units: dict[str, str]) -> l
         lines.append(f"written before the outcome was known: {said(of['note'])}")
     if units:
         lines.append("row 1 holds units, which the card has taken over; clean leaves the row out")
-    return lines
-
-
-# ------------------------------------------------------------------------------------------ YAML
-
-
-def _text(
-    title: str, form: TableFormat, names: dict[str, Guess], left_out: list[Guess], tasks: dict
-) -> str:
-    head = {"title": title}
-    lines = [
-        "# Drafted by `llm4waam card` from the table alone: a line with `# ?` asks something.",
-        "# A range is what the table holds, rounded outwards: widen it to what can be. All keys:",
-        "# docs/card.md",
-        *_flow(head)[1:-1].splitlines(),
-        "simulated: false  # ? or true: no table tells",
-        "licence: not stated  # ?",
-        "source: not stated  # ?",
-    ]
-    table = form.model_dump(exclude_defaults=True)
-    if table:
-        lines.append(f"table: {_flow(table)}")
-    missing = sorted({word for guess in names.values() for word in guess.missing})
-    if missing:
-        lines.append(f"missing: {_flow(missing)}")
-    lines.append("columns:")
-    for name, guess in names.items():
-        lines += _entry(name, _column(name, guess), guess.doubts)
-    lines += [f"  # {_quoted(g.header)} is left out: {g.left_out}" for g in left_out]
-    lines.append("tasks:" if tasks else "tasks: {}  # ? no outcome was found")
-    for name, (task, doubts) in tasks.items():
-        lines += _entry(name, task, doubts)
-    return "\n".join(lines) + "\n"
-
-
-def _column(name: str, guess: Guess) -> dict:
-    """The keys of a column, those with a default left out; its phrase is its meaning."""
-    meaning = " ".join(guess.words)
-    if not re.search("[a-z]", meaning) or name.startswith("column_"):
-        meaning = guess.header
-    found: dict = {"role": guess.role, "kind": guess.kind}
-    if meaning != name.replace("_", " "):
-        found = {"meaning": meaning, **found}
-    if guess.header != name:
-        found["header"] = guess.header
-    found |= guess.keys
-    bounded = guess.role in ("set_point", "measurement")
-    if bounded and guess.numbers is not None and len(guess.numbers):
-        found["range"] = _range(guess)
-    return found
-
-
-def _range(guess: Guess) -> list[float | int]:
-    """The smallest and largest value, rounded outwards to a step of the size of their distance."""
-    numbers = guess.numbers
-    low, high = float(numbers.min()), float(numbers.max())
-    step = 10.0 ** math.floor(math.log10((high - low) / 2 or abs(high) or 1))
-    ends = [math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step]
-    if ends[0] >= ends[1]:
-        ends[1] = ends[0] + step
-    quarter, half, three = numbers.quantile([0.25, 0.5, 0.75])
-    far = numbers[(numbers - half).abs() > FAR * (three - quarter)].unique()
-    if len(far) and three > quarter:
-        named = ", ".join(f"{one:g}" for one in far[:SHOWN])
-        guess.doubts.append(f"far from the others: {named}. A slip, or a fault (then faults)?")
-    return [int(one) if one == int(one) else float(f"{one:.6g}") for one in ends]
-
-
-def _flow(value: object) -> str:
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6
-    )
-    return text.removesuffix("...\n").strip()
-
-
-def _quoted(text: str) -> str:
-    return _flow([text])[1:-1]
-
-
-def _entry(name: str, keys: dict, doubts: list[str]) -> list[str]:
-    """A key of the card on one line where it fits; doubts behind it, or else above it."""
-    name = _quoted(name)
-    line = f"  {name}: {_flow(keys)}"
-    question = f"  # ? {'; '.join(doubts)}" if doubts else ""
-    if len(line + question) <= WIDTH:
-        return [line + question]
-    above = [f"  # ? {doubt}" for doubt in doubts]
-    if len(line) <= WIDTH:
-        return [*above, line]
-    if len(_flow(keys)) + 4 <= WIDTH:
-        return [*above, f"  {name}:", f"    {_flow(keys)}"]
-    lines = [*above, f"  {name}:"]
-    for key, value in keys.items():
-        line = f"    {key}: {_flow(value)}"
-        if len(line) <= WIDTH or not isinstance(value, dict):
-            lines.append(line)
-            continue
-        lines.append(f"    {key}:")
-        lines += [f"      {_quoted(one)}: {_flow(each)}" for one, each in value.items()]
     return lines

@@ -49,6 +49,7 @@ class Guess:
     left_out: str | None = None
     numbers: pd.Series | None = None  # of a column of numbers, in its unit
     missing: list[str] = field(default_factory=list)
+    twofold: bool = False  # some numbers may be read in two ways
 
     def has(self, kind: str) -> bool:
         """Whether the header has one of the words that are listed under `kind`."""
@@ -174,6 +175,10 @@ def _as_numbers(guess: Guess, written: str | None) -> bool:
     """Make the guess one of numbers with a unit, where most of its cells are; whether it was."""
     counts = Counter(guess.cells)
     good = {text: one for text in counts if (one := _number(text)) is not None}
+    if twofold := [text for text, (found, _) in good.items() if len(found) > 1]:
+        values = " or ".join(f"{value:g}" for value in good[twofold[0]][0])
+        guess.doubts.append(f"{twofold[0]} may be {values}: the range decides")
+        guess.twofold = True
     _settle(good, counts)
     share = sum(counts[text] for text in good) / len(guess.cells)
     numberish = sum(counts[t] for t in counts if t not in good and _NUMBERISH.fullmatch(t))
@@ -196,6 +201,8 @@ def _as_numbers(guess: Guess, written: str | None) -> bool:
             numbers[text] = convert(value, its, target) if its and target else value
         except ValueError:
             odd.append(text)
+    if sum(counts[text] for text in numbers) < sum(counts.values()) / 3:
+        return False  # in units that are no units of this: 316L in millimetres
     others = [one for one in own if one != target and _alike(one, target)]
     guess.kind, guess.numbers = "number", guess.cells.map(numbers).dropna()
     guess.keys = {"unit": target} if target else {}

@@ -107,6 +107,9 @@ def read_strings(
         raise StudyError(path, "there is a header and no row", expected="at least one row")
     broken = {number: len(row) for number, row in body.items() if len(row) != len(header)}
     whole = {number: row for number, row in body.items() if number not in broken}
+    if not whole:
+        reason = f"no row has as many cells as the header, {len(header)}"
+        raise StudyError(path, reason, expected="rows like the header, cells with commas in quotes")
     table = pd.DataFrame(whole.values(), index=list(whole), columns=header, dtype=str)
     return table, broken
 
@@ -200,7 +203,7 @@ def _opened(path: Path, form: TableFormat, expected: str) -> _Opened:
         )
     if form.header_row > 1:
         found.append(f"headers in line {form.header_row}")
-    header, unnamed = _named(path, top[form.header_row - 1])
+    header, unnamed = _named(path, top[form.header_row - 1], top[form.header_row :])
     if not header:
         raise StudyError(path, f"line {form.header_row} is empty", expected="headers")
     if unnamed:
@@ -208,10 +211,15 @@ def _opened(path: Path, form: TableFormat, expected: str) -> _Opened:
     return _Opened(header, itertools.chain(top[form.header_row :], rows), found, kind == "excel")
 
 
-def _named(path: Path, cells: list[str]) -> tuple[list[str], list[str]]:
-    """The header, and what was called so for want of a name."""
+def _named(path: Path, cells: list[str], below: list[list[str]]) -> tuple[list[str], list[str]]:
+    """The header, and what was called so for want of a name.
+
+    Columns at its end that have no name, and no cell in the rows `below`, are none.
+    """
     header = [plain_header(cell) for cell in cells]
     while header and not header[-1]:
+        if any("".join(row[len(header) - 1 : len(header)]).strip() for row in below):
+            break
         header.pop()
     unnamed = [f"column_{n}" for n, name in enumerate(header, start=1) if not name]
     header = [name or f"column_{n}" for n, name in enumerate(header, start=1)]

@@ -256,6 +256,27 @@ def test_a_note_that_tells_the_outcome_is_left_out_and_long_texts_are_no_levels(
     assert column == {"role": "note", "kind": "text"}
 
 
+def test_a_row_for_each_bead_and_label_is_seen() -> None:
+    text = "bead,speed,defect\n" + "".join(
+        f"B{n},{n % 3},{defect}\n"
+        for n in range(6)
+        for defect in (["none"] if n % 2 else ["pore", "crack"])
+    )
+    card = Card.model_validate(draft(text))
+    assert card.columns["defect"].label_of == "bead_id"
+    assert card.columns["defect"].exclusive == "none"
+    assert roles(card)["bead_id"] == "identifier text"
+    assert {name: task.kind for name, task in card.tasks.items()} == {
+        "defect": "multi_label",
+        "quality": "binary",
+    }
+
+
+def test_a_number_of_two_readings_is_settled_by_a_range() -> None:
+    card = draft('speed,width\n1,"1,234"\n2,2000\n3,1500\n')
+    assert card["columns"]["width"]["range"] == [1200, 2000]
+
+
 def test_where_no_outcome_is_likely_the_last_number_is_asked_for() -> None:
     card = draft("speed,gas,q\n1,Ar,3.5\n2,He,4.5\n3,Ar,2.5\n")
     assert card["tasks"] == {"q": {"kind": "regression", "columns": ["q"]}}

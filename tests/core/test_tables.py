@@ -40,6 +40,7 @@ def lines(separator: str) -> str:
         ("t (25°C),l (µm)\n1,2\n".encode("cp1252"), "line 1 .*{encoding: cp1252}"),
         (b"a,b, a\n1,2,3", "column a: a column stands twice; .*number 1 and 3"),
         (b'a,b\n1,"2', "not a CSV table"),
+        (b"a,b\n1,2,3\n", "no row has as many cells as the header, 2"),
         (b"WAAM trials 2024,,,\ngas,speed,w,d\nAr,1,2,P\n", r"line 1 .*{header_row: 2}"),
         (b"WAAM trials 2024\n\ngas;speed;w\nAr;1,5;2\n", r"looks like a title.*{header_row: 3}"),
         (b"\n\na,b\n1,2\n", r"it is empty.*{header_row: 3}"),
@@ -113,13 +114,15 @@ def test_what_is_utf8_is_read_as_such_whatever_the_card_says(tmp_path: Path) -> 
         ("one\n10,5\n11,5\n", ["one"]),
         (",a\xa0 b,\u200bc\n1,2,3\n", ["column_1", "a b", "c"]),
         ("a,b,,\n1,2,,\n", ["a", "b"]),
+        ("a,b,,\n1,2,3,\n", ["a", "b", "column_3"]),
     ],
 )
 def test_headers(tmp_path: Path, text: str, header: list[str]) -> None:
     file = tmp_path / "beads.csv"
     file.write_text(text, encoding="utf-8")
     assert next(read_cells(file)) == (0, header)
-    assert read_strings(file)[1] == ({} if len(header) > 1 else {1: 2, 2: 2})
+    if len(header) > 1:
+        assert read_strings(file)[1] == {}
 
 
 @pytest.fixture
