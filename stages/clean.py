@@ -9,10 +9,10 @@ import pandas as pd
 from llm4waam.card.card import ALL_ROLES, Card, read_card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.log import WHOLE_ROW
-from llm4waam.cleaning.prompt_file import read_prompt_file
-from llm4waam.core.files import read_strings, write_metrics, write_table
+from llm4waam.core.files import write_metrics, write_table
 from llm4waam.core.settings import Params, read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.tables import read_strings
 
 BEADS = Path("data/clean/beads.csv")
 REJECTED = Path("data/clean/rejected.csv")
@@ -25,10 +25,7 @@ def main() -> None:
     params = read_params(Params)
     card = read_card(params.card_file)
     raw_file = params.raw_file
-    if params.dataset_format == "json":
-        raw, broken = read_prompt_file(raw_file), {}
-    else:
-        raw, broken = read_strings(raw_file)
+    raw, broken = read_strings(raw_file, card.table)
     beads, log = clean_table(raw, card, broken, raw_file)
     entries, rows = log.table(), len(raw) + len(broken)
     whole = (entries["column"] == WHOLE_ROW) & (entries["action"] == "rejected")

@@ -18,15 +18,16 @@ from llm4waam.card.columns import (
     Information,
     Kind,
     Role,
-    TableFormat,
     Task,
 )
 from llm4waam.card.formulas import evaluate, names_in
 from llm4waam.card.quantities import convert, unit
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section, read_yaml
+from llm4waam.core.tables import TableFormat
 
 CELL = "cell"
+ADDED = ("bead", CELL)  # the columns that cleaning adds
 ALL_ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -227,6 +228,8 @@ def _unit_of(place: str, text: str) -> None:
 def _check_column(card: Card, name: str, column: Column) -> None:
     if not re.fullmatch(r"[a-z]\w*", name):
         raise ValueError("this is no name; expected lower case, digits, _")
+    if name in ADDED:
+        raise ValueError("cleaning adds a column of this name; expected another, and its header")
     if column.header is not None and column.formula is not None:
         raise ValueError("expected a header or a formula, and not both")
     for other in column.units:

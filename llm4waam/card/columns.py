@@ -3,9 +3,10 @@
 import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from llm4waam.core.settings import Section
+from llm4waam.core.tables import plain_header
 
 Role = Literal["identifier", "group", "set_point", "measurement", "outcome", "note", "prompt"]
 Kind = Literal["number", "category", "text", "labels", "flag"]
@@ -21,19 +22,6 @@ class Level(Section):
 
     aliases: list[str] = []
     properties: dict[str, float] = {}
-
-
-class TableFormat(Section):
-    """How the raw file is written, where it is not a CSV with commas in UTF-8.
-
-    `separator` None: the one that parts the header. `sheet` None: the first sheet of a workbook.
-    `header_row` is the line of the headers, counted from 1; what stands above it is passed over.
-    """
-
-    encoding: str = "utf-8"
-    separator: Literal[",", ";", "\t"] | None = None
-    sheet: str | None = None
-    header_row: int = Field(default=1, ge=1)
 
 
 class Column(Section):
@@ -74,6 +62,11 @@ class Column(Section):
     label_of: str | None = None
     present: list[str] = []
     absent: list[str] = []
+
+    @field_validator("header", "unit_header")
+    @classmethod
+    def _as_read(cls, name: str | None) -> str | None:
+        return name and plain_header(name)
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -12,6 +12,11 @@ def split(labels: str) -> list[str]:
     return labels.split(JOINER) if labels else []
 
 
+def parts(text: str) -> list[str]:
+    """The labels of a raw label set as they are spelled: "hump / LOF" -> ["hump", "LOF"]."""
+    return [part for one in _JOINERS.split(text) if (part := one.strip(" ."))]
+
+
 def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None) -> str:
     """A raw label set in the canonical spelling and order, joined by " or ".
 
@@ -19,14 +24,14 @@ def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None)
     Raises ValueError for a label that is not known, an empty set, or an exclusive label (Normal)
     beside another.
     """
-    known = {_key(s): label for label, others in spellings.items() for s in [label, *others]}
-    if _key(text) in known:
-        return known[_key(text)]
+    known = {key(s): label for label, others in spellings.items() for s in [label, *others]}
+    if key(text) in known:
+        return known[key(text)]
     found = set()
-    for part in filter(None, (p.strip(" .") for p in _JOINERS.split(text))):
-        if _key(part) not in known:
+    for part in parts(text):
+        if key(part) not in known:
             raise ValueError(f"{part!r} is no known label; expected {', '.join(spellings)}")
-        found.add(known[_key(part)])
+        found.add(known[key(part)])
     if not found:
         raise ValueError("there is no label")
     if exclusive in found and len(found) > 1:
@@ -34,6 +39,6 @@ def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None)
     return JOINER.join(label for label in spellings if label in found)
 
 
-def _key(spelling: str) -> str:
+def key(spelling: str) -> str:
     """A spelling without case, hyphens and spaces: "Bead-cut" gives "bead cut"."""
     return re.sub(r"[\W_]+", " ", spelling.casefold()).strip()

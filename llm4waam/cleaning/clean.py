@@ -16,6 +16,7 @@ from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
 from llm4waam.cleaning.parsing import parse_column
 from llm4waam.cleaning.prompt_file import merge_prompts
 from llm4waam.core.errors import StudyError
+from llm4waam.core.tables import missing_column
 
 
 def clean_table(
@@ -33,9 +34,7 @@ def clean_table(
     for column in card.columns.values():
         for header in filter(None, (column.header, column.unit_header)):
             if header not in raw.columns:
-                raise StudyError(
-                    file, "the column is missing", column=header, expected=column.meaning
-                )
+                raise missing_column(file, header, raw.columns, column.meaning)
     table = pd.DataFrame(index=raw.index)
     for name, column in card.columns.items():
         if column.header is not None:

@@ -5,29 +5,13 @@ Nothing says which prompts are of one bead; they are recognised by their numbers
 
 import json
 import re
-from pathlib import Path
 
 import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
-from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_lines
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)*(?!\w)")
-
-
-def read_prompt_file(path: Path) -> pd.DataFrame:
-    """A JSON list of `{"input": sentence, "output": answer}` as strings, indexed from row 1."""
-    text = "".join(read_lines(path, "a JSON list"))
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StudyError(path, f"line {error.lineno}: {error.msg}", expected="JSON") from None
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise StudyError(path, "not a list of objects", expected='[{"input": ..., "output": ...}]')
-    table = pd.DataFrame(rows, index=range(1, len(rows) + 1))
-    return table.map(lambda value: "" if value is None else str(value))
 
 
 def numbers_in(text: str, without: list[str]) -> tuple[str, ...]:

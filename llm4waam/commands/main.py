@@ -34,7 +34,7 @@ def _commands() -> None:
 def predict(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="a CSV table, or JSON lines (.jsonl)"),
+        typer.Argument(metavar="FILE", help="a CSV table, an Excel workbook, or JSON lines"),
     ] = None,
     first: Annotated[
         list[str] | None,
@@ -69,7 +69,7 @@ def predict(
         raise typer.BadParameter(reason, param_hint="'--encoder'")
     file = Path(files[0]) if files else None
     if file:
-        require_file(file, "a CSV table or JSON lines")
+        require_file(file, "a CSV table, an Excel workbook (.xlsx) or JSON lines")
     from llm4waam.commands.predict import Request, predict_beads  # takes seconds
 
     request = Request(
@@ -103,6 +103,31 @@ def fetch(
         sys.stdout.write(published_list())
         return
     for line in fetch_table(name, base):
+        typer.echo(line)
+
+
+@app.command()
+def card(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="CSV, Excel (.xlsx) or JSON lines")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="else beside the table, as NAME.yaml")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(metavar="NAME", help="else the first")] = None,
+    header_row: Annotated[int, typer.Option(min=1, help="the line of the headers")] = 1,
+    encoding: Annotated[str, typer.Option(metavar="NAME", help="such as cp949")] = "utf-8",
+    force: Annotated[bool, typer.Option("--force", help="overwrite a card")] = False,
+) -> None:
+    """A draft of the data card of a table: what it seems to hold, and what you must decide."""
+    require_file(table, "a CSV table, an Excel workbook (.xlsx) or JSON lines")
+    from llm4waam.commands.card import write_draft  # takes a second
+    from llm4waam.core.settings import checked
+    from llm4waam.core.tables import TableFormat
+
+    given = {"sheet": sheet, "header_row": header_row, "encoding": encoding}
+    form = checked(TableFormat, given, Path("options"))
+    for line in write_draft(table, output, form, force=force):
         typer.echo(line)
 
 

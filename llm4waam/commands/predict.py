@@ -1,10 +1,8 @@
 """`llm4waam predict`: beads of a file, of options or of a log; answers to them, or explanations."""
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
@@ -18,8 +16,9 @@ from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
+from llm4waam.core.tables import Row, nearest, read_rows
 from llm4waam.inference.predictor import Predictor, load_predictor
-from llm4waam.inference.user_table import Row, chunks, known_columns, read_rows
+from llm4waam.inference.user_table import chunks, form_of, known_columns
 from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
@@ -122,7 +121,7 @@ def rows_of(request: Request, card: Card) -> Iterator[Row]:
     """
     known = known_columns(card)
     if request.file:
-        for number, cells in read_rows(request.file):
+        for number, cells in read_rows(request.file, form_of(request.file, card)):
             if number == 1 and not isinstance(cells, str):
                 _check_header(request.file, list(cells), known)
             yield number, cells
@@ -141,10 +140,8 @@ def _check_header(file: Path, header: list[str], known: set[str]) -> None:
     """Refuse a slip in a column's name: its set-point would silently be unknown."""
     strange = [name for name in header if name not in known]
     for name in strange:
-        plain = re.sub(r"\(.*?\)|\[.*?\]", "", name).strip().lower().replace(" ", "_")
-        near = get_close_matches(plain, sorted(known), n=1, cutoff=0.75)
-        if near:
-            raise StudyError(file, "the card has no such column", column=name, expected=near[0])
+        if near := nearest(name, known):
+            raise StudyError(file, "the card has no such column", column=name, expected=near)
     if strange:
         logging.warning("columns that the card does not know: %s", ", ".join(strange))
 

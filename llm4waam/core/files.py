@@ -1,21 +1,15 @@
-"""Files are whole or absent: each is written beside its place and then renamed.
+"""Files are whole or absent: each is written beside its place and then renamed."""
 
-Tables of other people are read as strings, strictly: what is broken is named, not guessed.
-"""
-
-import csv
 import hashlib
 import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-from llm4waam.core.errors import StudyError, require_file
 
 DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
@@ -98,80 +92,6 @@ def read_jsonl(path: Path) -> list[dict]:
     """Read what `write_jsonl` wrote."""
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
-
-
-def read_lines(path: Path, expected: str) -> Iterator[str]:
-    """The lines of a text file with their line ends, read when they are asked for.
-
-    Raises StudyError for a missing file (`expected` says what it should have been), for bytes that
-    are not UTF-8 and for NUL characters.
-    """
-    require_file(path, expected)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            for number, line in enumerate(lines, start=1):
-                if "\0" in line:
-                    raise StudyError(path, f"line {number} holds a NUL", expected="a text file")
-                yield line
-    except UnicodeDecodeError:
-        line = _first_undecodable(path)
-        raise StudyError(path, f"line {line} is not UTF-8", expected="UTF-8") from None
-
-
-def _first_undecodable(path: Path) -> int:
-    # A decoder only knows the place in its own buffer.
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    raise ValueError(f"{path} is UTF-8")
-
-
-def read_csv(path: Path, expected: str = "a CSV table") -> Iterator[tuple[int, list[str]]]:
-    """Rows of a CSV as (number, cells), every cell a string, read when they are asked for.
-
-    Number 0 is the header, its names stripped; 1 is the first row under it; empty rows are passed
-    over. A row may have more or fewer cells than the header. Raises StudyError as `read_lines`, and
-    for broken quotes, no header, a column name that stands twice, semicolons instead of commas.
-    """
-    rows = csv.reader(read_lines(path, expected), strict=True)
-    try:
-        header = [name.strip() for name in next(rows, [])]
-        if not header:
-            raise StudyError(path, "the file is empty", expected="a header and rows")
-        if len(header) == 1 and ";" in header[0]:
-            raise StudyError(path, "columns are parted by semicolons", expected="commas")
-        for name in header:
-            if header.count(name) > 1:
-                raise StudyError(
-                    path, "a column stands twice", column=name, expected="unique names"
-                )
-        yield 0, header
-        for number, cells in enumerate(rows, start=1):
-            if any(map(str.strip, cells)):
-                yield number, cells
-    except csv.Error as error:
-        raise StudyError(path, f"not a CSV table ({error})", expected="comma, quotes") from None
-
-
-def read_strings(path: Path) -> tuple[pd.DataFrame, dict[int, int]]:
-    """A CSV as a table of strings, nothing taken for missing.
-
-    Returns the table, indexed by row number (1 is the first row under the header), and the rows
-    that are broken: row number -> how many cells it has. Raises StudyError as `read_csv`, and for a
-    header alone.
-    """
-    rows = read_csv(path)
-    _, header = next(rows)
-    body = dict(rows)
-    if not body:
-        raise StudyError(path, "there is a header and no row", expected="at least one row")
-    broken = {number: len(row) for number, row in body.items() if len(row) != len(header)}
-    whole = {number: row for number, row in body.items() if number not in broken}
-    table = pd.DataFrame(whole.values(), index=list(whole), columns=header, dtype=str)
-    return table, broken
 
 
 def read_table(path: Path) -> pd.DataFrame:

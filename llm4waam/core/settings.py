@@ -33,7 +33,7 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     dataset: str = Field(pattern=r"^\w[\w.-]*$")
-    dataset_format: Literal["csv", "json"]
+    dataset_format: Literal["csv", "tsv", "xlsx", "xlsm", "json", "jsonl"]
     tasks: list[str] = Field(min_length=1)
 
     @property

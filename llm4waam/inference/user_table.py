@@ -1,10 +1,9 @@
-"""Tables that users bring, CSV or JSON lines, read by the card as the raw table is.
+"""Tables that users bring, read by the card as the raw table is.
 
 Incomplete beads are welcome; a bead with a value that cannot be read is left out.
 """
 
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,48 +14,25 @@ from llm4waam.card.columns import ROLES, Information
 from llm4waam.card.quantities import is_missing, split_unit
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog, Entry
 from llm4waam.cleaning.parsing import UNIT_LOST, parse_column
-from llm4waam.core.files import read_csv, read_lines
+from llm4waam.core.errors import StudyError
+from llm4waam.core.tables import JSON_LINES, Row, TableFormat, read_header
 
-JSON_LINES = (".jsonl", ".ndjson", ".json")
 CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
-Row = tuple[int, dict[str, str] | str]  # its number, and its cells by column or why it has none
 
 
-def read_rows(file: Path) -> Iterator[Row]:
-    """(row, cells by column) of a CSV or of JSON lines, one after the other; row 1 is the first.
-
-    A row that cannot be read is (row, reason). Raises StudyError as `core.files.read_lines` and
-    `core.files.read_csv`.
-    """
-    expected = "a CSV table or JSON lines"
+def form_of(file: Path, card: Card) -> TableFormat:
+    """How a user's file is written: as the raw table where its headers stand so, else plainly."""
+    plain = TableFormat(encoding=card.table.encoding)
     if file.suffix.lower() in JSON_LINES:
-        yield from _objects(read_lines(file, expected))
-        return
-    rows = read_csv(file, expected)
-    _, header = next(rows)
-    for number, cells in rows:
-        if len(cells) == len(header):
-            yield number, dict(zip(header, cells, strict=True))
-        else:
-            yield number, f"{len(cells)} cells: expected {len(header)}"
-
-
-def _objects(lines: Iterator[str]) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+        return plain
+    for form in (card.table.model_copy(update={"separator": None}), plain):
         try:
-            found = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield number, f"no JSON: {error.msg}"
+            header = read_header(file, form)
+        except StudyError:  # such as a sheet that this file has not; read plainly it tells its own
             continue
-        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of [
-            yield number, "no JSON that a bead could be: too long a number or too deep"
-            continue
-        if isinstance(found, dict) and found:
-            yield number, {key.strip(): "" if v is None else str(v) for key, v in found.items()}
-        else:
-            yield number, "no JSON object of column and value"
+        if known_columns(card).intersection(header):
+            return form
+    return plain
 
 
 def chunks(

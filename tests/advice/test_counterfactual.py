@@ -12,7 +12,7 @@ from llm4waam.advice.counterfactual import PRICES, Adviser, Change, Move, carrie
 from llm4waam.advice.trial import normal_shares, random_moves
 from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.clean import clean_table
-from llm4waam.core.files import read_strings
+from llm4waam.core.tables import read_strings
 from llm4waam.inference.applicability import ApplicabilityDomain
 
 RAW = ROOT / "data/raw/waam_beads.csv"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 from conftest import ROOT
 
@@ -40,8 +41,12 @@ def test_csv_json_and_single_beads_say_the_same(predict, tmp_path: Path) -> None
     table, lines = tmp_path / "one.csv", tmp_path / "one.jsonl"
     table.write_text(",".join(header) + "\n" + ",".join(values) + "\n", encoding="utf-8")
     lines.write_text(json.dumps(dict(zip(header, values, strict=True))) + "\n", encoding="utf-8")
+    book = openpyxl.Workbook()
+    for row in (header, values):
+        book.active.append(row)
+    book.save(tmp_path / "one.xlsx")
     apart = [part for pair in BEAD for part in ("--set", pair)]
-    ways = ([str(table)], [str(lines)], ["--set", *BEAD], apart)
+    ways = ([str(table)], [str(lines)], [str(tmp_path / "one.xlsx")], ["--set", *BEAD], apart)
     found = [predict(*way, "--format", "json") for way in ways]
     text, _, status = found[0]
     assert status == 0
@@ -143,7 +148,8 @@ def test_slips_are_reported_before_anything_slow_is_imported() -> None:
         "except SystemExit as left: print(left.code)\n"
         "print(sorted({'torch', 'transformers', 'pandas', 'numpy'} & set(sys.modules)))"
     )
-    missing = "error: nowhere.csv: there is no such file; expected a CSV table or JSON lines"
+    tables = "a CSV table, an Excel workbook (.xlsx) or JSON lines"
+    missing = f"error: nowhere.csv: there is no such file; expected {tables}"
     cases = {
         ("nowhere.csv",): missing,
         ("--formatt", "json"): "2",

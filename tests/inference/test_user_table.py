@@ -13,9 +13,9 @@ from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_strings
+from llm4waam.core.tables import TableFormat, read_rows, read_strings
 from llm4waam.inference import user_table
-from llm4waam.inference.user_table import chunks, known_columns, read_rows, take
+from llm4waam.inference.user_table import chunks, form_of, known_columns, take
 
 RAW = ROOT / "data/raw/waam_beads.csv"
 CARD = read_card(RAW.with_suffix(".yaml"))
@@ -273,3 +273,20 @@ def test_rows_are_read_a_chunk_at_a_time_and_its_size_changes_nothing(
     assert entries == others
     assert len(table) + len({entry[0] for entry in entries}) == 1000
     assert 200 < len(table) < 900
+
+
+def test_a_file_is_read_as_the_raw_table_where_its_headers_stand_so(tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    card = CARD.model_copy(update={"table": TableFormat(encoding="cp949", header_row=3)})
+    rows = "material;travel_speed;operator_note\n316L;30 cm/min;더러운 판\n"
+    for text, encoding in (
+        (f"Beads\n\n{rows}", "cp949"),
+        (rows, "cp949"),
+        (rows, "utf-8"),
+        (rows, "utf-16"),
+    ):
+        file.write_bytes(text.encode(encoding))
+        taken, log = take(list(read_rows(file, form_of(file, card))), card, "pre_weld")
+        assert log.entries == []
+        assert taken["note"].tolist() == ["더러운 판"]
+        assert taken["travel_speed_mm_s"].tolist() == [5]

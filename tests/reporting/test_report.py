@@ -51,6 +51,9 @@ def told(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / f"plots/{name}.svg", f"plots/{name}.svg")
     counts = {"rows": 91, "rows_rejected": 7, "beads": 84, "cells": 42, "missing": {"ctwd_mm": 3}}
     Path("metrics/clean.json").write_text(json.dumps(counts), encoding="utf-8")
+    groups = {"campaign": {"in_several_folds": 2, "groups": 3}}
+    split = {"by": "cell", "groups": groups}
+    Path("metrics/split.json").write_text(json.dumps(split), encoding="utf-8")
     return tmp_path
 
 
