@@ -69,7 +69,7 @@ def main(kind: str, source: str) -> None:
     if kind == "parity":
         write_table(file, _parity(study, source, params.train.workers))
         return
-    variations = variations_of(kind, params.ablations, tasks)
+    variations = variations_of(kind, params.ablations, tasks, card.named("group"))
     if source == "baselines":
         work, jobs = call, list(baseline_fits(study, kind, variations, params.baselines))
     else:

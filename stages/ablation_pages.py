@@ -59,7 +59,7 @@ def main(kind: str) -> None:
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     rows = pd.concat([_rows(kind, source) for source in _sources()])
-    variations = variations_of(kind, params.ablations, tasks)
+    variations = variations_of(kind, params.ablations, tasks, card.named("group"))
     if kind == "choice":
         _choice(rows, variations, tasks, simulated=card.simulated)
     elif kind == "nested":

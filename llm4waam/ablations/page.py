@@ -37,12 +37,14 @@ INTROS = {
     "sentences; 1, formulas of arc and bead; 2, indices of printability.",
     "losses": "Every loss of every task with one encoder and one recipe, see `ablations.losses` in "
     "params.yaml. One seed: differences of a few hundredths are noise.",
-    "protocols": "The same encoders, recipe and number of steps under the published protocol: each "
+    "protocols": "The same encoders and recipe under other protocols. The harder one: all beads of "
+    "one group, a laboratory say, are left out and predicted by models that never saw it. Then the "
+    "published protocol, with the same number of steps: each "
     "prompt of a bead is a row of its own, folds are drawn over rows, so that a bead is learned "
     "from in one row and asked for in another; then the epoch is chosen on the fold that is "
     "reported; then folds are averaged and a label that is absent from a fold is paid an F1 of "
-    "1.0. All but the first row are *optimistic*: they measure memory, not prediction. Nearest "
-    "neighbour, which only looks a bead up, says how much can be remembered.",
+    "1.0. The rows of the published protocol are *optimistic*: they measure memory, not "
+    "prediction. Nearest neighbour, which only looks a bead up, says how much can be remembered.",
     "groups": "A stress test: all training beads of one group (see `ablations.leave_out` in "
     "params.yaml) are left out and predicted by a model that never saw the group, against the "
     "grouped folds of the study on the same beads.",

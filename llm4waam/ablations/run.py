@@ -113,7 +113,7 @@ class Study:
         if variation.plan == "pairs":
             return pair_plan(self.folds)
         if variation.plan == "groups":
-            return group_plan(self.folds, self.beads, self.settings.leave_out, self.file)
+            return group_plan(self.folds, self.beads, variation.leave_out, self.file)
         if variation.plan == "rows":
             train = self.folds.loc[self.folds["role"] == "train", "bead"].unique()
             rows = [row_name(bead, n) for bead in train for n in range(len(texts[bead]))]

@@ -4,6 +4,7 @@ A *kind* is a question (what is each idea worth, which loss, what is the leak wo
 variations differ from the study in what their entries say and in nothing else.
 """
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,10 +146,10 @@ class Variation:
     that carries one (None: the study's own); `tier` is the prior knowledge in checkpoint or
     sentences. `plan` says who learns and who is predicted (see `plans`; everyone: folds over all
     beads, the hold-out among them; redrawn: folds and hold-out drawn anew with the changes
-    `split`). `beads` is the number of training beads of a fold (None: all), `noise` the share of
-    them with a wrong outcome; `shuffled` gives every bead the outcome of another. `tasks` and
-    `sources` (encoders, "baselines") are those that it is run for, `seeds` says how often each fit
-    is made.
+    `split`; groups: one value of the column `leave_out` after another is left out). `beads` is the
+    number of training beads of a fold (None: all), `noise` the share of them with a wrong outcome;
+    `shuffled` gives every bead the outcome of another. `tasks` and `sources` (encoders,
+    "baselines") are those that it is run for, `seeds` says how often each fit is made.
     """
 
     key: str
@@ -167,6 +168,7 @@ class Variation:
     shuffled: bool = False
     seeds: int = 1
     split: dict = field(default_factory=dict)
+    leave_out: str | None = None
     sources: tuple[str, ...] = field(default_factory=lambda: (*FAMILIES, "baselines"))
 
     def folder(self, encoder: str) -> str | None:
@@ -178,17 +180,23 @@ class Variation:
         return str(Path(found.submodule_search_locations[0]) / inside) if found else None
 
 
-def variations_of(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[Variation]:
+def variations_of(
+    kind: str, settings: Ablations, tasks: dict[str, Task], groups: Sequence[str] = ()
+) -> list[Variation]:
     """The variations of a kind for those of its `tasks` that the study has.
+
+    `groups` are the card's columns of groups, each of which is left out under a protocol.
 
     Where a variation has more or fewer rows, its epochs keep the number of steps about the same, so
     that it differs in what it is meant to differ in.
     """
-    made = _variations(kind, settings, tasks)
+    made = _variations(kind, settings, tasks, groups)
     return [replace(one, seeds=settings.seeds) for one in made] if kind in SEEDED else made
 
 
-def _variations(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[Variation]:
+def _variations(
+    kind: str, settings: Ablations, tasks: dict[str, Task], groups: Sequence[str]
+) -> list[Variation]:
     if kind == "ladder":
         return _ladder(settings.ladder, tuple(tasks))
     if kind == "losses":
@@ -202,6 +210,16 @@ def _variations(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[
     if kind == "protocols":
         rows = {"plan": "rows", "epochs_times": 0.5}  # of every bead there are two
         return [
+            *(
+                Variation(
+                    f"without_{column}",
+                    f"one {column.replace('_', ' ')} left out",
+                    known,
+                    plan="groups",
+                    leave_out=column,
+                )
+                for column in groups
+            ),
             Variation("rows", "ungrouped rows of doubled templates", known, **rows),
             # A baseline has no epochs that could be chosen.
             Variation(
@@ -217,7 +235,8 @@ def _variations(kind: str, settings: Ablations, tasks: dict[str, Task]) -> list[
         return [Variation("pairs", "without two folds", known, plan="pairs")]
     if kind == "groups":
         title = f"one {settings.leave_out} left out"
-        return [Variation("left_out", title, known, plan="groups")]
+        column = settings.leave_out
+        return [Variation("left_out", title, known, plan="groups", leave_out=column)]
     if kind == "information":
         text = {"information": "post_weld"}
         return [Variation("post_weld", "with measured values", known, text=text)]

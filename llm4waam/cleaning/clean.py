@@ -149,9 +149,8 @@ def _merge_duplicates(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.D
         if not keys or table.empty:
             continue
         named = table[identifiers].notna().all(axis=1)
-        first = table.groupby(keys, dropna=False, sort=False)[keys[0]].transform(
-            lambda group: group.index[0]
-        )
+        alike = table.groupby(keys, dropna=False, sort=False).ngroup()
+        first = pd.Series(table.index, index=table.index).groupby(alike).transform("first")
         again = (first != table.index) & named
         for row in table.index[again]:
             if not drop:

@@ -60,6 +60,8 @@ class Words:
         if key in known:
             return known[key][self.language]
         kind, _, value = key.rpartition("_")
+        if key.startswith("without_"):  # the name of a column, which may have more underscores
+            kind, value = "without", key.removeprefix("without_").replace("_", " ")
         if kind not in known:
             return title
         share = f"{float(value):.0%}" if kind == "noise" else ""

@@ -9,9 +9,10 @@ import pytest
 
 from llm4waam.card import labels
 from llm4waam.core.files import read_table
+from llm4waam.core.tables import read_rows
 from llm4waam.inference.model import FinalModel
 from llm4waam.inference.predictor import BEADS, Predictor, disagree
-from llm4waam.inference.user_table import chunks, read_rows
+from llm4waam.inference.user_table import chunks
 from llm4waam.sentences.prompts import make_prompts
 
 RAW = "data/raw/waam_beads.csv"
