@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint ablations review experiments dag restore clean
+.PHONY: study test lint ablations tables review experiments dag restore clean
 
 study: $(STAMP)
 	dvc repro
@@ -41,6 +41,10 @@ ablations: $(TEST_STAMP)
 	dvc repro
 	dvc repro ablations/dvc.yaml$(if $(KIND),:page@$(KIND))
 	dvc repro report
+
+# Of other people; `llm4waam fetch NAME` brings each.
+tables: $(STAMP)
+	dvc repro ablations/other_tables/dvc.yaml
 
 BASE ?= main
 review: $(STAMP)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from llm4waam.ablations.variations import Ablations
 from llm4waam.advice.settings import Advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import write_text
-from llm4waam.core.settings import read_params
+from llm4waam.core.settings import OtherTable, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.sentences.prompts import TextStyle
@@ -34,6 +34,7 @@ class AllParams(TrainingParams):
     baselines: Baselines
     ablations: Ablations
     advice: Advice
+    other_tables: dict[str, OtherTable] = Field(default_factory=dict)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from stages.check_params import AllParams
 
 STAGES = {
     name: stage
-    for file in ("dvc.yaml", "ablations/dvc.yaml")
+    for file in ("dvc.yaml", "ablations/dvc.yaml", "ablations/other_tables/dvc.yaml")
     for name, stage in yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["stages"].items()
 }
 # Which rooms a room may import. `core` may be imported by all.

@@ -47,6 +47,19 @@ class Params(BaseModel):
         return Path("data/raw") / f"{self.dataset}.yaml"
 
 
+class OtherTable(Section):
+    """One entry of the section `other_tables` of params.yaml.
+
+    `params` differ from the rest of params.yaml. The table is run by cells, and by the column `by`,
+    whose values then stay together in one fold; `apart` are parameters of that run alone, such as
+    fewer folds where there are few groups.
+    """
+
+    params: dict
+    by: str
+    apart: dict = Field(default_factory=dict)
+
+
 AnySection = TypeVar("AnySection", bound=BaseModel)
 
 

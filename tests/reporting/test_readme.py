@@ -1,6 +1,7 @@
 """The table of results in README.md and README.ko.md holds the numbers that `evaluate` wrote."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -112,3 +113,22 @@ def test_the_spread_of_the_draws_is_that_of_the_ablation(file: str) -> None:
     draws = str(roberta["draws"])
     place = 2 if file == "README.md" else 1
     assert told.format(*numbers[:place], draws, *numbers[place:]) in text
+
+
+def test_the_table_of_real_beads_is_that_of_the_stage() -> None:
+    """Every number of it, in both languages."""
+    file = ROOT / "metrics/other_tables/waam_jacobs2025.json"
+    runs = json.loads(file.read_text(encoding="utf-8"))["by"]
+    names = {"BERT": "bert", "RoBERTa": "roberta", "CatBoost": "catboost"}
+    names |= {"extra trees": "extra_trees", "엑스트라 트리": "extra_trees"}
+    for readme, to in (("README.md", "to"), ("README.ko.md", "~")):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        rows = re.findall(
+            r"^\| ([^|]+) \| (0\.\d{3} \([^)]*\)) \| (0\.\d{3} \([^)]*\)) \|$", text, re.M
+        )
+        assert len(rows) == 4
+        for name, *told in rows:
+            for said, run in zip(told, runs.values(), strict=True):
+                one = run["scores"]["bead_height"][names[name]]
+                expected = f"{one['score']:.3f} ({one['low']:.3f} {to} {one['high']:.3f})"
+                assert said == expected, name
