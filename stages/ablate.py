@@ -51,7 +51,7 @@ def main(kind: str, source: str) -> None:
     if source != "baselines":
         check_family(source, "stages.ablate")
     params, file = read_params(Params), ROWS / kind / f"{source}.csv"
-    if source not in (*params.encoders, "baselines"):
+    if source not in (*params.trained, "baselines"):
         write_table(file, pd.DataFrame(columns=[*COLUMNS, "task", "variation"]))
         logging.info("nothing to do: %s is not among the encoders of params.yaml", source)
         return

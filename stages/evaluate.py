@@ -45,7 +45,7 @@ def main() -> None:
         known = known_targets(card, task, beads)
         truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
         study[name] = _assess(task, folds, truth, params)
-    history = results.read_history(HISTORY, params.tasks, params.encoders)
+    history = results.read_history(HISTORY, params.tasks, params.trained)
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
@@ -75,7 +75,7 @@ def _assess(
 ) -> list[Assessment]:
     # The published way chooses the epoch on the fold that it reports; baselines choose nothing.
     published, found = params.train.selection == "published", []
-    for source in (*params.encoders, "baselines"):
+    for source in (*params.trained, "baselines"):
         file = PREDICTIONS / source / f"{task.name}.csv"
         scores = read_predictions(file, task, folds, truth)
         if source in FAMILIES and list(scores) != [source]:

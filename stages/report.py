@@ -61,7 +61,7 @@ def _sources(params: Params) -> Sources:
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {
-        name: {encoder: _read(encoder, f"{name}.json") for encoder in params.encoders}
+        name: {encoder: _read(encoder, f"{name}.json") for encoder in params.trained}
         | _read("baselines", f"{name}.json")
         for name in tasks
     }

@@ -36,7 +36,7 @@ def main(encoder: str, task_name: str) -> None:
     # Without it, deterministic matrix products are refused on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     params = read_params(TrainingParams)
-    if encoder not in params.encoders:
+    if encoder not in params.trained:
         _leave_out(encoder, task_name)
         return
     card = read_card(params.card_file)

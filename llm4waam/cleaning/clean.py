@@ -25,8 +25,8 @@ def clean_table(
     """Clean `raw` (strings, indexed by row number); returns the beads and the cleaning log.
 
     The beads have the columns `bead` and `cell`, then the card's in its order and units. A broken
-    row is logged and left out. Raises StudyError for a broken table: a column that
-    the card names is missing, a unit it does not accept, or no usable row.
+    row is logged and left out. Raises StudyError for a broken table: a column that the card names
+    is missing, none of the values of a column can be read, or no row is usable.
     """
     log = CleaningLog()
     for row, cells in broken.items():
@@ -53,7 +53,7 @@ def clean_table(
         table.insert(0, "bead", _bead_names(table, card))
         table.insert(1, "cell", _cells(table, card, log))
     if table.empty:
-        first = log.entries[0]
+        first = log.rejected()[0]
         place = {"row": first.row, "column": first.column, "value": first.value}
         raise StudyError(file, f"no usable row is left; the first: {first.reason}", **place)
     _check_logarithms(table, card, file)

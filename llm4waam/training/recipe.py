@@ -89,12 +89,20 @@ class Target(Section):
 
 
 class TrainingParams(Params):
-    """The sections of params.yaml that fix a fine-tuning; `encoders` are those that have one."""
+    """The sections of params.yaml that fix a fine-tuning.
 
-    encoders: list[FamilyName] = Field(default_factory=lambda: list(FAMILIES), min_length=1)
+    `encoders` are the families that have one; None: all that there are.
+    """
+
+    encoders: list[FamilyName] | None = Field(default=None, min_length=1)
     encoder: Encoders
     train: Train
     target: dict[str, Target]
+
+    @property
+    def trained(self) -> list[str]:
+        """The families that are fine-tuned, in the order of FAMILIES."""
+        return [name for name in FAMILIES if self.encoders is None or name in self.encoders]
 
     def recipe(self, encoder: str, task: str) -> Recipe:
         """The recipe of one encoder and task; raises StudyError for a task without parameters."""

@@ -42,6 +42,11 @@ def training_beads() -> set[str]:
     return set(folds.loc[folds["role"] == "train", "bead"])
 
 
+def campaigns() -> pd.DataFrame:
+    """Bead and campaign of the clean table."""
+    return read_table(Path("data/clean/beads.csv"))[["bead", "campaign"]]
+
+
 def test_a_kind_goes_on_where_it_stopped(study, monkeypatch) -> None:
     study()
     ablate.main("nested", "bert")
@@ -73,11 +78,15 @@ def test_the_published_protocol_and_noise_run_on_the_study_s_beads(study) -> Non
     for source in ("bert", "baselines"):
         ablate.main("protocols", source)
     rows = read_table(ROWS / "protocols/bert.csv")
-    for _, part in rows.groupby("variation"):
-        assert len(part) == 2 * len(training_beads())
+    for variation, part in rows.groupby("variation"):
+        rows_of_a_bead = 1 if variation == "without_campaign" else 2
+        assert len(part) == rows_of_a_bead * len(training_beads())
         assert set(part["bead"].map(plans.bead_of)) == training_beads()
     baselines = read_table(ROWS / "protocols/baselines.csv")
-    assert set(baselines["variation"]) == {"rows"}  # a baseline has no epochs to choose
+    # A baseline has no epochs to choose.
+    assert set(baselines["variation"]) == {"without_campaign", "rows"}
+    alone = rows[rows["variation"] == "without_campaign"].merge(campaigns(), on="bead")
+    assert (alone.groupby("fold")["campaign"].nunique() == 1).all()
     ablate.main("noise", "bert")
     noisy = read_table(ROWS / "noise/bert.csv").set_index("bead")["target"]
     clean = read_table(Path("data/clean/beads.csv")).set_index("bead")["labels"]
