@@ -8,7 +8,7 @@ from llm4waam.core.files import read_table, write_jsonl
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
+from llm4waam.sentences.prompts import TextStyle, check_sayable, constant_fields, make_prompts
 from llm4waam.splits.folds import beads_of
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
@@ -27,6 +27,7 @@ def main() -> None:
     card = read_card(params.card_file)
     for task in params.tasks:
         card.task(task, params.card_file)
+    check_sayable(card, params.text)
     beads, folds = read_table(BEADS), read_table(FOLDS)
     left_out = constant_fields(beads_of("train", beads, folds), card, params.text)
     if left_out:

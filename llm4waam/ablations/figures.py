@@ -96,6 +96,8 @@ def _baseline_lines(axis: Axes, table: pd.DataFrame, task: str) -> None:
             axis.axvline(value, color=GREY, ls=":", lw=1.1, label=title(model), zorder=1)
     for tier, colour in enumerate((COLOURS[5], COLOURS[0], COLOURS[3])):
         best = best_baseline(table, task, tier)
+        if best is not None and best["model"] == FORMULAS["pre_weld"]:
+            continue  # its line stands there already
         if best is not None and best["score"] > FLOOR:
             label = f"tier {tier}: {title(best['model'])}"
             axis.axvline(best["score"], color=colour, ls="--", lw=1.1, label=label, zorder=1)

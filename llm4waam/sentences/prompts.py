@@ -12,7 +12,8 @@ from pydantic import Field
 
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Information
-from llm4waam.core.settings import Section, Seed
+from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import PARAMS_FILE, Section, Seed
 from llm4waam.sentences.fields import (
     Rounding,
     Said,
@@ -63,6 +64,21 @@ def constant_fields(training: pd.DataFrame, card: Card, style: TextStyle) -> dic
     names = [n for n in card.fields(style.information, style.derived) if known[n].notna().any()]
     same = [n for n in names if known[n].notna().all() and known[n].nunique() == 1]
     return {} if len(same) == len(names) else {name: known[name].iloc[0] for name in same}
+
+
+def check_sayable(card: Card, style: TextStyle) -> None:
+    """Raise StudyError where sentences would say nothing: the card has no field that is known."""
+    if card.named("prompt") or card.fields(style.information, style.derived):
+        return
+    measured = bool(card.fields("post_weld", style.derived))
+    expected = "post_weld, as all that the card has is measured" if measured else "a set-point"
+    raise StudyError(
+        PARAMS_FILE,
+        "sentences would say nothing: the card has no set-point with a phrase",
+        column="text.information",
+        value=style.information,
+        expected=expected,
+    )
 
 
 def make_prompts(

@@ -5,11 +5,12 @@ import logging
 
 import pandas as pd
 import pytest
+import yaml
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
-from stages import clean
+from stages import clean, serialize_to_text, split
 
 HEAD = "title: t\nsimulated: false\ncolumns:\n"
 GAS = "  gas: {role: set_point, kind: category}\n"
@@ -29,6 +30,7 @@ def cleaned(workspace, params):
 
     def run(raw: str, card: str, form: str = "csv") -> tuple[pd.DataFrame, pd.DataFrame]:
         params["dataset_format"] = form
+        params["tasks"] = list(yaml.safe_load(card)["tasks"])
         folder = workspace(card=card, params=params, raw=raw.encode())
         clean.main()
         return tuple(read_table(folder / f"data/clean/{n}.csv") for n in ("beads", "rejected"))
@@ -270,3 +272,12 @@ def test_what_does_not_fit_is_said_when_the_card_is_read(tmp_path, old, new, mes
     with pytest.raises(StudyError, match=message) as caught:
         read_card(file)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_measurements_alone_has_nothing_to_say_before_the_weld(cleaned) -> None:
+    card = HEAD + SPEED.replace("set_point", "measurement") + WIDTH + WIDE
+    rows = "".join(f"{n},{n}\n" for n in range(2, 22))
+    cleaned("speed,width\n" + rows, card)
+    split.main()
+    with pytest.raises(StudyError, match=r"text\.information: 'pre_weld'.*expected post_weld"):
+        serialize_to_text.main()
