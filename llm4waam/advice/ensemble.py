@@ -92,7 +92,7 @@ class Ensemble:
             scores = predictor.raw_scores(plain, [name for name, *_ in outputs])
             sure = predictor.confidences
             parts = [
-                _of_good(predictor, sure[name].probabilities(scores[name])[:, place])
+                predictor.of_good(sure[name].probabilities(scores[name])[:, place])
                 for name, place, _ in outputs
             ]
             columns.append(np.mean(parts, axis=0))
@@ -121,11 +121,6 @@ def normal_outputs(predictor: Predictor) -> list[tuple[str, int, str]]:
     return [(name, all_.index(label), label) for name, all_ in outputs.items() if label in all_]
 
 
-def _of_good(predictor: Predictor, yes: np.ndarray) -> np.ndarray:
-    """The probability of a good bead from that of the asked label."""
-    return yes if predictor.good_is_yes else 1 - yes
-
-
 def make_ensemble(
     predictor: Predictor,
     encoders: Mapping[str, Predictor],
@@ -145,7 +140,7 @@ def make_ensemble(
     learned = training[training["bead"].isin(known)]
     fields = card.fields(style.information, style.derived)
     table = card.with_formulas(learned)[fields]
-    y = _of_good(predictor, np.array([known[bead][0] for bead in learned["bead"]]))
+    y = predictor.of_good(np.array([known[bead][0] for bead in learned["bead"]]))
     fitted = {
         name: make_pipeline(encoder_of(table), CLASSIFIERS[name](trees, seed)).fit(table, y)
         for name in classifiers
@@ -172,16 +167,14 @@ def _temperature(
         for task, _, label in normal_outputs(encoder):
             rows = read_rows(PREDICTIONS / name / f"{task}.csv", "oof")
             by_bead = rows[rows["label"] == label].groupby("bead")[["score", "target"]].mean()
-            parts.append(
-                _of_good(encoder, encoder.confidences[task].probabilities(by_bead["score"]))
-            )
+            parts.append(encoder.of_good(encoder.confidences[task].probabilities(by_bead["score"])))
             truth = by_bead["target"] if truth is None else truth
         columns.append(pd.concat(parts, axis=1).mean(axis=1))
     for name in classifiers:
         rows = read_rows(PREDICTIONS / "baselines" / f"{predictor.aim}.csv", "oof")
         by_bead = rows[rows["model"] == name].groupby("bead")[["score", "target"]].mean()
-        columns.append(_of_good(predictor, by_bead["score"]))
+        columns.append(predictor.of_good(by_bead["score"]))
         truth = by_bead["target"] if truth is None else truth
-    truth, by_member = _of_good(predictor, truth), pd.concat(columns, axis=1).loc[truth.index]
+    truth, by_member = predictor.of_good(truth), pd.concat(columns, axis=1).loc[truth.index]
     chance = lower_bound(by_member.to_numpy())
     return fit_temperature(chance[:, None], truth.to_numpy(float)[:, None])

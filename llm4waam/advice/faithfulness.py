@@ -155,7 +155,7 @@ def baseline_output(predictor: Predictor, task: str, baseline: Baseline, seed: i
         with threadpool_limits(1):
             return sign * one_number(kind, lambda scores: scores, baseline(fold))
 
-    sign = -1 if task == predictor.aim and not predictor.good_is_yes else 1
+    sign = predictor.towards_good(task)
     return output
 
 

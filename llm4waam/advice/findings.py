@@ -143,8 +143,7 @@ class Examiner:
                 missing=missing, outside=outside,
             )  # fmt: skip
         quality, asked = predictor.aim, predictor.tasks[predictor.aim].outputs[0]
-        chance = float(answer[probability_column(quality, asked)])
-        chance = chance if predictor.good_is_yes else 1 - chance
+        chance = predictor.of_good(float(answer[probability_column(quality, asked)]))
         if chance >= self.adviser.bar and not outside:  # nothing is to be mended
             advice = Counterfactual(self.adviser.chance(bead))
         else:
@@ -238,7 +237,7 @@ def good_beads(predictor: Predictor) -> set[str]:
 
 def _trained(members: Sequence[str], task: str) -> list[str]:
     """Those of the members that the study has predictions of."""
-    known = {"baselines": read_rows(PREDICTIONS / "baselines" / f"{task}.csv", "oof")["model"]}
+    known: dict[str, pd.Series] = {}
     found = []
     for name in members:
         source = "baselines" if name in CLASSIFIERS else name

@@ -203,8 +203,7 @@ def model_output(
         sure = predictor.confidences[task].probabilities
         return sign * one_number(predictor.tasks[task], sure, scores)
 
-    # Contributions to the aim are to a good bead, whichever class that is.
-    sign = -1 if task == predictor.aim and not predictor.good_is_yes else 1
+    sign = predictor.towards_good(task)
     return output
 
 

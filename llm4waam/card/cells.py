@@ -23,10 +23,13 @@ def find_cells(table: pd.DataFrame, keys: list[str]) -> np.ndarray:
         agree = ((combinations == combinations[one]) | ~both).all(axis=1)
         edges += [(one, other) for other in np.flatnonzero(agree)]
     rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
-    size = len(combinations)
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
-    component = connected_components(graph, directed=False)[1][inverse.ravel()]
-    return pd.factorize(component)[0]
+    return pd.factorize(components(rows, columns, len(combinations))[inverse.ravel()])[0]
+
+
+def components(one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
+    """The component of each of `size` nodes, where every node of `one` is joined to its `other`."""
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(size, size))
+    return connected_components(graph, directed=False)[1]
 
 
 def joined_cells(table: pd.DataFrame, keys: list[str], cells: np.ndarray) -> dict[int, int]:

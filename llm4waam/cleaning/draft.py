@@ -26,6 +26,7 @@ from llm4waam.core.errors import StudyError
 from llm4waam.core.tables import TableFormat
 
 NAMES = 0.9  # share of the rows that an identifier tells apart at least
+TOLD = 8  # kinds of rejection that are told of a draft
 SHOWN = 3  # tasks that the command to run names; each costs minutes
 LOSSES = {
     "regression": "mse",
@@ -69,12 +70,10 @@ def check_draft(
         beads, log = clean_table(raw, read_card(card_file), broken, file)
     except StudyError as error:
         return [f"cleaning stops: {error}"]
-    found = pd.DataFrame([(e.column, e.reason) for e in log.rejected()], columns=["column", "why"])
-    counts = found.groupby(["column", "why"], sort=False).size().sort_values(ascending=False)
     cells = f"{beads['cell'].nunique()} combinations of set-points"
     lines = [f"cleaning makes {len(beads)} beads of {len(raw) + len(broken)} rows, in {cells}"]
-    lines += [f"  left out: {n} of {column}: {why}" for (column, why), n in counts.head(8).items()]
-    return lines
+    rejected = [line for line in log.summary() if line.startswith("rejected")]
+    return [*lines, *(f"  {line}" for line in rejected[:TOLD])]
 
 
 # --------------------------------------------------------------------------------------- columns

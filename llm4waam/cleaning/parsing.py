@@ -129,11 +129,11 @@ def _spellings(column: Column) -> dict[str, object]:
         found = dict.fromkeys(ABSENT, 0.0) | dict.fromkeys(PRESENT, 1.0)
         own = dict.fromkeys(column.absent, 0.0) | dict.fromkeys(column.present, 1.0)
         return found | {spelling.strip().casefold(): value for spelling, value in own.items()}
-    pairs = ((name, level.aliases) for name, level in column.levels.items())
-    if column.kind == "labels":
-        pairs = ((name, aliases) for name, aliases in column.labels.items())
+    others = column.labels | {name: level.aliases for name, level in column.levels.items()}
     return {
-        spelling.strip().casefold(): name for name, others in pairs for spelling in [name, *others]
+        spelling.strip().casefold(): name
+        for name, aliases in others.items()
+        for spelling in [name, *aliases]
     }
 
 

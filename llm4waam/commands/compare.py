@@ -15,8 +15,8 @@ import pandas as pd
 import yaml
 
 from llm4waam.commands.ask_git import unpack
-from llm4waam.commands.dotted import dotted
 from llm4waam.commands.figures_page import changed, figures_of, side_by_side
+from llm4waam.core.dotted import dotted
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_table, write_text
 from llm4waam.core.made_from import KEY

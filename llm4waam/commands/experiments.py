@@ -6,7 +6,7 @@ from typing import Any
 
 from llm4waam.commands.ask_dvc import ask_dvc
 from llm4waam.commands.columns import in_columns, last_width, wrap
-from llm4waam.commands.dotted import dotted
+from llm4waam.core.dotted import dotted
 
 NAME_WIDTH, SCORE_WIDTH = 20, 7  # of the first column at most, and of each score
 SHOWN = 5  # tasks for which there is room

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from llm4waam.core.dotted import dotted
 from llm4waam.core.errors import StudyError, require_file
 from llm4waam.core.files import fingerprint, read_table
 from llm4waam.core.settings import PARAMS_FILE, Params, read_params
@@ -125,14 +126,9 @@ def _as_text(value: object) -> object:
     return f"{number:.12g}" if math.isfinite(number) else str(value)
 
 
-def _flat(value: object, name: str = "") -> dict[str, str]:
-    """The leaves of nested mappings by their dotted names; what is not there has none."""
-    if not isinstance(value, Mapping):
-        return {} if value is None else {name: value}
-    found: dict[str, str] = {}
-    for key, part in value.items():
-        found |= _flat(part, f"{name}.{key}" if name else str(key))
-    return found
+def _flat(sections: Mapping) -> dict[str, object]:
+    """The leaves by their dotted names; what is not there has none."""
+    return {name: one for name, one in dotted(sections).items() if one not in (None, {})}
 
 
 def _nested(flat: Mapping[str, str]) -> dict:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from llm4waam.splits.tasks import Task, make_task
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 COVERAGE = 0.9  # of an interval
+Chances = TypeVar("Chances", float, np.ndarray, pd.Series)
 PART = 128  # beads that are asked for at a time
 
 
@@ -165,10 +167,17 @@ class Predictor:
         """Whether the aim is that the binary task says yes."""
         return self.card.good_class(self.aim) == self.tasks[self.aim].classes[1]
 
+    def of_good(self, yes: Chances) -> Chances:
+        """The probability of the good class from that of the class that the aim asks for."""
+        return yes if self.good_is_yes else 1 - yes
+
     def chance_of_good(self, probabilities: np.ndarray) -> np.ndarray:
         """Of the aim's probabilities (beads, 1), those of the good class (beads,)."""
-        yes = np.asarray(probabilities)[:, 0]
-        return yes if self.good_is_yes else 1 - yes
+        return self.of_good(np.asarray(probabilities)[:, 0])
+
+    def towards_good(self, task: str) -> int:
+        """The sign of what adds up to a good bead: -1 where it adds up to the bad class."""
+        return -1 if task == self.aim and not self.good_is_yes else 1
 
     def task_of(self, kind: str) -> str | None:
         """The name of the first task of a kind, None where there is none."""

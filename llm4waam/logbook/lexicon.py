@@ -118,13 +118,9 @@ class Lexicon:
         """Columns whose number may stand beside a level of the category."""
         return tuple(n for n in self.numbers if f"{{{category}}}" in self.of(n).near)
 
-    def own_units(self, name: str) -> list[str]:
-        """The units that the card accepts for a column, as the card spells them."""
-        return self.card.columns[name].units
-
     def knows(self, units: tuple[str, ...]) -> bool:
         """Whether a value with such units, or with none, may be one of the card."""
-        own = {unit.casefold() for name in self.numbers for unit in self.own_units(name)}
+        own = {unit.casefold() for name in self.numbers for unit in self.card.columns[name].units}
         return not units or any(unit.casefold() in own for unit in units)
 
     def meanings(self, spelled: str, per: str | None = None) -> tuple[str, ...]:
@@ -149,7 +145,7 @@ class Lexicon:
             for short, times in words.times.items():
                 for one in (f"{a}/{b}" for a in lengths for b in times):
                     found.setdefault(one.casefold(), []).append(f"{long}/{short}")
-        for one in (unit for name in self.numbers for unit in self.own_units(name)):
+        for one in (unit for name in self.numbers for unit in self.card.columns[name].units):
             found.setdefault(one.casefold(), []).append(one)
         return {spelling: tuple(dict.fromkeys(names)) for spelling, names in found.items()}
 

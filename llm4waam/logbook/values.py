@@ -304,7 +304,7 @@ class Fits:
         """
         given = token.units or beside
         column, digits = self.lexicon.card.columns[name], token.value
-        own = self.lexicon.own_units(name)
+        own = self.lexicon.card.columns[name].units
         if token.many:
             return None, "more than one number"
         if (token.dash or (turned and digits.startswith("-"))) and column.bounds[0] < 0:
@@ -326,7 +326,7 @@ class Fits:
 
     def measures(self, number: Token, name: str) -> bool:
         """Whether the card accepts the number's unit for the column."""
-        own = self.lexicon.own_units(name)
+        own = self.lexicon.card.columns[name].units
         return any(same(u, other) for u in own for other in number.units)
 
 

@@ -154,37 +154,25 @@ def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]
     figure, axes = new_figure(len(classes), columns, width=3.0, height=2.9)
     grid = np.array(axes, dtype=object).reshape(len(classes), columns)
     for line, task in zip(grid, classes, strict=True):
-        for axis in line[confusion.loc[confusion["task"] == task, "model"].nunique() :]:
-            axis.set_visible(False)
-    places = {
-        (task, model): axis
-        for line, task in zip(grid, classes, strict=True)
-        for axis, model in zip(
-            line, confusion.loc[confusion["task"] == task, "model"].unique(), strict=False
-        )
-    }
-    for (task, model), part in confusion.groupby(["task", "model"], sort=False):
-        axis, names = places[task, model], list(classes[task])
+        part, names = confusion[confusion["task"] == task], list(classes[task])
         two = len(names) == 2
-        counts = pd.crosstab(part["actual"], part["predicted"])
-        counts = counts.reindex(index=names, columns=names, fill_value=0).to_numpy()
-        axis.imshow(counts, cmap="Blues", vmin=0, vmax=counts.sum())
-        for (row, column), count in np.ndenumerate(counts):
-            ink = "white" if count > 0.6 * counts.sum() else "black"
-            axis.text(
-                column,
-                row,
-                f"{count}",
-                ha="center",
-                va="center",
-                fontsize=13 if two else 9,
-                color=ink,
-            )
-        axis.set_xticks(range(len(names)), names, rotation=0 if two else 45)
-        axis.set_yticks(range(len(names)), names)
-        axis.set_xlabel("predicted")
-        axis.set_ylabel("actual")
-        axis.set_title(f"{title(task)}: beads, out of fold\n{title(model)}")
+        models = list(part["model"].unique())
+        for axis in line[len(models) :]:
+            axis.set_visible(False)
+        for axis, model in zip(line, models, strict=False):
+            rows = part[part["model"] == model]
+            counts = pd.crosstab(rows["actual"], rows["predicted"])
+            counts = counts.reindex(index=names, columns=names, fill_value=0).to_numpy()
+            axis.imshow(counts, cmap="Blues", vmin=0, vmax=counts.sum())
+            for (row, column), count in np.ndenumerate(counts):
+                ink = {"color": "white" if count > 0.6 * counts.sum() else "black"}
+                ink |= {"fontsize": 13 if two else 9, "ha": "center", "va": "center"}
+                axis.text(column, row, f"{count}", **ink)
+            axis.set_xticks(range(len(names)), names, rotation=0 if two else 45)
+            axis.set_yticks(range(len(names)), names)
+            axis.set_xlabel("predicted")
+            axis.set_ylabel("actual")
+            axis.set_title(f"{title(task)}: beads, out of fold\n{title(model)}")
     return figure
 
 

@@ -14,11 +14,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from llm4waam.card.card import CELL, Card
-from llm4waam.card.cells import find_cells
+from llm4waam.card.cells import components, find_cells
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section
 from llm4waam.splits.tasks import Task, make_task, targets
@@ -130,13 +128,9 @@ def with_blocks(beads: pd.DataFrame, by: str, file: object) -> pd.DataFrame:
         raise StudyError(file, "there is no such column", column="split.by", value=by,
                          expected=expected)  # fmt: skip
     cells, values = (pd.factorize(beads[name])[0] for name in (CELL, by))
-    known = values >= 0
-    size = int(cells.max()) + 1
-    graph = coo_array(
-        (np.ones(known.sum()), (cells[known], size + values[known])),
-        shape=(size + len(beads),) * 2,
-    )
-    found = pd.factorize(connected_components(graph, directed=False)[1][cells])[0]
+    known, first = values >= 0, int(cells.max()) + 1  # the values are nodes behind the cells
+    joined = components(cells[known], first + values[known], first + len(beads))
+    found = pd.factorize(joined[cells])[0]
     return beads.assign(cell=[f"{GROUP}{n:04d}" for n in found])
 
 
