@@ -60,7 +60,7 @@ restore: $(STAMP)
 	@llm4waam restore
 
 clean:
-	rm -rf $(VENV) $(INFERENCE) .dvc/cache .dvc/tmp data/params_checked.txt data/clean data/text data/models data/ablations data/unfinished
+	rm -rf $(VENV) $(INFERENCE) .dvc/cache .dvc/tmp data/params_checked.txt data/clean data/text data/models data/incomplete data/ablations data/unfinished
 
 $(STAMP): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'

@@ -9,10 +9,19 @@ import pandas as pd
 from tqdm import tqdm
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table, write_text
+from llm4waam.core.files import (
+    move_folder,
+    read_jsonl,
+    read_table,
+    write_json,
+    write_table,
+    write_text,
+)
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.decisions.confidence import CALIBRATION, fit_calibration
 from llm4waam.decisions.predictions import COLUMNS, fold_jobs
+from llm4waam.decisions.predictions import INCOMPLETE as INCOMPLETE_COLUMNS
 from llm4waam.encoders.families import check_family
 from llm4waam.splits.folds import check_folds, with_cells_of
 from llm4waam.splits.tasks import make_task
@@ -26,6 +35,7 @@ from llm4waam.training.save import ModelFolder
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS = Path("data/split/folds.csv")
+INCOMPLETE = Path("data/incomplete")
 CURVE = ["repeat", "fold", "epoch", "train_loss", "val_loss"]
 
 
@@ -56,13 +66,16 @@ def main(encoder: str, task_name: str) -> None:
     fits = fit_task(data, folds, finished, final.save, engine, workers)
     bar = tqdm(fits, f"{encoder} {task_name}", len(fold_jobs(folds)), unit="fit")
     fitted = list(bar)
-    write_table(
-        Path("data/predictions") / encoder / f"{task_name}.csv",
-        pd.concat([one.predictions for one in fitted], ignore_index=True),
-    )
+    predictions = pd.concat([one.predictions for one in fitted], ignore_index=True)
+    write_table(Path("data/predictions") / encoder / f"{task_name}.csv", predictions)
+    incomplete = pd.concat([one.incomplete for one in fitted], ignore_index=True)
+    write_table(INCOMPLETE / encoder / f"{task_name}.csv", incomplete)
     history = pd.DataFrame([row for one in fitted for row in one.history])
     history = history.reindex(columns=[*CURVE, *history.columns.difference(CURVE)])
     write_table(Path("plots/history") / encoder / f"{task_name}.csv", history, rounded=True)
+    out_of_fold = [rows[rows["role"] == "oof"] for rows in (predictions, incomplete)]
+    calibration = fit_calibration(task, *out_of_fold, tempered_already=bool(recipe.inner_folds))
+    write_json(final.folder / CALIBRATION, calibration.to_json())
     move_folder(final.folder, Path("data/models") / encoder / task_name)
     finished.clear()
 
@@ -71,6 +84,7 @@ def _leave_out(encoder: str, task_name: str) -> None:
     """The outputs of an encoder that params.yaml leaves out: tables without a row, no model."""
     file = f"{encoder}/{task_name}.csv"
     write_table(Path("data/predictions") / file, pd.DataFrame(columns=COLUMNS))
+    write_table(INCOMPLETE / file, pd.DataFrame(columns=INCOMPLETE_COLUMNS))
     write_table(Path("plots/history") / file, pd.DataFrame(columns=CURVE))
     reason = f"{encoder} is not among the encoders of params.yaml"
     write_text(Path("data/models") / encoder / task_name / "left_out.txt", reason + "\n")

@@ -49,6 +49,7 @@ def outputs(folder: Path, encoder: str, task: str) -> dict[str, bytes]:
     """Every file that training a task leaves, by its path."""
     files = [
         folder / f"data/predictions/{encoder}/{task}.csv",
+        folder / f"data/incomplete/{encoder}/{task}.csv",
         folder / f"plots/history/{encoder}/{task}.csv",
         *sorted(f for f in (folder / f"data/models/{encoder}/{task}").rglob("*") if f.is_file()),
     ]

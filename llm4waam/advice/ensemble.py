@@ -90,9 +90,8 @@ class Ensemble:
         for predictor in self.encoders.values():
             outputs = normal_outputs(predictor)
             scores = predictor.raw_scores(plain, [name for name, *_ in outputs])
-            sure = predictor.confidences
             parts = [
-                predictor.of_good(sure[name].probabilities(scores[name])[:, place])
+                predictor.of_good(predictor.calibrated(name, scores[name])[:, place])
                 for name, place, _ in outputs
             ]
             columns.append(np.mean(parts, axis=0))
@@ -167,7 +166,7 @@ def _temperature(
         for task, _, label in normal_outputs(encoder):
             rows = read_rows(PREDICTIONS / name / f"{task}.csv", "oof")
             by_bead = rows[rows["label"] == label].groupby("bead")[["score", "target"]].mean()
-            parts.append(encoder.of_good(encoder.confidences[task].probabilities(by_bead["score"])))
+            parts.append(encoder.of_good(encoder.calibrated(task, by_bead["score"])))
             truth = by_bead["target"] if truth is None else truth
         columns.append(pd.concat(parts, axis=1).mean(axis=1))
     for name in classifiers:

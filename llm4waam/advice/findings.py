@@ -134,8 +134,8 @@ class Examiner:
         """All findings on one bead, a row of the clean table (outcomes are not looked at)."""
         predictor, rows = self.predictor, bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
-        outside, notes = predictor.domain.reasons(bead), predictor.card.named("note")
-        missing = [n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in notes]
+        outside = predictor.domain.reasons(bead)
+        missing = [name for name in predictor.domain.names if pd.isna(bead[name])]
         if self.adviser is None:
             unadvised = Counterfactual(reason="outside" if outside else "aimless")
             return Findings(

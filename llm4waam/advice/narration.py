@@ -23,6 +23,7 @@ from llm4waam.advice.settings import Language
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
+from llm4waam.inference.predictor import indispensable
 from llm4waam.sentences.fields import field_of
 
 Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
@@ -146,10 +147,13 @@ def _missing(writer: Writer, findings: Findings) -> str:
 
 
 def _numbers(writer: Writer, findings: Findings) -> str:
-    parts = []
+    """The values of the regressions, and which are not given for want of a field."""
+    parts, sentences = [], []
     ranged = [name.removesuffix("_low") for name in findings.answer.index if name.endswith("_low")]
     for target in ranged:
         values = [findings.answer[f"{target}{end}"] for end in ("", "_low", "_high")]
+        if math.isnan(values[0]):
+            sentences.append(_not_given(writer, findings, target))
         if any(math.isnan(one) for one in values):
             continue
         v, low, high = (writer.value(target, float(f"{one:.3g}")) for one in values)
@@ -161,7 +165,16 @@ def _numbers(writer: Writer, findings: Findings) -> str:
         else:
             f = writer.value(target, float(f"{by_formula:.3g}"))
             parts.append(writer.say("number_formula", f=f, **said))
-    return writer.say("numbers", parts=writer.join(parts)) if parts else ""
+    said = [writer.say("numbers", parts=writer.join(parts))] if parts else []
+    return " ".join([*said, *sentences])
+
+
+def _not_given(writer: Writer, findings: Findings, target: str) -> str:
+    card = writer.card
+    [task] = [name for name, one in card.tasks.items() if one.columns == [target]]
+    lacks = [name for name in indispensable(card, task) if name in findings.missing]
+    fields = writer.join([writer.name("fields", name) for name in lacks])
+    return writer.say("not_given", target=writer.name("targets", target), fields=fields)
 
 
 def _reasons(writer: Writer, findings: Findings) -> str:

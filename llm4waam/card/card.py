@@ -109,6 +109,25 @@ class Card(Section):
                 found.append(name)
         return found
 
+    def inputs(self, formula: str) -> set[str]:
+        """The columns without which a formula has no value, through derived fields and properties.
+
+        A column with a nominal value is not among them.
+        """
+        found: set[str] = set()
+        for name in names_in(formula):
+            if name in self.derived:
+                found |= self.inputs(self.derived[name].formula)
+            elif name in self.columns:
+                found |= {name} if self.columns[name].nominal is None else set()
+            else:
+                found |= {
+                    column
+                    for column in self.named(*ALL_ROLES, kind="category")
+                    if any(name in one.properties for one in self.columns[column].levels.values())
+                }
+        return found
+
     def properties(self, roles: tuple[Role, ...]) -> set[str]:
         """Names of the level properties of the categories with one of the roles."""
         columns = (self.columns[name] for name in self.named(*roles, kind="category"))

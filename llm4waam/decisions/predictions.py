@@ -12,6 +12,8 @@ COLUMNS = [
     *("model", "repeat", "fold", "role", "bead", "label"),
     *("target", "score", "loss", "threshold"),
 ]
+# Of beads with fields left out: `without` names these, with a space between.
+INCOMPLETE = ["repeat", "fold", "role", "bead", "without", "label", "target", "score"]
 
 
 def fold_jobs(folds: pd.DataFrame) -> list[tuple[int, int]]:
@@ -64,4 +66,32 @@ def prediction_rows(
             "threshold": np.broadcast_to(thresholds, targets.shape).ravel(),
         },
         columns=COLUMNS,
+    )
+
+
+def incomplete_rows(
+    place: tuple[int, int],
+    told: list[tuple[str, str]],
+    outputs: tuple[str, ...],
+    targets: np.ndarray,
+    scores: np.ndarray,
+) -> pd.DataFrame:
+    """One row for each (bead, fields left out) of `told` and output, with the columns INCOMPLETE.
+
+    `targets` and `scores` have shape (len(told), outputs), as in `prediction_rows`.
+    """
+    repeat, fold = place
+    size = len(outputs)
+    return pd.DataFrame(
+        {
+            "repeat": repeat,
+            "fold": fold,
+            "role": "hold_out" if fold == HOLD_OUT_FOLD else "oof",
+            "bead": np.repeat([bead for bead, _ in told], size),
+            "without": np.repeat([without for _, without in told], size),
+            "label": np.tile(outputs, len(told)),
+            "target": targets.ravel(),
+            "score": scores.ravel(),
+        },
+        columns=INCOMPLETE,
     )

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section, checked
+from llm4waam.decisions.confidence import CALIBRATION, Calibration
 from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.links import LINKS
 from llm4waam.decisions.target_scale import TargetScale
@@ -50,7 +51,7 @@ class Fitted(Section):
 
 @dataclass(frozen=True)
 class FinalModel:
-    """What `llm4waam.training.save` wrote; `graphs` are averaged.
+    """What `llm4waam.training.save` and the stage `train` wrote; `graphs` are averaged.
 
     Models whose `reads` are equal take the same prompts from the same rows.
     """
@@ -62,6 +63,7 @@ class FinalModel:
     reads: str
     target_scale: TargetScale | None
     decision: Decision | None
+    calibration: Calibration
 
     def prompts(self, rows: list[dict]) -> list[TokenisedPrompt]:
         """Rows of `llm4waam.sentences.prompts.make_prompts` as the graphs take them."""
@@ -132,6 +134,7 @@ def load_final(folder: Path, task: Task) -> FinalModel:
         reads + text,
         TargetScale(**fitted.target_scale) if fitted.target_scale else None,
         Decision.from_json(task, fitted.decision) if fitted.decision else None,
+        Calibration.from_json(json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))),
     )
 
 

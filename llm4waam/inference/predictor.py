@@ -1,11 +1,5 @@
-"""All final models of one encoder, asked together: from clean beads to answers with their doubt.
+"""All final models of one encoder, asked together: from clean beads to answers with their doubt."""
 
-How sure a model is comes from its out-of-fold predictions. The final model learned from all
-training beads, the out-of-fold models each from most of them: what they missed by is what it will
-miss by, or a little more.
-"""
-
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +13,7 @@ from llm4waam.card.card import Card, read_card
 from llm4waam.card.formulas import evaluate
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
-from llm4waam.decisions.decisions import decisions_of, fit_temperature, tempered
+from llm4waam.decisions.decisions import decisions_of
 from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.model import FinalModel, load_final
 from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
@@ -28,57 +22,8 @@ from llm4waam.splits.tasks import Task, make_task
 
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
-COVERAGE = 0.9  # of an interval
 Chances = TypeVar("Chances", float, np.ndarray, pd.Series)
 PART = 128  # beads that are asked for at a time
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """Of one task: a `temperature` (classification) or a half-width of its 90 % interval.
-
-    The half-width is a factor's logarithm if `log`, else in the unit of the task.
-    """
-
-    temperature: float = 1.0
-    one_of_many: bool = False
-    half_width: float = math.nan
-    log: bool = False
-
-    def probabilities(self, scores: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities, of the shape of `scores`; 0.5 stays 0.5."""
-        return tempered(scores, self.temperature, one_of_many=self.one_of_many)
-
-    def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of the 90 % intervals, of the shape of `values`, in the unit of the task."""
-        if self.log:
-            factor = math.exp(self.half_width)
-            return values / factor, values * factor
-        return values - self.half_width, values + self.half_width
-
-
-def fit_confidence(task: Task, rows: pd.DataFrame, *, tempered_already: bool) -> Confidence:
-    """From the out-of-fold rows of one model (the columns of a predictions file).
-
-    The half-width is the ceil(0.9 (n + 1))-th smallest of the n absolute residuals, as in split
-    conformal prediction (Vovk et al. 2005; Lei et al. 2018); that the residuals are those of the
-    folds' models makes it a jackknife without its plus, so its coverage is measured and not
-    promised. NaN where n is too small. Scores that inner folds have tempered stay as they are.
-    """
-    beads = rows.groupby(["bead", "label"], sort=False)[["target", "score"]].mean()
-    many = task.kind == "multi_class"
-    if task.kind != "regression":
-        if tempered_already:
-            return Confidence(one_of_many=many)
-        table = beads.unstack("label")
-        scores = table["score"][list(task.outputs)].to_numpy()
-        truth = table["target"][list(task.outputs)].to_numpy()
-        return Confidence(fit_temperature(scores, truth, one_of_many=many), many)
-    log = task.transform == "log" and bool((beads > 0).all(axis=None))
-    residuals = (np.log(beads) if log else beads).diff(axis=1)["score"].abs().sort_values()
-    rank = math.ceil(COVERAGE * (len(residuals) + 1) - 1e-9)
-    width = float(residuals.iloc[rank - 1]) if rank <= len(residuals) else math.nan
-    return Confidence(half_width=width, log=log)
 
 
 def read_rows(file: Path, role: str) -> pd.DataFrame:
@@ -89,11 +34,22 @@ def read_rows(file: Path, role: str) -> pd.DataFrame:
     return rows[rows["role"] == role]
 
 
-def columns_of(model: FinalModel, sure: Confidence, scores: np.ndarray) -> dict[str, object]:
+def indispensable(card: Card, task: str) -> list[str]:
+    """The fields without which a regression is not answered, whatever a model says.
+
+    Those that the card requires and that the closed formula of the task needs: without a length
+    there is no energy.
+    """
+    formula = card.tasks[task].formulas.get("pre_weld")
+    needed = card.inputs(formula) if formula else set()
+    return [name for name in card.columns if name in needed and card.columns[name].required]
+
+
+def columns_of(model: FinalModel, scores: np.ndarray, beads: pd.DataFrame) -> dict[str, object]:
     """What one model says of beads, by column; `scores` are (beads, outputs)."""
-    task = model.task
+    task, sure = model.task, model.calibration
     if task.kind == "regression":
-        low, high = sure.interval(scores[:, 0])
+        low, high = sure.interval(scores[:, 0], beads)
         target = task.outputs[0]
         return {target: scores[:, 0], f"{target}_low": low, f"{target}_high": high}
     cuts = np.array(model.decision.thresholds)
@@ -132,7 +88,7 @@ def disagree(thinks_normal: bool, named: Iterable[str], normal: str) -> bool:
 
 @dataclass(frozen=True)
 class Predictor:
-    """The final models by task, what is known of their doubt, and where the training beads lie.
+    """The final models by task, and where the training beads lie.
 
     `left_out` are the fields that sentences leave out, with the one value that they had in training
     (see `sentences.prompts.constant_fields`): a bead with another one lies outside the domain.
@@ -142,7 +98,6 @@ class Predictor:
     card: Card
     style: TextStyle
     models: Mapping[str, FinalModel]
-    confidences: Mapping[str, Confidence]
     domain: ApplicabilityDomain
     left_out: Mapping[str, object] = field(default_factory=dict)
 
@@ -219,7 +174,11 @@ class Predictor:
 
     def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:
         """Calibrated probabilities (beads, outputs) of one classification."""
-        return self.confidences[task].probabilities(self.raw_scores(beads, [task])[task])
+        return self.calibrated(task, self.raw_scores(beads, [task])[task])
+
+    def calibrated(self, task: str, scores: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities of a classification, of the shape of its raw `scores`."""
+        return self.models[task].calibration.probabilities(scores)
 
     def answers(self, beads: pd.DataFrame) -> pd.DataFrame:
         """One row a bead: every answer with its doubt, and whether the bead lies outside.
@@ -228,8 +187,11 @@ class Predictor:
         of each; of a binary task its name, the class, and TASK_p_LABEL of the label it asks for; of
         a regression its target, `_low` and `_high` (90 %) in the card's unit, and `_formula`, what
         the card's closed formula says from set-points; `models_disagree`, true where the binary
-        task expects a normal bead and the labels name a defect, or neither; `outside`, true where
-        the training beads are not near; `trained_on`, simulated or measured beads.
+        task expects a normal bead and the labels name a defect, or neither; `missing`, the fields
+        of which nothing is known, and for which probabilities and intervals are those of beads that
+        lack them too; `outside`, true where the training beads are not near; `trained_on`,
+        simulated or measured beads. A regression is NaN where the bead lacks a field that is
+        `indispensable`.
         """
         [answers] = self.answers_of_each([beads])
         return answers
@@ -237,7 +199,14 @@ class Predictor:
     def answers_to(self, beads: pd.DataFrame, task: str) -> pd.DataFrame:
         """The columns of `answers` that one task has, a row a bead; no other model is asked."""
         scores = self.raw_scores(beads, [task])[task]
-        return pd.DataFrame(columns_of(self.models[task], self.confidences[task], scores))
+        return pd.DataFrame(self._columns(task, scores, beads))
+
+    def _columns(self, task: str, scores: np.ndarray, beads: pd.DataFrame) -> dict[str, object]:
+        columns = columns_of(self.models[task], scores, beads)
+        if self.tasks[task].kind != "regression":
+            return columns
+        known = beads[indispensable(self.card, task)].notna().all(axis=1).to_numpy()
+        return {name: np.where(known, values, np.nan) for name, values in columns.items()}
 
     def answers_of_each(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """`answers` of one table after the other; the models read one while the next is written."""
@@ -254,8 +223,8 @@ class Predictor:
         self, beads: pd.DataFrame, begun: Mapping[str, Callable[[], np.ndarray]]
     ) -> pd.DataFrame:
         table = pd.DataFrame({"bead": beads["bead"].to_numpy()})
-        for name, model in self.models.items():
-            columns = columns_of(model, self.confidences[name], begun[name]())
+        for name in self.models:
+            columns = self._columns(name, begun[name](), beads)
             table = pd.concat([table, pd.DataFrame(columns)], axis=1)
         for target, values in by_formula(self.card, self.tasks, beads).items():
             table[f"{target}_formula"] = values
@@ -265,6 +234,9 @@ class Predictor:
                 disagree(self.thinks_normal(decided), labels.split(named), self.normal)
                 for decided, named in zip(table[binary], table[labelled], strict=True)
             ]
+        lacks = beads[list(self.domain.names)].isna()
+        names = lacks.columns.to_numpy()
+        table["missing"] = [", ".join(names[row]) for row in lacks.to_numpy()]
         table["outside"] = ~self.domain.inside(beads)
         table["trained_on"] = "simulated beads" if self.card.simulated else "measured beads"
         return table
@@ -278,14 +250,11 @@ def clean_beads(role: str) -> pd.DataFrame:
 def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
     """What `dvc repro` left of one encoder; raises StudyError where something is not there."""
     card = read_card(card_file)
-    models, confidences = {}, {}
-    for name in tasks:
-        task = make_task(card, name, card_file)
-        model = models[name] = load_final(MODELS / encoder / name, task)
-        rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
-        done = model.decision is not None and model.decision.temperature != 1.0
-        confidences[name] = fit_confidence(task, rows, tempered_already=done)
+    models = {
+        name: load_final(MODELS / encoder / name, make_task(card, name, card_file))
+        for name in tasks
+    }
     training = clean_beads("train")
     domain = ApplicabilityDomain.fit(card, training, style.information)
     left_out = constant_fields(training, card, style)
-    return Predictor(encoder, card, style, models, confidences, domain, left_out)
+    return Predictor(encoder, card, style, models, domain, left_out)

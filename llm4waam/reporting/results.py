@@ -32,6 +32,7 @@ from llm4waam.plotting.pages import (
     paired,
 )
 from llm4waam.plotting.style import title
+from llm4waam.reporting.incomplete_beads import incomplete_section
 from llm4waam.splits.folds import GROUP
 from llm4waam.splits.tasks import Task
 
@@ -225,11 +226,13 @@ def results_page(
     information: str,
     ceilings: Mapping[str, float],
     groups: Mapping[str, Mapping[str, int]],
+    incomplete: Mapping[str, Mapping[str, Mapping]],
 ) -> str:
     """The Markdown page of all tasks.
 
     `comparisons` are those of metrics/comparisons.json, `information` is the set that the models
-    saw, `ceilings` are those of `known_ceilings`, `groups` is what `crossing_groups` found.
+    saw, `ceilings` are those of `known_ceilings`, `groups` is what `crossing_groups` found,
+    `incomplete` is metrics/incomplete.json.
     """
     kind = kind_of_data(simulated=card.simulated)
     known = information.replace("_", "-")
@@ -242,6 +245,8 @@ def results_page(
     ]
     for name, assessments in study.items():
         parts += _section(list(assessments), comparisons[name], information, ceilings)
+    tasks = {name: assessments[0].task for name, assessments in study.items()}
+    parts += incomplete_section(incomplete, tasks)
     if any(one.is_optimistic for assessments in study.values() for one in assessments):
         parts.append(OPTIMISTIC)
     footnote = f"{FOOTNOTE} {CIRCULAR}" if is_circular(card) else FOOTNOTE

@@ -36,7 +36,8 @@ class TextStyle(Section):
     `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
     the card's order of the fields, every other is drawn for each bead. `rounding` says how finely
     numbers are written, see `fields.say`. Without `constant`, what is the same for every training
-    bead is not said, see `constant_fields`.
+    bead is not said, see `constant_fields`. With `incomplete` every bead is also told with fields
+    left out, so many times with random ones, see `sentences.incomplete`; 0: never.
     """
 
     information: Information
@@ -48,6 +49,7 @@ class TextStyle(Section):
     derived: Literal[0, 1, 2]
     note: bool
     constant: bool = True
+    incomplete: int = Field(default=0, ge=0, le=100)
     seed: int = Seed
 
 

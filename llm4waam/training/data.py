@@ -6,7 +6,7 @@ fold.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ class TaskData:
     `targets[bead]` has shape (outputs,) in physical units, for beads whose outcome is known;
     `prompts[bead]` are its prompts, with numbers in the card's units; `fields` are the names that
     the field numbers of a prompt count; `cells[bead]` is its cell; `threads` are torch's.
+    `incomplete[bead]` are its prompts with fields left out, by the names of these fields.
     """
 
     source: Source
@@ -42,6 +43,7 @@ class TaskData:
     fields: list[str]
     cells: dict[str, str]
     threads: int = 1
+    incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = field(default_factory=dict)
 
     def with_recipe(self, recipe: Recipe) -> "TaskData":
         """The same data for another recipe."""
@@ -78,13 +80,18 @@ def make_task_data(
     fields = field_names(source, recipe, said)
     room = min(recipe.max_tokens, tokenizer.model_max_length)
     tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
+    incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = {bead: {} for bead in tokenised}
     mask_id = None if recipe.digits else tokenizer.mask_token_id
     found = tokenise(tokenizer.backend_tokenizer, own, fields, room, mask_id=mask_id)
     for row, prompt in zip(own, found, strict=True):
-        tokenised[row["bead"]].append(prompt)
+        if without := row.get("without"):
+            incomplete[row["bead"]].setdefault(without, []).append(prompt)
+        else:
+            tokenised[row["bead"]].append(prompt)
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))
-    return TaskData(source, task, recipe, targets, tokenised, fields, cells, threads), tokenizer
+    data = TaskData(source, task, recipe, targets, tokenised, fields, cells, threads, incomplete)
+    return data, tokenizer
 
 
 @dataclass(frozen=True)
@@ -92,11 +99,14 @@ class Examples:
     """What is learned from: `choices[i]` are the prompts of row i, `targets` is (rows, outputs).
 
     Where a row has several prompts, each epoch draws one of them, by `seed`, epoch and row alone.
+    With the chance `share` it is one of `incomplete[i]`, its prompts with fields left out.
     """
 
     choices: list[list[TokenisedPrompt]]
     targets: torch.Tensor
     seed: int = 0
+    incomplete: list[list[TokenisedPrompt]] = field(default_factory=list)
+    share: float = 0.0
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -106,6 +116,9 @@ class Examples:
         choices = self.choices[row]
         # Not a checksum: those of neighbours differ in a fixed pattern of bits.
         drawn = hashlib.sha256(f"{self.seed} {epoch} {row}".encode()).digest()
+        if self.share and self.incomplete[row]:
+            incomplete = int.from_bytes(drawn[8:16], "big") < self.share * 2**64
+            choices = self.incomplete[row] if incomplete else choices
         return choices[int.from_bytes(drawn[:8], "big") % len(choices)]
 
     def first(self) -> list[TokenisedPrompt]:
@@ -134,6 +147,11 @@ class Scorer:
         """The prompts of each bead as the model reads them."""
         return [[self.numbers.apply(p) for p in self.data.prompts[bead]] for bead in beads]
 
+    def incomplete_prompts(self, bead: str) -> dict[str, list[TokenisedPrompt]]:
+        """The prompts of a bead with fields left out as the model reads them, by these fields."""
+        told = self.data.incomplete.get(bead, {})
+        return {names: [self.numbers.apply(p) for p in some] for names, some in told.items()}
+
     def scored_prompts(self, beads: Sequence[str]) -> list[list[TokenisedPrompt]]:
         """The prompts by which each bead is scored: all, or the first (`average: false`)."""
         prompts = self.prompts(beads)
@@ -152,12 +170,18 @@ class Scorer:
         if not beads:
             return np.empty((2, 0, len(self.data.task.outputs)))
         counts = [len(prompts) for prompts in self.scored_prompts(beads)]
-        mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
+        scores, mean = self.mean_scores(logits, counts)
         values = self.data.values(beads)
         truth = torch.tensor(self.target_scale.scale(values) if self.target_scale else values)
+        return scores, self.objective.loss(mean, truth).numpy()
+
+    def mean_scores(
+        self, logits: torch.Tensor, counts: list[int]
+    ) -> tuple[np.ndarray, torch.Tensor]:
+        """Scores (beads, outputs) and mean logits, where a bead has so many prompts each."""
+        mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
         scores = self.objective.scores(mean).numpy()
-        losses = self.objective.loss(mean, truth).numpy()
-        return self.target_scale.restore(scores) if self.target_scale else scores, losses
+        return self.target_scale.restore(scores) if self.target_scale else scores, mean
 
     def validation_examples(self, beads: Sequence[str]) -> Examples:
         """`flat_prompts` as examples, with targets on the learning scale."""
@@ -171,8 +195,16 @@ class Scorer:
     def training_examples(self, beads: Sequence[str], targets: np.ndarray) -> Examples:
         """What an epoch takes of these beads; `targets` is (beads, outputs) as learned."""
         prompts, rows = self.prompts(beads), torch.tensor(targets, dtype=torch.float32)
+        seed, share = self.recipe.seed, self.recipe.incomplete
+        told = [list(self.incomplete_prompts(bead).values()) if share else [] for bead in beads]
         if self.recipe.prompts == "random":
-            return Examples(prompts, rows, self.recipe.seed)
+            flat = [[prompt for some in each for prompt in some] for each in told]
+            return Examples(prompts, rows, seed, flat, share)
         counts = torch.tensor([len(some) for some in prompts])
         choices = [[prompt] for some in prompts for prompt in some]
-        return Examples(choices, rows.repeat_interleave(counts, dim=0), self.recipe.seed)
+        # The same template and order with fields left out.
+        places = [
+            (each, n) for each, some in zip(told, prompts, strict=True) for n in range(len(some))
+        ]
+        flat = [[some[n] for some in each] for each, n in places]
+        return Examples(choices, rows.repeat_interleave(counts, dim=0), seed, flat, share)

@@ -16,7 +16,13 @@ import torch
 
 from llm4waam.core.processes import in_processes
 from llm4waam.decisions.decisions import Decision
-from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_rows
+from llm4waam.decisions.predictions import (
+    Job,
+    fold_jobs,
+    incomplete_rows,
+    members,
+    prediction_rows,
+)
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.splits.folds import HOLD_OUT_FOLD, inner_folds, inner_hold_out, inner_strata
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 Engine = Callable[[Sequence[FineTuning]], list[list[dict]]]
 
 SEEDS_APART = 100_000  # between the models whose scores are averaged
+TOGETHER = 32  # prompts that are scored at a time
 STACKED_ON_A_CPU = 6  # folds: more at a time than the cache of a processor is good for
 
 
@@ -58,15 +65,40 @@ class TrainedModel:
         prompts = self.scorer.flat_prompts(beads)
         return self.scorer.scores(predict(self.model, prompts, self.scorer.recipe), beads)
 
+    def score_incomplete(self, beads: list[str]) -> tuple[list[tuple[str, str]], np.ndarray]:
+        """(bead, fields left out) of each telling, and its scores (tellings, outputs).
+
+        Empty for a classical model, which cannot be asked about a user's beads.
+        """
+        scorer = self.scorer
+        told = {
+            (bead, without): some if scorer.recipe.average else some[:1]
+            for bead in beads
+            for without, some in scorer.incomplete_prompts(bead).items()
+        }
+        if self.classical or not told:
+            return [], np.empty((0, len(scorer.data.task.outputs)))
+        prompts = [prompt for some in told.values() for prompt in some]
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+        recipe = scorer.recipe.model_copy(update={"batch_size": TOGETHER})
+        logits = predict(self.model, [prompts[place] for place in order], recipe)
+        logits = logits[torch.tensor(order).argsort()]
+        return list(told), scorer.mean_scores(logits, [len(some) for some in told.values()])[0]
+
 
 @dataclass
 class FittedFold:
-    """What a fold leaves: models, decision, prediction rows and learning curve (of the first)."""
+    """What a fold leaves: models, decision, prediction rows and learning curve (of the first).
+
+    `incomplete` are the rows of its beads with fields left out, see `INCOMPLETE`; None where they
+    were not asked for.
+    """
 
     models: list[TrainedModel]
     decision: Decision | None
     predictions: pd.DataFrame
     history: list[dict] = field(default_factory=list)
+    incomplete: pd.DataFrame | None = None
 
 
 def fit_task(
@@ -105,7 +137,8 @@ def _fit_places(
         for place, done in found.items()
         if done is None
     ]
-    for (place, _, _), fitted in zip(jobs, fit_folds(data, jobs, engine), strict=True):
+    fits = fit_folds(data, jobs, engine, incomplete=True)
+    for (place, _, _), fitted in zip(jobs, fits, strict=True):
         if place[1] == HOLD_OUT_FOLD:
             save(fitted)
         finished.store(place, fitted)
@@ -115,13 +148,18 @@ def _fit_places(
 
 
 def fit_folds(
-    data: TaskData, jobs: Sequence[Job], engine: Engine, *, watch: bool = True
+    data: TaskData,
+    jobs: Sequence[Job],
+    engine: Engine,
+    *,
+    watch: bool = True,
+    incomplete: bool = False,
 ) -> list[FittedFold]:
     """Fine-tune on the training beads of every job and predict its others.
 
     A job is ((repeat, fold), training beads, others); what a fold leaves does not depend on the
     other jobs. Without `watch` there is no learning curve, which changes nothing but the time it
-    takes.
+    takes. With `incomplete` the beads are also predicted with fields left out.
 
     Scales, weights, decision and the number of steps come from a fold's training beads alone, and
     the epoch as well unless the recipe selects as published. The seed is the recipe's plus
@@ -142,10 +180,13 @@ def fit_folds(
             seed = recipe.seed + SEEDS_APART * number
             wanted.append((recipe.model_copy(update={"seed": seed}), train, watched))
     models = iter(fine_tune(data, wanted, engine))
-    return [
-        _predict_fold(data, job, [next(models) for _ in range(data.recipe.seeds)], decision)
-        for job, decision in zip(jobs, decisions, strict=True)
-    ]
+    found = []
+    for job, decision in zip(jobs, decisions, strict=True):
+        own = [next(models) for _ in range(data.recipe.seeds)]
+        found.append(_predict_fold(data, job, own, decision))
+        if incomplete:
+            found[-1].incomplete = _predict_incomplete(data, job, own, decision)
+    return found
 
 
 def compute_alike(threads: int) -> None:
@@ -236,6 +277,22 @@ def _predict_fold(
     )
     where = {"repeat": repeat, "fold": fold}
     return FittedFold(models, decision, rows, [where | row for row in models[0].history])
+
+
+def _predict_incomplete(
+    data: TaskData, job: Job, models: list[TrainedModel], decision: Decision | None
+) -> pd.DataFrame:
+    (repeat, fold), _, test = job
+    parts = [model.score_incomplete(test) for model in models]
+    told, scores = parts[0][0], np.mean([found for _, found in parts], axis=0)
+    beads = [bead for bead, _ in told]
+    return incomplete_rows(
+        (repeat, fold),
+        told,
+        data.task.outputs,
+        data.values(beads),
+        decision.apply(scores) if decision else scores,
+    )
 
 
 def fit_decisions(

@@ -26,10 +26,12 @@ class Training(ModelSettings):
     to fit thresholds and a temperature, for labels with at least `support_floor` beads.
 
     `prompts` random draws one template and field order for each bead and epoch, all takes every
-    one; `average` averages a bead's logits over all of them when it is scored, else the first is
-    scored alone. `layer_decay` is the rate of each layer relative to the one above, `seeds` the
-    number of models whose scores are averaged. `head` linear or trees freezes the encoder and
-    gives its state with the numbers to a classical model, which needs no skip.
+    one. `incomplete` is the chance that it is told with fields left out in an epoch, where there
+    are such prompts (`text.incomplete`). `average` averages a bead's logits over all prompts of the
+    bead as it is when it is scored, else the first is scored alone. `layer_decay` is the rate of
+    each layer relative to the one above, `seeds` the number of models whose scores are averaged.
+    `head` linear or trees freezes the encoder and gives its state with the numbers to a classical
+    model, which needs no skip.
     """
 
     engine: Engine
@@ -50,6 +52,7 @@ class Training(ModelSettings):
     inner_folds: int = Field(default=0, ge=0)
     support_floor: int = Field(default=5, ge=1)
     prompts: Literal["random", "all"] = "random"
+    incomplete: float = Field(default=0.0, ge=0, le=1)
     average: bool = True
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     seeds: int = Field(default=1, ge=1)

@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from llm4waam.core.files import write_json, write_table
+from llm4waam.decisions.predictions import INCOMPLETE
 from llm4waam.training.data import TaskData
 from llm4waam.training.fit import FittedFold
 
@@ -40,13 +41,16 @@ class FinishedFolds:
         # Empty cells are missing, and floats come back to the last bit.
         rows = pd.read_csv(files[0], dtype={"bead": str})
         history = json.loads(files[1].read_text(encoding="utf-8"))
-        return FittedFold([], None, rows, history)
+        incomplete = pd.read_csv(files[2], dtype={"bead": str})
+        return FittedFold([], None, rows, history, incomplete)
 
     def store(self, place: tuple[int, int], fitted: FittedFold) -> None:
         """Keep what a fold left."""
-        rows, history = self._files(place)
+        rows, history, incomplete = self._files(place)
         write_table(rows, fitted.predictions)
         write_json(history, fitted.history)
+        told = pd.DataFrame(columns=INCOMPLETE) if fitted.incomplete is None else fitted.incomplete
+        write_table(incomplete, told)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -54,7 +58,7 @@ class FinishedFolds:
 
     def _files(self, place: tuple[int, int]) -> list[Path]:
         stem = f"fold_{place[0]}_{place[1]}"
-        return [self.folder / f"{stem}.csv", self.folder / f"{stem}.json"]
+        return [self.folder / f"{stem}{end}" for end in (".csv", ".json", "_incomplete.csv")]
 
 
 def _fingerprint(data: TaskData, folds: pd.DataFrame) -> str:
@@ -65,7 +69,7 @@ def _fingerprint(data: TaskData, folds: pd.DataFrame) -> str:
         "task": repr(data.task),
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},
-        "prompts": repr(data.prompts),
+        "prompts": repr([data.prompts, data.incomplete]),
         "fields": data.fields,
         "cells": data.cells,
         "folds": folds.to_csv(index=False),
