@@ -175,8 +175,12 @@ def accepted(text: str, units: Collection[str]) -> str | None:
 
 
 def _both(one: pint.Unit, other: str) -> bool:
-    """Whether a unit and a spelled one measure the same, be it in other sizes."""
-    return bool(one.is_compatible_with(unit(other)))
+    """Whether a unit and a spelled one measure the same, be it in other sizes.
+
+    To pint degrees and percents are both numbers; here they are not the same.
+    """
+    same = one == unit(other)
+    return same or bool(one.is_compatible_with(unit(other)) and not one.dimensionless)
 
 
 @lru_cache(maxsize=65536)

@@ -12,6 +12,9 @@ _WORD = re.compile(
     r"(?:no|nr|ca|approx|subst|slt|bef)\.(?=\s)|"
     r"[A-Za-z][A-Za-z0-9']*(?:[-.+][A-Za-z0-9]+)*|[가-힣]+|\d[\w.,%-]*\w|\w+|\S"
 )
+_INCHES = re.compile(r"(?:(\d)[ -])?(\d{1,2})/(\d{1,2})")
+_LEADS = re.compile(r"[-=]>|→|\bto\b|에서|부터", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
 _BREAK = re.compile(r"[,;!?\n。、()\[\]]|\.(?!\d)|(?<=\s)[-–—|/](?=\s)")
 
 
@@ -20,7 +23,9 @@ class Token:
     """A piece text[start:end]. `columns` are those that it may stand for, none for a stranger.
 
     A number has `value` (its digits) and `units`, every unit that its spelling may mean; `many` is
-    a range or product, `dash` a sign that may be a dash. A level has its name as `value`.
+    a range or product, and `last` the digits at its end where it goes from one value to another;
+    `dash` is a sign that may be a dash, `to` a particle or word that leads to the value. A level has
+    its name as `value`.
     """
 
     start: int
@@ -32,7 +37,9 @@ class Token:
     strong: bool = True
     negative: bool = False
     many: bool = False
+    last: str = ""
     dash: bool = False
+    to: bool = False
     used: bool = False
     claimed: bool = False
     dropped: bool = False
@@ -60,7 +67,8 @@ def _next(plain: str, place: int, lexicon: Lexicon) -> Token:
         if not found or found.end() <= end:
             continue
         # "AlMg 5 m/min" holds no AlMg5, and "ER70S 6.5" no ER70S-6.
-        digit = name.kind == "level" and found[0][-1].isdigit() and len(found[0].split()) > 1
+        digit = name.kind in ("level", "unlisted") and found[0].rstrip()[-1].isdigit()
+        digit &= len(found[0].split()) > 1 or found[0].isdigit()
         if not (digit and lexicon.unit.match(plain, found.end())):
             best, end = name, found.end()
     if best:
@@ -72,15 +80,40 @@ def _next(plain: str, place: int, lexicon: Lexicon) -> Token:
     found = lexicon.number.match(plain, place)
     if not found:
         return Token(place, _WORD.match(plain, place).end(), "word")
-    sign = (found["sign"] or "").strip()
+    return _number(plain, place, found, lexicon)
+
+
+def _number(plain: str, place: int, found: re.Match, lexicon: Lexicon) -> Token:
+    sign, digits = (found["sign"] or "").strip(), found["digits"]
     units = lexicon.meanings(found["unit"] or found["aside"] or "", found["per"])
+    many, last = bool(found["more"]), ""
+    if _INCHES.fullmatch(digits):
+        whole, over, under = (int(part or 0) for part in _INCHES.fullmatch(digits).groups())
+        inches = over < under and (not units or "in" in units) and not many
+        many = not inches
+        if inches:
+            digits, units = f"{whole + over / under:.6g}", ("in",)
+    elif not units and not sign and _as_inches(digits) in lexicon.words.inch_wires:
+        digits, units = _as_inches(digits), ("in",)
+    if many and _LEADS.search(found["more"]):
+        last = _DIGITS.findall(found["more"])[-1]
     tight = bool(sign) and found["sign"] == sign
     before = plain[:place].rstrip()[-1:]
     dash = sign == "-" and (not tight or plain[place - 1 : place].isalnum())
     dash |= not sign and before in ("-", "–", "—") and bool(before)
-    value = ("" if dash or sign != "-" else "-") + found["digits"]
-    many = bool(found["more"])
-    return Token(place, found.end(), "number", value=value, units=units, many=many, dash=dash)
+    value = ("" if dash or sign != "-" else "-") + digits
+    to = found[0].endswith("로") or bool(re.match(r"\s*(?:으로|로)(?![가-힣])", plain[found.end() :]))
+    to |= bool(re.search(r"\bto\s+$", plain[max(0, place - 6) : place], re.IGNORECASE))
+    return Token(
+        place, found.end(), "number", value=value, units=units, many=many, last=last, dash=dash, to=to
+    )
+
+
+def _as_inches(digits: str) -> str:
+    """A wire as it is written without its unit, such as 045 and 0.045: ".045"."""
+    if re.fullmatch(r"0\d\d", digits):
+        return f".{digits}"
+    return digits[1:] if digits.startswith("0.0") else digits
 
 
 class LogText:
@@ -90,7 +123,8 @@ class LogText:
         self.text, self.lexicon, self.words = text, lexicon, lexicon.words
         self.tokens = cut(text, lexicon)
         for place, token in enumerate(self.tokens):
-            if token.kind == "level" and not token.strong and not self._stands_alone(place):
+            named = token.kind in ("level", "unlisted")
+            if named and not token.strong and not self._stands_alone(place):
                 token.kind, token.columns = "word", ()
 
     def said(self, *tokens: Token) -> str:
@@ -124,7 +158,9 @@ class LogText:
     def chains(self) -> Iterator[list[list[Token]]]:
         """Names and numbers that stand side by side, by turns; tokens of one name in one list."""
         chain: list[list[Token]] = []
+        last: Token | None = None
         for token in self.tokens:
+            beside, last = last, token
             name = token.kind == "outcome" or (
                 token.kind == "term"
                 and token.strong
@@ -138,6 +174,9 @@ class LogText:
             elif name and chain and chain[-1][0].kind != "number":
                 if chain[-1][0].columns == token.columns:
                     chain[-1].append(token)
+                elif beside is chain[-1][-1] and not (chain[-1][0].columns and token.columns):
+                    # "background current", "arc time": of something else.
+                    chain[-1] = sorted((*chain[-1], token), key=lambda one: len(one.columns))
                 else:
                     yield chain
                     chain = [[token]]
@@ -149,13 +188,19 @@ class LogText:
         yield chain
 
     def _stands_alone(self, place: int) -> bool:
-        """Whether no word that is not understood stands in the same clause."""
+        """Whether no word that is not understood stands in the same clause.
+
+        Words of a change ("switched to pulse halfway") are understood.
+        """
+        changes = [self.lexicon.scopes[n] for n in ("changes", "swapped", "halfway", "own")]
         for side in (reversed(self.tokens[:place]), iter(self.tokens[place + 1 :])):
             for token in side:
                 if token.kind == "break":
                     break
                 known = self.is_link(token) or self.is_word(token, self.words.fillers)
-                other = token.kind == "word" and not known
-                if other or self.is_word(token, self.words.grounds):
+                known |= token.kind == "word" and any(p.search(self.said(token)) for p in changes)
+                if token.kind == "word" and not known:
+                    return False
+                if self.lexicon.scopes["plates"].match(self.said(token)):
                     return False
         return True

@@ -8,15 +8,10 @@ cleaning to say. What stays unclear is a doubt and no value.
 import itertools
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
-import pandas as pd
-
-from llm4waam.card.card import Card
-from llm4waam.card.quantities import unit
-from llm4waam.cleaning.log import CleaningLog
-from llm4waam.cleaning.parsing import parse_column
-from llm4waam.logbook.lexicon import Lexicon
+from llm4waam.card.quantities import accepted
+from llm4waam.logbook.fits import Fits
+from llm4waam.logbook.scopes import clauses_of
 from llm4waam.logbook.tokens import LogText, Token
 
 
@@ -111,12 +106,16 @@ class Claims:
     `claims`: column -> (text as the cleaning reads it, the tokens that say so).
     """
 
-    def __init__(self, log: LogText) -> None:
-        self.log, self.fits = log, Fits(log.lexicon)
+    def __init__(self, log: LogText, fits: Fits) -> None:
+        self.log, self.fits = log, fits
         self.claims: dict[str, list[tuple[str | None, list[Token]]]] = {}
+        self.column: dict[int, str] = {}  # by the token's id
         self.doubts: list[str] = []
+        self.clauses = {id(t): clause for clause in clauses_of(log) for t in clause.tokens}
         self._levels()
         self._named_numbers()
+        self._measured_numbers()
+        self._wires()
         self._near_numbers()
         self._bare_numbers()
 
@@ -125,6 +124,7 @@ class Claims:
         claims = self.claims.get(name, [])
         if all(text is None for text, _ in claims):
             return None
+        claims = self._as_measured(claims)
         values = {None if text is None else self.fits.read(name, text)[0] for text, _ in claims}
         signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
         if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
@@ -142,7 +142,7 @@ class Claims:
     def _levels(self) -> None:
         """Levels of categories claim their column; what is not on the card is a doubt."""
         for token in self.log.tokens:
-            if token.kind == "unlisted":
+            if token.kind == "unlisted" and not token.dropped:
                 self._claim(token.columns[0], None, [token])
                 self.doubts.append(f"{self.log.said(token)!r}: not on the card")
             elif token.kind == "level" and not token.dropped:
@@ -174,7 +174,9 @@ class Claims:
         """Whether every number fits its name; one that the card does not know takes any."""
         return bool(pairs) and all(
             not names[0].columns
-            or self.fits.fit(number, names[0].columns[0], beside=names[0].units)[0]
+            or self.fits.fit(
+                number, names[0].columns[0], beside=names[0].units, per_minute=True
+            )[0]
             for names, [number] in pairs
         )
 
@@ -183,11 +185,55 @@ class Claims:
             number.claimed = True
             return
         [name] = names[0].columns
-        text, reason = self.fits.fit(number, name, any(token.negative for token in names))
+        turned = any(token.negative for token in names)
+        spoken = any(self.log.said(token).casefold() != "travel" for token in names)
+        text, reason = self.fits.fit(number, name, turned, per_minute=spoken)
         if text is None:
             self._refuse([*names, number], reason)
         else:
             self._claim(name, text, [*names, number])
+
+    def _measured_numbers(self) -> None:
+        """"CTWD 15 mm nominal, really 18 mm": the second has the name of the first."""
+        measured, named = self.log.lexicon.scopes["measured"], None
+        for token in self.log.tokens:
+            if token.kind != "number":
+                continue
+            if named and not token.claimed and not token.dropped and self._is(token, measured):
+                if text := self.fits.fit(token, named)[0]:
+                    self._claim(named, text, [token])
+            named = self.column.get(id(token))
+
+    def _is(self, token: Token, pattern: re.Pattern) -> bool:
+        """Whether the pattern stands in the token's clause."""
+        return bool(pattern.search(self.clauses[id(token)].text))
+
+    def _as_measured(
+        self, claims: list[tuple[str | None, list[Token]]]
+    ) -> list[tuple[str | None, list[Token]]]:
+        """The claims that were measured, where others were only set; else all."""
+        measured = self.log.lexicon.scopes["measured"]
+        there = [one for one in claims if any(self._is(token, measured) for token in one[1])]
+        return there if there and len({text for text, _ in claims}) > 1 else claims
+
+    def _wires(self) -> None:
+        """Wires without a name: ".045" anywhere, "1.2" alone in its clause."""
+        name, words = self.log.lexicon.column_of("wire diameter"), self.log.words
+        for _, number in self._open_numbers() if name else ():
+            inches = number.units == ("in",) and number.value in words.inch_wires
+            alone = len(self.clauses[id(number)].values) == 1 and all(
+                token is number or self.log.is_small(token)
+                for token in self.clauses[id(number)].tokens
+            )
+            bare = not number.units and number.value in words.metric_wires and alone
+            text = self.fits.fit(number, name)[0] if inches or bare else None
+            if text and not self._of_plate(number):
+                self._claim(name, text, [number])
+
+    def _of_plate(self, number: Token) -> bool:
+        """Whether a length stands in a clause of the plate, or of what else is no bead."""
+        length = not number.units or any(accepted(unit, ["mm"]) for unit in number.units)
+        return length and self._is(number, self.log.lexicon.scopes["grounds"])
 
     def _near_numbers(self) -> None:
         """Numbers beside a weak name or a level, where they fit one column: "wire 1.2"."""
@@ -198,8 +244,16 @@ class Claims:
                 names = near.columns
                 if near.kind == "level":
                     names = self.log.lexicon.near(near.columns[0])
-                fits = {n: self.fits.fit(number, n)[0] for n in names if self._allowed(number, n)}
+                flow = "L" in number.units  # "argon 18 L"
+                fits = {
+                    n: self.fits.fit(number, n, per_minute=flow)[0]
+                    for n in names
+                    if self._allowed(number, n)
+                }
                 good = [name for name, text in fits.items() if text]
+                if good and self._of_plate(number):
+                    self._refuse([number], "may be of the plate or of a gap")
+                    break
                 if len(good) == 1:
                     tokens = [number] if near.kind == "level" else [near, number]
                     self._claim(good[0], fits[good[0]], tokens)
@@ -244,9 +298,9 @@ class Claims:
             elif measured := [n for n in numbers if self.fits.measures(number, n)]:
                 reason = f"no name, and no plausible {' or '.join(measured)}"
                 self._refuse([number], "more than one number" if number.many else reason)
-        order = self.log.words.order
+        order = {u: self.log.lexicon.column_of(q) for u, q in self.log.words.order.items()}
         pair = [order.get(u) for number, _ in unsure for u in number.units]
-        if pair == list(order.values()) and not {*pair} & {*self.claims}:
+        if pair == list(order.values()) and not {None, *self.claims} & {*pair}:
             for (number, fits), name in zip(unsure, pair, strict=True):
                 self._claim(name, fits[name], [number])
             return
@@ -262,6 +316,7 @@ class Claims:
         """Enter what the tokens say of a column; None for something that no value of it is."""
         for token in tokens:
             token.claimed = True
+            self.column[id(token)] = name
         self.claims.setdefault(name, []).append((text, tokens))
 
     def _refuse(self, tokens: list[Token], reason: str) -> None:
@@ -280,74 +335,3 @@ class Claims:
         """Whether the column has been given this very value."""
         value = self.fits.read(name, text)[0]
         return any(said and self.fits.read(name, said)[0] == value for said, _ in self.claims[name])
-
-
-class Fits:
-    """What the cells of one text would be in the clean table; each is cleaned once."""
-
-    def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self.checked: dict[tuple[str, str], tuple[object, str]] = {}
-
-    def read(self, name: str, text: str) -> tuple[object, str]:
-        """(value, "") as the card's cleaning reads the text, or (None, why it does not)."""
-        if (name, text) not in self.checked:
-            self.checked[name, text] = cleaned(text, self.lexicon.card, name)
-        return self.checked[name, text]
-
-    def fit(
-        self, token: Token, name: str, turned: bool = False, beside: tuple[str, ...] = ()
-    ) -> tuple[str | None, str]:
-        """(text for the column, "") where the number fits there, else (None, the reason).
-
-        `turned` turns the sign, as "drag" does; `beside` is what the unit beside the name means.
-        """
-        given = token.units or beside
-        column, digits = self.lexicon.card.columns[name], token.value
-        own = self.lexicon.card.columns[name].units
-        if token.many:
-            return None, "more than one number"
-        if (token.dash or (turned and digits.startswith("-"))) and column.bounds[0] < 0:
-            return None, "a minus sign or a dash"
-        digits = "-" + digits.lstrip("+") if turned else digits
-        if given:
-            units = [u for u in own if any(same(u, other) for other in given)]
-            if not units:
-                return None, f"the card does not accept this unit; expected {', '.join(own)}"
-        else:
-            units = own if column.unit_header else [column.raw_unit or column.unit or ""]
-        texts = [f"{digits} {one}".strip() for one in units]
-        good = [text for text in texts if self.read(name, text)[1] == ""]
-        if given or len(texts) == 1:
-            good, texts = good[:1], texts[:1]
-        if len(good) == 1:
-            return good[0], ""
-        return None, f"unit not said: {' or '.join(good)}" if good else self.read(name, texts[0])[1]
-
-    def measures(self, number: Token, name: str) -> bool:
-        """Whether the card accepts the number's unit for the column."""
-        own = self.lexicon.card.columns[name].units
-        return any(same(u, other) for u in own for other in number.units)
-
-
-def cleaned(text: str, card: Card, name: str) -> tuple[object, str]:
-    """(value in the card's unit, "") of a cell, or (None, why the card's cleaning rejects it)."""
-    headers = (column.header for column in card.columns.values())
-    units = (column.unit_header for column in card.columns.values())
-    raw = pd.DataFrame({h: [""] for h in (*headers, *units) if h}, dtype=str)
-    raw[card.columns[name].header] = text
-    cleaning = CleaningLog()
-    value = parse_column(raw, card, name, cleaning, alone=True).iloc[0]
-    rejected = cleaning.rejected()
-    return (None, rejected[0].reason) if rejected else (value, "")
-
-
-@lru_cache(maxsize=1024)
-def same(one: str, other: str) -> bool:
-    """Whether two spellings name the same unit; one that nobody knows is only like itself."""
-    if one == other:
-        return True
-    try:
-        return unit(one) == unit(other)
-    except ValueError:
-        return False

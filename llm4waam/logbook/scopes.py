@@ -1,0 +1,263 @@
+"""Whose value is it? Numbers and levels that a log says of something else than this bead.
+
+A text is cut into clauses. A clause that tells of another time, bead or person, of a paper or a
+wish, gives no value; nor does a list of settings, the amount of a change or the rating of a machine.
+Of two values of which the log says that one took the place of the other, the later one stays.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+
+from llm4waam.card.quantities import accepted
+from llm4waam.logbook.fits import Fits
+from llm4waam.logbook.tokens import LogText, Token
+
+_FLOW = re.compile(r"\d\s*(?:l\s*/|lpm|cfh|리터)", re.IGNORECASE)
+_JOINTS = (",", "and", "or", "&", "/", "및", "와", "과", "그리고", "then", "또는")
+VALUES = ("number", "level", "unlisted")
+
+
+@dataclass
+class Clause:
+    """Tokens between two breaks. `own`: it begins with a word for this bead; `sentence`: its number.
+
+    `opens` is the bracket that it stands in.
+    """
+
+    tokens: list[Token] = field(default_factory=list)
+    own: bool = False
+    sentence: int = 0
+    bracket: bool = False
+    text: str = ""
+
+    @property
+    def values(self) -> list[Token]:
+        """Numbers and levels of the clause that are not dropped."""
+        return [t for t in self.tokens if t.kind in VALUES and not t.dropped]
+
+
+def mark_scopes(log: LogText, fits: Fits) -> list[str]:
+    """Drop what is said of something else, settle replacements; the doubts, one line each."""
+    clauses = clauses_of(log)
+    doubts: list[str] = []
+    _moves(log, clauses, doubts)
+    _replacements(log, clauses, doubts)
+    _elsewhere(log, clauses, doubts)
+    _parts(log, clauses, doubts)
+    _machines(log, clauses, doubts)
+    _mixed_flows(log, clauses, doubts)
+    _plates(log, doubts)
+    _lists(log, fits)
+    return doubts
+
+
+def clauses_of(log: LogText) -> list[Clause]:
+    """The clauses of a text, in order."""
+    scopes = log.lexicon.scopes
+    own = {match.start() for match in scopes["own"].finditer(log.text)}
+    ends = {match.end() for match in scopes["ends"].finditer(log.text)}
+    found, clause, sentence, bracket = [], Clause(), 0, False
+    for token in log.tokens:
+        said = log.text[token.start : token.end].strip() or "\n"
+        begins = any(place in own for place in range(token.start, token.end))
+        if token.kind == "break" or begins or any(
+            place in ends for place in range(clause.tokens[-1].end, token.start + 1)
+        ) if clause.tokens else token.kind == "break" or begins:
+            found.append(clause)
+            sentence += said in (".", ";", "!", "?", "\n", "。") and token.kind == "break"
+            if token.kind == "break" and said in "()[]":
+                bracket = said in "(["
+            clause = Clause(own=begins, sentence=sentence, bracket=bracket)
+        if token.kind != "break":
+            clause.tokens.append(token)
+    found = [one for one in (*found, clause) if one.tokens]
+    for one in found:
+        one.text = log.text[one.tokens[0].start : one.tokens[-1].end]
+    return found
+
+
+def _refuse(log: LogText, tokens: list[Token], reason: str, doubts: list[str]) -> None:
+    for token in tokens:
+        if not token.dropped and (token.kind != "number" or log.lexicon.knows(token.units)):
+            token.dropped = True
+            doubts.append(f"{log.said(token)!r}: {reason}")
+
+
+def _elsewhere(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
+    """Clauses of another time, bead or person, and what goes on from them until this bead's."""
+    pattern = log.lexicon.scopes["elsewhere"]
+    cues = [match[0] if (match := pattern.search(one.text)) else None for one in clauses]
+    for place, (clause, cue) in enumerate(zip(clauses, cues, strict=True)):
+        if cue is None:
+            continue
+        reason = f"may be another's: {cue!r}"
+        _refuse(log, clause.values, reason, doubts)
+        after = clauses[place + 1 :]
+        if after and after[0].bracket and not clause.bracket:  # "faster than last time (8 mm/s)"
+            if "same" not in clause.text.casefold():
+                _refuse(log, after[0].values, reason, doubts)
+        elif clause.bracket and not clause.values and place:  # "8 mm/s (last time)"
+            _refuse(log, clauses[place - 1].values[-1:], reason, doubts)
+        goes_on = []
+        for one in after:
+            if one.own or one.sentence != clause.sentence:
+                if one.own and one.sentence == clause.sentence:  # "yesterday 6, 8 mm/s, today 7"
+                    for part in goes_on:
+                        _refuse(log, part.values, reason, doubts)
+                break
+            goes_on.append(one)
+
+
+def _parts(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
+    """Values of single parts of a build, where the log names two or more: "first 20 V, rest 18 V"."""
+    pattern = log.lexicon.scopes["parts"]
+    found = [(n, match[0]) for n, one in enumerate(clauses) if (match := pattern.search(one.text))]
+    if len({cue.casefold() for _, cue in found}) < 2:
+        return
+    for place, cue in found:
+        clause = clauses[place]
+        if clause.bracket and not clause.values and place:
+            clause = clauses[place - 1]
+        _refuse(log, clause.values, f"of one part alone: {cue!r}", doubts)
+
+
+def _machines(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
+    """Ratings of machines: "24V wire feeder", "350A급 용접기"."""
+    for clause in clauses:
+        if cue := log.lexicon.scopes["machines"].search(clause.text):
+            rated = [
+                t
+                for t in clause.values
+                if any(accepted(unit, ("V", "A", "W", "%")) for unit in t.units)
+            ]
+            _refuse(log, rated, f"may be a rating: {cue[0].strip()!r}", doubts)
+
+
+def _moves(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
+    """Of "raised from 8 to 10 mm/s" the last holds; of "raised by 2 mm/s" nothing."""
+    changes, amounts = log.lexicon.scopes["changes"], log.lexicon.scopes["amounts"]
+    for clause in clauses:
+        numbers = [t for t in clause.values if t.kind == "number"]
+        if not numbers or not changes.search(clause.text) and not amounts.search(clause.text):
+            continue
+        for place, token in enumerate(numbers):
+            before = _between(log, numbers[place - 1] if place else None, token, clause)
+            if token.last and changes.search(clause.text):
+                token.value, token.many, token.to = token.last, False, True
+                continue
+            if before.rstrip().casefold().endswith("from"):  # "to 21 from 18"
+                others = [t for t in numbers if t is not token and t.to]
+                if others:
+                    token.dropped = token.used = True
+                    continue
+            following = numbers[place + 1] if place + 1 < len(numbers) else None
+            behind = _after(log, token, following, clause)
+            cue = amounts.search(before) or amounts.match(behind.lstrip())
+            if cue and not token.to and not token.many:
+                _refuse(log, [token], f"may be the amount of a change: {cue[0]!r}", doubts)
+
+
+def _between(log: LogText, one: Token | None, other: Token, clause: Clause) -> str:
+    start = one.end if one else clause.tokens[0].start
+    return log.text[start : other.start]
+
+
+def _after(log: LogText, token: Token, following: Token | None, clause: Clause) -> str:
+    end = following.start if following else clause.tokens[-1].end
+    return log.text[token.end : end]
+
+
+def _replacements(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
+    """Two levels of one category of which one took the other's place: "SG2 replaced by ER316L"."""
+    scopes = log.lexicon.scopes
+    sentence = {id(t): one.sentence for one in clauses for t in one.tokens}
+    for name in log.lexicon.categories:
+        levels = [t for t in log.tokens if t.kind in VALUES and t.columns == (name,) and not t.dropped]
+        levels = [t for t in levels if t.kind != "number"]
+        for one, two in zip(levels, levels[1:], strict=False):
+            if one.value == two.value or one.dropped or sentence[id(one)] != sentence[id(two)]:
+                continue
+            between = log.text[one.end : two.start]
+            start = next(c.tokens[0].start for c in clauses if one in c.tokens)
+            end = next(c.tokens[-1].end for c in clauses if two in c.tokens)
+            before, behind = log.text[start : one.start], log.text[two.end : end]
+            if scopes["halfway"].search(log.text[start:end]):
+                _refuse(log, [one, two], "changed halfway", doubts)
+                continue
+            swapped = scopes["swapped"].search(before) or scopes["swapped"].search(behind)
+            second = scopes["second_holds"].search(log.text[max(0, one.end - 2) : two.start])
+            if scopes["first_holds"].search(between):
+                two.dropped = two.used = True
+            elif second and (swapped or len(second[0]) > 4 or second[0] in ("->", "=>", "→", "대신")):
+                if "교" in second[0] or second[0] not in ("to", "used", "ran"):
+                    pass
+                one.dropped = one.used = True
+            elif swapped and "for" in between.split():  # "swapped A for B"
+                one.dropped = one.used = True
+
+
+def _plates(log: LogText, doubts: list[str]) -> None:
+    """Alloys beside a plate are those of the plate: "316L plate", "substrate: S355"."""
+    plates = log.lexicon.scopes["plates"]
+    for place, token in enumerate(log.tokens):
+        if token.kind != "level" or token.dropped:
+            continue
+        before = place - 1
+        while before >= 0 and log.is_link(log.tokens[before]) and log.said(log.tokens[before]) != "-":
+            before -= 1
+        beside = [*log.tokens[place + 1 : place + 2], *log.tokens[max(0, before) : before + 1]]
+        if any(plates.fullmatch(log.said(one)) for one in beside if one.kind != "level"):
+            _refuse(log, [token], "may be the plate's", doubts)
+
+
+def _mixed_flows(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
+    """Two flows of one mixture are no flow of the gas: "15 L/min argon + 5 L/min helium"."""
+    for clause in clauses:
+        mixed = [t for t in clause.tokens if t.kind == "unlisted" and _FLOW.search(log.said(t))]
+        flows = [t for t in clause.values if any(accepted(u, ("L/min",)) for u in t.units)]
+        if mixed:
+            _refuse(log, flows, "of one gas of a mixture", doubts)
+
+
+def _lists(log: LogText, fits: Fits) -> None:
+    """Mark numbers of one column side by side, which are of several beads: "travel 5, 8, 11 mm/s"."""
+    places = [n for n, t in enumerate(log.tokens) if t.kind == "number" and not t.dropped]
+    for one, two in reversed([*zip(places, places[1:], strict=False)]):
+        first, second = log.tokens[one], log.tokens[two]
+        gap = log.tokens[one + 1 : two]
+        joined = gap and all(log.said(t).casefold() in _JOINTS for t in gap)
+        if not joined or first.units or (first.many and second.many):
+            continue
+        name = _named(log, one)
+        probe = replace(second, many=False)
+        if name is None:
+            if not second.units or (first.value in log.words.metric_wires and _beside_level(log, one)):
+                continue
+            likely = [n for n in log.lexicon.numbers if fits.fit(probe, n)[0]]
+            same = any(fits.fit(replace(first, units=second.units), n)[0] for n in likely)
+        else:
+            follows = log.tokens[two + 1 : two + 2]
+            other = not second.units and (
+                second.value in log.words.metric_wires
+                or bool(follows and follows[0].kind in ("term", "level", "outcome"))
+            )
+            same = not other and fits.fit(probe, name)[0] is not None
+            same |= not other and not second.units and second.many
+        if same:
+            first.many = second.many = True
+            first.units = first.units or second.units
+
+
+def _named(log: LogText, place: int) -> str | None:
+    """The column whose name stands directly before a number, None for none."""
+    for token in reversed(log.tokens[:place]):
+        if token.kind == "term" and token.strong:
+            return token.columns[0] if len(token.columns) == 1 else None
+        if not log.is_link(token):
+            break
+    return None
+
+
+def _beside_level(log: LogText, place: int) -> bool:
+    near = log.tokens[max(0, place - 2) : place]
+    return any(token.kind in ("level", "unlisted") for token in near)
