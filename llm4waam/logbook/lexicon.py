@@ -271,7 +271,7 @@ class Lexicon:
                 small = one if one in "mslgh" else one.upper()
                 pattern = rf"(?<=\d){one}|(?-i:{small})"
             spelled.append(pattern)
-        return rf"(?:{'|'.join(spelled)}|[a-z]{{1,4}}/[a-z]{{1,4}})(?:\^?-1|⁻¹)?(?![A-Za-z0-9])"
+        return rf"(?:{'|'.join(spelled)}|[a-z]{{1,4}}/[a-z]{{1,4}})(?:\^?-1|⁻¹)?(?![A-Za-z0-9])(?!\s*[=:]\s*\d)"
 
     def _number_pattern(self, unit: str) -> re.Pattern:
         """Finds a number: words such as "per minute" before it, sign, range or product, unit."""
@@ -298,6 +298,8 @@ def loose(phrase: str, joints: str = r"[\s\-_]*") -> str:
     """A pattern that finds the phrase however its words are joined; "ER316L" finds "ER 316L"."""
     parts = [re.escape(part) for part in re.split(r"[\s\-_+/%]+", phrase.rstrip("*")) if part]
     parts = [re.sub(r"(?<=[A-Za-z])(?=\d)", r"[\\s-]?", part) for part in parts]
+    # "층간 온도" as well as "층간온도".
+    parts = [r"\s?".join(p) if re.fullmatch("[가-힣]{4,}", p) else p for p in parts]
     return (joints.join(parts) or re.escape(phrase)) + r"\w*" * phrase.endswith("*")
 
 

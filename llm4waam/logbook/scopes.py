@@ -110,15 +110,13 @@ def _elsewhere(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
 
 def _parts(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
     """Values of single parts of a build, where the log names two or more: "first 20 V, rest 18 V"."""
-    pattern = log.lexicon.scopes["parts"]
-    found = [(n, match[0]) for n, one in enumerate(clauses) if (match := pattern.search(one.text))]
-    if len({cue.casefold() for _, cue in found}) < 2:
+    found = [*log.lexicon.scopes["parts"].finditer(log.text)]
+    if len({match[0].casefold() for match in found}) < 2:
         return
-    for place, cue in found:
-        clause = clauses[place]
-        if clause.bracket and not clause.values and place:
-            clause = clauses[place - 1]
-        _refuse(log, clause.values, f"of one part alone: {cue!r}", doubts)
+    for match in found:
+        before = [one for one in clauses if one.tokens[0].start <= match.start()]
+        if before:  # "10 mm/s (C)"
+            _refuse(log, before[-1].values, f"of one part alone: {match[0]!r}", doubts)
 
 
 def _machines(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:

@@ -166,9 +166,23 @@ class Claims:
             names, number = pairs[-1]
             if number is chain[-2] and names[0].columns == chain[-1][0].columns:
                 pairs[-1] = ([*names, *chain[-1]], number)  # "torch angle 10 deg drag"
+            if not self._good(pairs):
+                pairs = self._one_by_one(chain) or pairs
             for names, [number] in pairs:
                 number.units = number.units or names[0].units
                 self._bind(names, number)
+
+    def _one_by_one(self, chain: list[list[Token]]) -> list[tuple[list[Token], list[Token]]]:
+        """Pairs of a chain in which some number has no name: each with the one name that it fits."""
+        found: list[tuple[list[Token], list[Token]]] = []
+        for place, part in enumerate(chain):
+            if part[0].kind != "number" or not part[0].units:
+                continue
+            beside = [chain[n] for n in (place - 1, place + 1) if 0 <= n < len(chain)]
+            good = [names for names in beside if names[0].columns and self._good([(names, part)])]
+            if len(good) == 1 and good[0] not in [names for names, _ in found]:
+                found.append((good[0], part))
+        return found
 
     def _good(self, pairs: list[tuple[list[Token], list[Token]]]) -> bool:
         """Whether every number fits its name; one that the card does not know takes any."""
@@ -242,9 +256,10 @@ class Claims:
                 if near is None:
                     continue
                 names = near.columns
-                if near.kind == "level":
+                if near.kind in ("level", "unlisted"):
                     names = self.log.lexicon.near(near.columns[0])
-                flow = "L" in number.units  # "argon 18 L"
+                # "argon 18 L", "속도 80 cm"
+                flow = "L" in number.units or "속도" in self.log.said(near)
                 fits = {
                     n: self.fits.fit(number, n, per_minute=flow)[0]
                     for n in names
@@ -255,7 +270,7 @@ class Claims:
                     self._refuse([number], "may be of the plate or of a gap")
                     break
                 if len(good) == 1:
-                    tokens = [number] if near.kind == "level" else [near, number]
+                    tokens = [near, number] if near.kind == "term" else [number]
                     self._claim(good[0], fits[good[0]], tokens)
                     break
 
@@ -278,7 +293,7 @@ class Claims:
         if following and following[0].kind == "number":
             return None
         weak = token.kind == "term" and not token.strong and not token.claimed
-        return token if weak or token.kind == "level" else None
+        return token if weak or token.kind in ("level", "unlisted") else None
 
     def _bare_numbers(self) -> None:
         """Numbers with a unit alone: by plausibility, then by what is left."""
