@@ -90,13 +90,13 @@ def _elsewhere(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
     for place, (clause, cue) in enumerate(zip(clauses, cues, strict=True)):
         if cue is None:
             continue
-        reason = f"may be another's: {cue!r}"
+        reason, aside = f"may be another's: {cue!r}", clause.bracket and not clause.values
         _refuse(log, clause.values, reason, doubts)
         after = clauses[place + 1 :]
         if after and after[0].bracket and not clause.bracket:  # "faster than last time (8 mm/s)"
             if "same" not in clause.text.casefold():
                 _refuse(log, after[0].values, reason, doubts)
-        elif clause.bracket and not clause.values and place:  # "8 mm/s (last time)"
+        elif aside and place:  # "8 mm/s (last time)"
             _refuse(log, clauses[place - 1].values[-1:], reason, doubts)
         goes_on = []
         for one in after:
@@ -226,7 +226,7 @@ def _lists(log: LogText, fits: Fits) -> None:
         joined = gap and all(log.said(t).casefold() in _JOINTS for t in gap)
         if not joined or first.units or (first.many and second.many):
             continue
-        name = _named(log, one)
+        name = log.name_before(one)
         probe = replace(second, many=False)
         if name is None:
             if not second.units or (first.value in log.words.metric_wires and _beside_level(log, one)):
@@ -244,16 +244,6 @@ def _lists(log: LogText, fits: Fits) -> None:
         if same:
             first.many = second.many = True
             first.units = first.units or second.units
-
-
-def _named(log: LogText, place: int) -> str | None:
-    """The column whose name stands directly before a number, None for none."""
-    for token in reversed(log.tokens[:place]):
-        if token.kind == "term" and token.strong:
-            return token.columns[0] if len(token.columns) == 1 else None
-        if not log.is_link(token):
-            break
-    return None
 
 
 def _beside_level(log: LogText, place: int) -> bool:

@@ -122,10 +122,26 @@ class LogText:
     def __init__(self, text: str, lexicon: Lexicon) -> None:
         self.text, self.lexicon, self.words = text, lexicon, lexicon.words
         self.tokens = cut(text, lexicon)
+        self._part_twofold()
         for place, token in enumerate(self.tokens):
             named = token.kind in ("level", "unlisted")
             if named and not token.strong and not self._stands_alone(place):
                 token.kind, token.columns = "word", ()
+
+    def _part_twofold(self) -> None:
+        """"이송속도 6.5 m/min, 용접속도 8 mm/s": beside a name of its own column it may be another's."""
+        twofold = {
+            id(token): name
+            for token in self.tokens
+            if token.kind == "term"
+            and token.columns
+            and (other := self.words.twofold.get(self.said(token).replace(" ", "")))
+            and (name := self.lexicon.column_of(other))
+        }
+        plain = {t.columns for t in self.tokens if t.kind == "term" and id(t) not in twofold}
+        for token in self.tokens:
+            if id(token) in twofold and token.columns in plain:
+                token.columns, token.strong = (*token.columns, twofold[id(token)]), False
 
     def said(self, *tokens: Token) -> str:
         """The text from the first token to the last, verbatim."""
@@ -154,6 +170,15 @@ class LogText:
     def plainly(self, tokens: list[Token]) -> str:
         """The tokens' texts in small letters, joined by single spaces."""
         return " ".join(self.said(token).casefold() for token in tokens)
+
+    def name_before(self, place: int) -> str | None:
+        """The column whose name stands directly before a token, None for none."""
+        for token in reversed(self.tokens[:place]):
+            if token.kind == "term" and token.strong:
+                return token.columns[0] if len(token.columns) == 1 else None
+            if not self.is_link(token):
+                break
+        return None
 
     def chains(self) -> Iterator[list[list[Token]]]:
         """Names and numbers that stand side by side, by turns; tokens of one name in one list."""

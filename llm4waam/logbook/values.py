@@ -209,14 +209,15 @@ class Claims:
 
     def _measured_numbers(self) -> None:
         """"CTWD 15 mm nominal, really 18 mm": the second has the name of the first."""
-        measured, named = self.log.lexicon.scopes["measured"], None
-        for token in self.log.tokens:
+        named = None
+        for place, token in enumerate(self.log.tokens):
             if token.kind != "number":
                 continue
-            if named and not token.claimed and not token.dropped and self._is(token, measured):
+            own = self.clauses[id(token)].own
+            if named and own and not token.claimed and not token.dropped:
                 if text := self.fits.fit(token, named)[0]:
                     self._claim(named, text, [token])
-            named = self.column.get(id(token))
+            named = self.column.get(id(token)) or self.log.name_before(place)
 
     def _is(self, token: Token, pattern: re.Pattern) -> bool:
         """Whether the pattern stands in the token's clause."""
