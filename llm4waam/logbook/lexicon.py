@@ -71,6 +71,7 @@ class Vocabulary(Section):
     units: dict[str, list[str]]
     inch_wires: list[str]
     metric_wires: list[str]
+    numbered: list[str]
     twofold: dict[str, str]
     links: list[str]
     fillers: list[str]

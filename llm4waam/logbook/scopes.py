@@ -57,16 +57,16 @@ def clauses_of(log: LogText) -> list[Clause]:
     own = {match.start() for match in scopes["own"].finditer(log.text)}
     ends = {match.end() for match in scopes["ends"].finditer(log.text)}
     found, clause, sentence, bracket = [], Clause(), 0, False
-    for token in log.tokens:
-        said = log.text[token.start : token.end].strip() or "\n"
-        begins = any(place in own for place in range(token.start, token.end))
-        if token.kind == "break" or begins or any(
-            place in ends for place in range(clause.tokens[-1].end, token.start + 1)
-        ) if clause.tokens else token.kind == "break" or begins:
+    for place, token in enumerate(log.tokens):
+        before = log.tokens[place - 1] if place else None
+        begins = any(n in own for n in range(token.start, token.end)) and not _by_another(log, before)
+        ended = before is not None and any(n in ends for n in range(before.end, token.start + 1))
+        if token.kind == "break" or begins or ended:
             found.append(clause)
-            sentence += said in (".", ";", "!", "?", "\n", "。") and token.kind == "break"
-            if token.kind == "break" and said in "()[]":
-                bracket = said in "(["
+            if token.kind == "break":
+                said = log.said(token) or "\n"
+                sentence += said in (".", ";", "!", "?", "\n", "。")
+                bracket = said in "([" if said in "()[]" else bracket
             clause = Clause(own=begins, sentence=sentence, bracket=bracket)
         if token.kind != "break":
             clause.tokens.append(token)
@@ -74,6 +74,11 @@ def clauses_of(log: LogText) -> list[Clause]:
     for one in found:
         one.text = log.text[one.tokens[0].start : one.tokens[-1].end]
     return found
+
+
+def _by_another(log: LogText, before: Token | None) -> bool:
+    """Whether someone is named before "ran": "operator B ran 9 mm/s"."""
+    return before is not None and before.kind == "word" and not log.is_small(before)
 
 
 def _refuse(log: LogText, tokens: list[Token], reason: str, doubts: list[str]) -> None:
@@ -99,6 +104,11 @@ def _elsewhere(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
         elif aside and place:  # "8 mm/s (last time)"
             _refuse(log, clauses[place - 1].values[-1:], reason, doubts)
         goes_on = []
+        for one in after if not clause.bracket else ():  # "data sheet: 200 A, 24 V"
+            numbers = all(t.kind == "number" or log.is_small(t) for t in one.tokens)
+            if one.own or one.bracket or one.sentence != clause.sentence or not numbers:
+                break
+            _refuse(log, one.values, reason, doubts)
         for one in after:
             if one.own or one.sentence != clause.sentence:
                 if one.own and one.sentence == clause.sentence:  # "yesterday 6, 8 mm/s, today 7"
@@ -150,7 +160,8 @@ def _moves(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
                     continue
             following = numbers[place + 1] if place + 1 < len(numbers) else None
             behind = _after(log, token, following, clause)
-            cue = amounts.search(before) or amounts.match(behind.lstrip())
+            cue = amounts.search(before)  # Korean has the verb behind the amount
+            cue = cue if cue and cue[0].isascii() else amounts.match(behind.lstrip())
             if cue and not token.to and not token.many:
                 _refuse(log, [token], f"may be the amount of a change: {cue[0]!r}", doubts)
 

@@ -125,7 +125,7 @@ class LogText:
         self._part_twofold()
         for place, token in enumerate(self.tokens):
             named = token.kind in ("level", "unlisted")
-            if named and not token.strong and not self._stands_alone(place):
+            if named and (self._counted(place) or not (token.strong or self._stands_alone(place))):
                 token.kind, token.columns = "word", ()
 
     def _part_twofold(self) -> None:
@@ -211,6 +211,12 @@ class LogText:
                 yield chain
                 chain = []
         yield chain
+
+    def _counted(self, place: int) -> bool:
+        """Whether what looks like an alloy is the number of something: "heat no. 4043"."""
+        before = self.tokens[place - 1 : place] if place else []
+        digits = self.said(self.tokens[place]).isdigit()
+        return digits and bool(before) and self.is_word(before[0], self.words.numbered)
 
     def _stands_alone(self, place: int) -> bool:
         """Whether no word that is not understood stands in the same clause.

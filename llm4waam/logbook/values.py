@@ -46,7 +46,7 @@ def apply_corrections(log: LogText) -> list[str]:
         if swap and (named or two.kind == "level"):
             one.dropped = two.dropped = True
             doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
-        elif plain and not named and (swap or denied[first] != denied[second]):
+        elif plain and not named and (swap or bool(denied[first]) != bool(denied[second])):
             lost, kept = (one, two) if swap or denied[first] else (two, one)
             lost.dropped, kept.units = True, kept.units or lost.units
             for token in (lost, *gap, *denied[first], *denied[second]):
@@ -245,6 +245,11 @@ class Claims:
             if text and not self._of_plate(number):
                 self._claim(name, text, [number])
 
+    def _strange(self, number: Token) -> bool:
+        """Whether a word that is not understood stands in the clause of a number."""
+        tokens = self.clauses[id(number)].tokens
+        return any(t.kind == "word" and not self.log.is_small(t) for t in tokens)
+
     def _of_plate(self, number: Token) -> bool:
         """Whether a length stands in a clause of the plate, or of what else is no bead."""
         length = not number.units or any(accepted(unit, ["mm"]) for unit in number.units)
@@ -267,6 +272,10 @@ class Claims:
                     if self._allowed(number, n)
                 }
                 good = [name for name, text in fits.items() if text]
+                signed = good and self.log.lexicon.card.columns[good[0]].bounds[0] < 0
+                if signed and self._strange(number):  # "torch 10 deg back"
+                    self._refuse([number], "which way it leans is not clear")
+                    break
                 if good and self._of_plate(number):
                     self._refuse([number], "may be of the plate or of a gap")
                     break
