@@ -14,7 +14,7 @@ import pint
 
 from llm4waam.card import vocabulary
 
-# Units of which pint misreads the short forms (to which "cfm" is a centifermi), see welding_words.yaml.
+# Units of which pint misreads the short forms in welding_words.yaml: to it "cfm" is a centifermi.
 _SHORTENED = ("in/min", "ft/min", "m/min", "cm/min", "L/min", "ft**3/hour", "ft**3/min", "N*m", "%")
 _LONGEST_UNIT = 40  # characters; pint takes minutes for what nobody writes
 _NO_UNIT = re.compile(r"\d{3}|\*\*.*\*\*.*\*\*|[^\w\s/*%°.()^-]")
@@ -138,7 +138,7 @@ def unit(text: str) -> pint.Unit:
 
 
 def meanings(spelled: str) -> tuple[str, ...]:
-    """The units, as pint knows them, that a spelling of welding_words.yaml may mean; () for none."""
+    """The units, as pint knows them, that a spelling of welding_words.yaml may mean, or ()."""
     units = vocabulary.units()
     small = spelled.casefold()
     slashed = re.sub(r"\s*(?:/|\bper\b|·|(?<=[a-z])\s+an?\s|(?<=[a-z.])\s)\s*", "/", small)

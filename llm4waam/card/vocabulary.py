@@ -1,4 +1,4 @@
-"""The general welding words of welding_words.yaml, for cells of tables, `--set` and free-text logs."""
+"""The general welding words of welding_words.yaml: for cells, for `--set` and for free-text logs."""
 
 import re
 from functools import lru_cache
@@ -71,7 +71,7 @@ def _groups() -> dict[str, tuple[str, str]]:
 
 
 def kind_of(column: Column) -> str | None:
-    """The kind of a category by its levels: "material", "transfer_mode", "shielding_gas" or None."""
+    """Of a category, by its levels: "material", "transfer_mode", "shielding_gas" or None."""
     own = (one for name, level in column.levels.items() for one in (name, *level.aliases))
     kinds = [_groups()[plain(one)][0] for one in own if plain(one) in _groups()]
     return max(sorted(set(kinds)), key=kinds.count, default=None)
@@ -86,9 +86,7 @@ def further_spellings(column: Column) -> Spellings:
     if kind is None:
         return {}
     own = {
-        plain(one): name
-        for name, level in column.levels.items()
-        for one in (name, *level.aliases)
+        plain(one): name for name, level in column.levels.items() for one in (name, *level.aliases)
     }
     levels: dict[str, set[str]] = {}
     for spelling, name in own.items():

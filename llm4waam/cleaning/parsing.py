@@ -2,8 +2,8 @@
 
 Used for the raw table, for tables that users bring and for the values of a shop-floor log, so that
 a cell means the same everywhere. What the card says comes first: its levels, labels and spellings,
-then its words for "no value", then the usual ones and what everybody writes for a level. A cell that cannot be read is rejected, and the
-rest of the table goes on.
+then its words for "no value", then what everybody writes (card/welding_words.yaml). A cell that
+cannot be read is rejected, and the rest of the table goes on.
 """
 
 from collections.abc import Callable

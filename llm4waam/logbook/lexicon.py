@@ -1,8 +1,8 @@
 """What the columns, levels and units of a card are called in the free text of a shop floor.
 
 The general words stand in `logbook.yaml` and in `card/welding_words.yaml`; a card adds its own: the
-names, headers, phrases and meanings of its columns, its levels and aliases, its units. Together they
-are the lexicon: patterns by which `tokens` cuts a text.
+names, headers, phrases and meanings of its columns, its levels and aliases, its units. Together
+they are the lexicon: patterns by which `tokens` cuts a text.
 """
 
 import re
@@ -71,6 +71,7 @@ class Vocabulary(Section):
     units: dict[str, list[str]]
     inch_wires: list[str]
     metric_wires: list[str]
+    faint: list[str]
     numbered: list[str]
     twofold: dict[str, str]
     links: list[str]
@@ -273,7 +274,9 @@ class Lexicon:
                 small = one if one in "mslgh" else one.upper()
                 pattern = rf"(?<=\d){one}|(?-i:{small})"
             spelled.append(pattern)
-        return rf"(?:{'|'.join(spelled)}|[a-z]{{1,4}}/[a-z]{{1,4}})(?:\^?-1|⁻¹)?(?![A-Za-z0-9])(?!\s*[=:]\s*\d)"
+        # "V=18.5 A=150": the A is no unit.
+        end = r"(?:\^?-1|⁻¹)?(?![A-Za-z0-9])(?!\s*[=:]\s*\d)"
+        return rf"(?:{'|'.join(spelled)}|[a-z]{{1,4}}/[a-z]{{1,4}}){end}"
 
     def _number_pattern(self, unit: str) -> re.Pattern:
         """Finds a number: words such as "per minute" before it, sign, range or product, unit."""

@@ -1,10 +1,11 @@
 """Whose value is it? Numbers and levels that a log says of something else than this bead.
 
 A text is cut into clauses. A clause that tells of another time, bead or person, of a paper or a
-wish, gives no value; nor does a list of settings, the amount of a change or the rating of a machine.
-Of two values of which the log says that one took the place of the other, the later one stays.
+wish, gives no value; nor does a list of settings, the amount of a change or the rating of a
+machine. Where one value took the place of another, the one that was used stays.
 """
 
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 
@@ -19,9 +20,10 @@ VALUES = ("number", "level", "unlisted")
 
 @dataclass
 class Clause:
-    """Tokens between two breaks. `own`: it begins with a word for this bead; `sentence`: its number.
+    """Tokens between two breaks.
 
-    `opens` is the bracket that it stands in.
+    `own`: it begins with a word for this bead. `sentence` is its number, `bracket` whether it
+    stands in brackets.
     """
 
     tokens: list[Token] = field(default_factory=list)
@@ -59,7 +61,8 @@ def clauses_of(log: LogText) -> list[Clause]:
     found, clause, sentence, bracket = [], Clause(), 0, False
     for place, token in enumerate(log.tokens):
         before = log.tokens[place - 1] if place else None
-        begins = any(n in own for n in range(token.start, token.end)) and not _by_another(log, before)
+        begins = any(n in own for n in range(token.start, token.end))
+        begins &= not _by_another(log, before)
         ended = before is not None and any(n in ends for n in range(before.end, token.start + 1))
         if token.kind == "break" or begins or ended:
             found.append(clause)
@@ -119,7 +122,7 @@ def _elsewhere(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
 
 
 def _parts(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
-    """Values of single parts of a build, where the log names two or more: "first 20 V, rest 18 V"."""
+    """Values of single parts, where the log names two or more: "first 20 V, rest 18 V"."""
     found = [*log.lexicon.scopes["parts"].finditer(log.text)]
     if len({match[0].casefold() for match in found}) < 2:
         return
@@ -146,7 +149,7 @@ def _moves(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
     changes, amounts = log.lexicon.scopes["changes"], log.lexicon.scopes["amounts"]
     for clause in clauses:
         numbers = [t for t in clause.values if t.kind == "number"]
-        if not numbers or not changes.search(clause.text) and not amounts.search(clause.text):
+        if not (changes.search(clause.text) or amounts.search(clause.text)):
             continue
         for place, token in enumerate(numbers):
             before = _between(log, numbers[place - 1] if place else None, token, clause)
@@ -179,27 +182,24 @@ def _after(log: LogText, token: Token, following: Token | None, clause: Clause) 
 def _replacements(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
     """Two levels of one category of which one took the other's place: "SG2 replaced by ER316L"."""
     scopes = log.lexicon.scopes
-    sentence = {id(t): one.sentence for one in clauses for t in one.tokens}
+    clause = {id(t): one for one in clauses for t in one.tokens}
     for name in log.lexicon.categories:
-        levels = [t for t in log.tokens if t.kind in VALUES and t.columns == (name,) and not t.dropped]
-        levels = [t for t in levels if t.kind != "number"]
-        for one, two in zip(levels, levels[1:], strict=False):
-            if one.value == two.value or one.dropped or sentence[id(one)] != sentence[id(two)]:
+        levels = [t for t in log.tokens if t.kind in ("level", "unlisted") and t.columns == (name,)]
+        for one, two in itertools.pairwise([t for t in levels if not t.dropped]):
+            first, second = clause[id(one)], clause[id(two)]
+            if one.value == two.value or one.dropped or first.sentence != second.sentence:
                 continue
-            between = log.text[one.end : two.start]
-            start = next(c.tokens[0].start for c in clauses if one in c.tokens)
-            end = next(c.tokens[-1].end for c in clauses if two in c.tokens)
-            before, behind = log.text[start : one.start], log.text[two.end : end]
+            start, end = first.tokens[0].start, second.tokens[-1].end
             if scopes["halfway"].search(log.text[start:end]):
                 _refuse(log, [one, two], "changed halfway", doubts)
                 continue
-            swapped = scopes["swapped"].search(before) or scopes["swapped"].search(behind)
-            second = scopes["second_holds"].search(log.text[max(0, one.end - 2) : two.start])
-            if scopes["first_holds"].search(between):
+            between = log.text[max(0, one.end - 2) : two.start]  # with the particle of "SG2에서"
+            around = f"{log.text[start : one.start]} | {log.text[two.end : end]}"
+            told = scopes["second_holds"].search(between)
+            swapped = scopes["swapped"].search(around)
+            if scopes["first_holds"].search(log.text[one.end : two.start]):
                 two.dropped = two.used = True
-            elif second and (swapped or len(second[0]) > 4 or second[0] in ("->", "=>", "→", "대신")):
-                if "교" in second[0] or second[0] not in ("to", "used", "ran"):
-                    pass
+            elif told and (swapped or told[0] not in log.words.faint):
                 one.dropped = one.used = True
             elif swapped and "for" in between.split():  # "swapped A for B"
                 one.dropped = one.used = True
@@ -212,7 +212,7 @@ def _plates(log: LogText, doubts: list[str]) -> None:
         if token.kind != "level" or token.dropped:
             continue
         before = place - 1
-        while before >= 0 and log.is_link(log.tokens[before]) and log.said(log.tokens[before]) != "-":
+        while before >= 0 and log.is_link(log.tokens[before]):
             before -= 1
         beside = [*log.tokens[place + 1 : place + 2], *log.tokens[max(0, before) : before + 1]]
         if any(plates.fullmatch(log.said(one)) for one in beside if one.kind != "level"):
@@ -229,9 +229,9 @@ def _mixed_flows(log: LogText, clauses: list[Clause], doubts: list[str]) -> None
 
 
 def _lists(log: LogText, fits: Fits) -> None:
-    """Mark numbers of one column side by side, which are of several beads: "travel 5, 8, 11 mm/s"."""
+    """Mark numbers of one column side by side: "travel 5, 8, 11 mm/s" is of three beads."""
     places = [n for n, t in enumerate(log.tokens) if t.kind == "number" and not t.dropped]
-    for one, two in reversed([*zip(places, places[1:], strict=False)]):
+    for one, two in reversed([*itertools.pairwise(places)]):
         first, second = log.tokens[one], log.tokens[two]
         gap = log.tokens[one + 1 : two]
         joined = gap and all(log.said(t).casefold() in _JOINTS for t in gap)
@@ -240,7 +240,8 @@ def _lists(log: LogText, fits: Fits) -> None:
         name = log.name_before(one)
         probe = replace(second, many=False)
         if name is None:
-            if not second.units or (first.value in log.words.metric_wires and _beside_level(log, one)):
+            wire = first.value in log.words.metric_wires and _beside_level(log, one)
+            if wire or not second.units:
                 continue
             likely = [n for n in log.lexicon.numbers if fits.fit(probe, n)[0]]
             same = any(fits.fit(replace(first, units=second.units), n)[0] for n in likely)

@@ -14,6 +14,8 @@ _WORD = re.compile(
 )
 _INCHES = re.compile(r"(?:(\d)[ -])?(\d{1,2})/(\d{1,2})")
 _LEADS = re.compile(r"[-=]>|→|\bto\b|에서|부터", re.IGNORECASE)
+_TO_BEHIND = re.compile(r"\s*(?:으로|로)(?![가-힣])")
+_TO_BEFORE = re.compile(r"\bto\s+$", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
 _BREAK = re.compile(r"[,;!?\n。、()\[\]]|\.(?!\d)|(?<=\s)[-–—|/](?=\s)")
 
@@ -24,8 +26,8 @@ class Token:
 
     A number has `value` (its digits) and `units`, every unit that its spelling may mean; `many` is
     a range or product, and `last` the digits at its end where it goes from one value to another;
-    `dash` is a sign that may be a dash, `to` a particle or word that leads to the value. A level has
-    its name as `value`.
+    `dash` is a sign that may be a dash, `to` a particle or word that leads to the value. A level
+    has its name as `value`.
     """
 
     start: int
@@ -102,11 +104,10 @@ def _number(plain: str, place: int, found: re.Match, lexicon: Lexicon) -> Token:
     dash = sign == "-" and (not tight or plain[place - 1 : place].isalnum())
     dash |= not sign and before in ("-", "–", "—") and bool(before)
     value = ("" if dash or sign != "-" else "-") + digits
-    to = found[0].endswith("로") or bool(re.match(r"\s*(?:으로|로)(?![가-힣])", plain[found.end() :]))
-    to |= bool(re.search(r"\bto\s+$", plain[max(0, place - 6) : place], re.IGNORECASE))
-    return Token(
-        place, found.end(), "number", value=value, units=units, many=many, last=last, dash=dash, to=to
-    )
+    to = found[0].endswith("로") or bool(_TO_BEHIND.match(plain, found.end()))
+    to |= bool(_TO_BEFORE.search(plain[max(0, place - 6) : place]))
+    kinds = {"many": many, "last": last, "dash": dash, "to": to}
+    return Token(place, found.end(), "number", value=value, units=units, **kinds)
 
 
 def _as_inches(digits: str) -> str:
@@ -129,7 +130,7 @@ class LogText:
                 token.kind, token.columns = "word", ()
 
     def _part_twofold(self) -> None:
-        """"이송속도 6.5 m/min, 용접속도 8 mm/s": beside a name of its own column it may be another's."""
+        """Make the first of "이송속도 6.5 m/min, 용접속도 8 mm/s" a name of two columns."""
         twofold = {
             id(token): name
             for token in self.tokens

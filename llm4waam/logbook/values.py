@@ -173,7 +173,7 @@ class Claims:
                 self._bind(names, number)
 
     def _one_by_one(self, chain: list[list[Token]]) -> list[tuple[list[Token], list[Token]]]:
-        """Pairs of a chain in which some number has no name: each with the one name that it fits."""
+        """Pairs of a chain in which some number has no name: each by the one name that it fits."""
         found: list[tuple[list[Token], list[Token]]] = []
         for place, part in enumerate(chain):
             if part[0].kind != "number" or not part[0].units:
@@ -188,9 +188,7 @@ class Claims:
         """Whether every number fits its name; one that the card does not know takes any."""
         return bool(pairs) and all(
             not names[0].columns
-            or self.fits.fit(
-                number, names[0].columns[0], beside=names[0].units, per_minute=True
-            )[0]
+            or self.fits.fit(number, names[0].columns[0], beside=names[0].units, per_minute=True)[0]
             for names, [number] in pairs
         )
 
@@ -208,15 +206,14 @@ class Claims:
             self._claim(name, text, [*names, number])
 
     def _measured_numbers(self) -> None:
-        """"CTWD 15 mm nominal, really 18 mm": the second has the name of the first."""
+        """Name the second number of "CTWD 15 mm nominal, really 18 mm" by the first."""
         named = None
         for place, token in enumerate(self.log.tokens):
             if token.kind != "number":
                 continue
-            own = self.clauses[id(token)].own
-            if named and own and not token.claimed and not token.dropped:
-                if text := self.fits.fit(token, named)[0]:
-                    self._claim(named, text, [token])
+            own = self.clauses[id(token)].own and not token.claimed and not token.dropped
+            if own and named and (text := self.fits.fit(token, named)[0]):
+                self._claim(named, text, [token])
             named = self.column.get(id(token)) or self.log.name_before(place)
 
     def _is(self, token: Token, pattern: re.Pattern) -> bool:
