@@ -177,10 +177,12 @@ def accepted(text: str, units: Collection[str]) -> str | None:
 def _both(one: pint.Unit, other: str) -> bool:
     """Whether a unit and a spelled one measure the same, be it in other sizes.
 
-    To pint degrees and percents are both numbers; here they are not the same.
+    To pint degrees and percents are both numbers, and a turn in a second is 2 pi of a Hz; here
+    such units are not the same.
     """
-    same = one == unit(other)
-    return same or bool(one.is_compatible_with(unit(other)) and not one.dimensionless)
+    if one.dimensionless or one.dimensionality == {"[time]": -1}:
+        return one == unit(other)
+    return bool(one.is_compatible_with(unit(other)))
 
 
 @lru_cache(maxsize=65536)

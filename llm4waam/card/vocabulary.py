@@ -1,4 +1,4 @@
-"""The general welding words of welding_words.yaml: for cells, for `--set` and for free-text logs."""
+"""The general welding words of welding_words.yaml, for cells, `--set` and free-text logs."""
 
 import re
 from functools import lru_cache

@@ -18,7 +18,7 @@ from llm4waam.card.quantities import accepted, meanings
 from llm4waam.cleaning.guesses import unit_of_header
 from llm4waam.core.settings import Section, read_yaml
 
-Kind = Literal["level", "unlisted", "term", "number", "outcome", "word", "break"]
+Kind = Literal["level", "unlisted", "term", "number", "outcome", "missing", "word", "break"]
 WORDS = 5  # of a name at most: a longer meaning is a sentence
 PARTICLE = "(?:(?:은|는|이|가|을|를|의|로|으로|도|만|에|에서|와|과|으로는)(?![가-힣]))?"
 
@@ -245,6 +245,9 @@ class Lexicon:
                 yield term(one), Name("term", names, strong=False)
         for one in words.others:
             yield term(one), Name("term")
+        for one in (*welding.words().missing, *card.missing):
+            if re.search(r"\w", one):
+                yield re.escape(one) + r"(?!\w)", Name("missing")
         outcomes = {n: c for n, c in card.columns.items() if c.role == "outcome"}
         sizes = [(n.replace("_", " "), c.phrase) for n, c in outcomes.items() if c.kind == "number"]
         for one in (*words.outcomes, *(s for both in sizes for s in both if s)):

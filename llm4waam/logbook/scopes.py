@@ -199,9 +199,9 @@ def _replacements(log: LogText, clauses: list[Clause], doubts: list[str]) -> Non
             swapped = scopes["swapped"].search(around)
             if scopes["first_holds"].search(log.text[one.end : two.start]):
                 two.dropped = two.used = True
-            elif told and (swapped or told[0] not in log.words.faint):
-                one.dropped = one.used = True
-            elif swapped and "for" in between.split():  # "swapped A for B"
+                continue
+            clear = told is not None and told[0] not in log.words.faint
+            if clear or (swapped and (told or "for" in between.split())):  # "swapped A for B"
                 one.dropped = one.used = True
 
 

@@ -125,9 +125,22 @@ class LogText:
         self.tokens = cut(text, lexicon)
         self._part_twofold()
         for place, token in enumerate(self.tokens):
+            if token.kind == "missing" and not self._says_missing(place):
+                token.kind = "word"
+        for place, token in enumerate(self.tokens):
             named = token.kind in ("level", "unlisted")
             if named and (self._counted(place) or not (token.strong or self._stands_alone(place))):
                 token.kind, token.columns = "word", ()
+
+    def _says_missing(self, place: int) -> bool:
+        """Whether a name stands before a word for "no value"; then both are understood."""
+        for token in reversed(self.tokens[:place]):
+            if token.kind == "term" and token.columns:
+                token.used = self.tokens[place].used = True
+                return True
+            if not self.is_link(token):
+                break
+        return False
 
     def _part_twofold(self) -> None:
         """Make the first of "이송속도 6.5 m/min, 용접속도 8 mm/s" a name of two columns."""
