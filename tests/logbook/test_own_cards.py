@@ -1,4 +1,4 @@
-"""Logs of a card with other columns: its names, headers, levels and aliases are the names in a log."""
+"""Logs of a card with other columns: its names, headers and levels are the names in a log."""
 
 import pytest
 from conftest import ROOT
@@ -9,7 +9,8 @@ from llm4waam.logbook.logbook import read_log
 CARD = read_card(ROOT / "tests/cards/korean_shop.yaml")
 LOGS = [
     (
-        "STS316L, 82:18, CMT, 송급속도 6.5 속도 45, 용접전류 150A, 설정전압 18V, 가스유량 20cfh, 회전수 300",
+        "STS316L, 82:18, CMT, 송급속도 6.5 속도 45, 용접전류 150A, 설정전압 18V, "
+        "가스유량 20cfh, 회전수 300",
         {
             "alloy": "316L", "gas": "82/18", "process": "CMT", "feed": "6.5 m/min",
             "ts": "45 cm/min", "amp": "150 A", "volt": "18 V", "flow": "20 cfh", "spin": "300 rpm",
@@ -17,7 +18,10 @@ LOGS = [
     ),
     (
         "재질: 308, 실드가스: 아르곤, 공법: 펄스, 송급 300 ipm, 이송 20 ipm",
-        {"alloy": "SUS308L", "gas": "순Ar", "process": "PULSE", "feed": "300 in/min", "ts": "20 in/min"},
+        {
+            "alloy": "SUS308L", "gas": "순Ar", "process": "PULSE", "feed": "300 in/min",
+            "ts": "20 in/min",
+        },
     ),
     (
         "ER316LSi wire 6 m/min, 8 mm/s, 150 A, spin 300 rpm",
