@@ -14,6 +14,7 @@ from llm4waam.logbook.fits import Fits
 from llm4waam.logbook.tokens import LogText, Token
 
 _FLOW = re.compile(r"\d\s*(?:l\s*/|lpm|cfh|리터)", re.IGNORECASE)
+_DID = re.compile(r"(?:ran|used|went|welded|got|left|kept|reads?)(?![a-z])", re.IGNORECASE)
 _JOINTS = (",", "and", "or", "&", "/", "및", "와", "과", "그리고", "then", "또는")
 VALUES = ("number", "level", "unlisted")
 
@@ -62,7 +63,7 @@ def clauses_of(log: LogText) -> list[Clause]:
     for place, token in enumerate(log.tokens):
         before = log.tokens[place - 1] if place else None
         begins = any(n in own for n in range(token.start, token.end))
-        begins &= not _by_another(log, before)
+        begins &= not (_DID.match(log.text, token.start) and _by_another(log, before))
         ended = before is not None and any(n in ends for n in range(before.end, token.start + 1))
         if token.kind == "break" or begins or ended:
             found.append(clause)
@@ -102,8 +103,8 @@ def _elsewhere(log: LogText, clauses: list[Clause], doubts: list[str]) -> None:
         _refuse(log, clause.values, reason, doubts)
         after = clauses[place + 1 :]
         if after and after[0].bracket and not clause.bracket:  # "faster than last time (8 mm/s)"
-            if "same" not in clause.text.casefold():
-                _refuse(log, after[0].values, reason, doubts)
+            inside = itertools.takewhile(lambda one: one.bracket, after)
+            _refuse(log, [t for one in inside for t in one.values], reason, doubts)
         elif aside and place:  # "8 mm/s (last time)"
             _refuse(log, clauses[place - 1].values[-1:], reason, doubts)
         goes_on = []
@@ -209,13 +210,14 @@ def _plates(log: LogText, doubts: list[str]) -> None:
     """Alloys beside a plate are those of the plate: "316L plate", "substrate: S355"."""
     plates = log.lexicon.scopes["plates"]
     for place, token in enumerate(log.tokens):
-        if token.kind != "level" or token.dropped:
+        if token.kind not in ("level", "unlisted") or token.dropped:
             continue
         before = place - 1
         while before >= 0 and log.is_link(log.tokens[before]):
             before -= 1
         beside = [*log.tokens[place + 1 : place + 2], *log.tokens[max(0, before) : before + 1]]
-        if any(plates.fullmatch(log.said(one)) for one in beside if one.kind != "level"):
+        said = [log.said(one) for one in beside if one.kind not in ("level", "unlisted")]
+        if any(plates.fullmatch(one) or one.casefold() == "base" for one in said):
             _refuse(log, [token], "may be the plate's", doubts)
 
 

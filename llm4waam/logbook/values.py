@@ -305,13 +305,18 @@ class Claims:
     def _bare_numbers(self) -> None:
         """Numbers with a unit alone: by plausibility, then by what is left."""
         numbers, unsure = self.log.lexicon.numbers, []
-        for _, number in self._open_numbers():
+        for place, number in self._open_numbers():
             if not number.units:
                 continue
             fits = {n: self.fits.fit(number, n)[0] for n in numbers}
             good = [n for n, text in fits.items() if text]
             bare = [n for n in good if self.log.lexicon.of(n).bare]
-            if len(bare) == 1:
+            strange = self._strange_beside(place) if bare and not number.to else ""
+            if strange:  # "clutch 24 V", and "8 mm/s or 10 mm/s": then no other is read either
+                self._refuse([number], f"may be another's: {strange!r}")
+                for name in bare:
+                    self._claim(name, None, [number])
+            elif len(bare) == 1:
                 self._claim(bare[0], fits[bare[0]], [number])
             elif bare:
                 unsure.append((number, {n: fits[n] for n in bare}))
@@ -333,6 +338,20 @@ class Claims:
                 self._claim(*next(iter(left.items())), [number])
             else:
                 self._refuse([number], f"may be {' or '.join(fits)}")
+
+    def _strange_beside(self, place: int) -> str:
+        """The word beside a number that names it as something unknown, "" where there is none."""
+        token = self.log.tokens[place - 1] if place else None
+        if token is None or token.kind != "word" or token.used or self.log.is_small(token):
+            return ""
+        said, number = self.log.said(token), self.log.tokens[place]
+        electric = any(accepted(unit, ("V", "A")) for unit in number.units)
+        proper = said != said.lower() and not electric  # "AlMg 5 m/min"; but "Kemppi 350 A"
+        symbols = [one for q in self.log.words.quantities.values() for one in q.symbols]
+        scopes = ("own", "measured", "planned", "changes", "amounts", "parts")
+        known = any(self.log.lexicon.scopes[n].search(said) for n in scopes)
+        known |= bool(re.search(self.log.words.conditions, said)) or said in symbols
+        return "" if known or proper or not said[0].isalpha() else said
 
     def _claim(self, name: str, text: str | None, tokens: list[Token]) -> None:
         """Enter what the tokens say of a column; None for something that no value of it is."""
