@@ -50,6 +50,8 @@ class Scopes(Section):
     machines: str
     grounds: str
     plates: str
+    same: str
+    exception: str
     parts: str
     changes: str
     amounts: str
@@ -139,6 +141,11 @@ class Lexicon:
             name: re.compile(pattern) if name == "parts" else re.compile(pattern, re.IGNORECASE)
             for name, pattern in vars(self.words.scopes).items()
         }
+        self.near_words: dict[str, tuple[str, ...]] = {}
+        for name in self.numbers:
+            for one in self.of(name).near:
+                known = self.near_words.get(one.casefold(), ())
+                self.near_words[one.casefold()] = (*known, name)
         self.named: dict[str, list[tuple[re.Pattern, Name]]] = {}
         for pattern, name in self._names():
             first = re.match(r"\\?(\w|[^\w\s(\\])", pattern)
@@ -239,8 +246,7 @@ class Lexicon:
                 yield term(one), Name("term", (name,), negative=one in own.negative)
             for one in own.symbols:
                 yield rf"(?-i:{one})(?=\s*[=:])", Name("term", (name,))
-        for one in dict.fromkeys(word for name in self.numbers for word in self.of(name).near):
-            names = tuple(name for name in self.numbers if one in self.of(name).near)
+        for one, names in self.near_words.items():
             if "{" not in one:
                 yield term(one), Name("term", names, strong=False)
         for one in words.others:

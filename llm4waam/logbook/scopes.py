@@ -205,6 +205,12 @@ def _replacements(log: LogText, clauses: list[Clause], doubts: list[str]) -> Non
             if clear or (swapped and (told or "for" in between.split())):  # "swapped A for B"
                 one.dropped = one.used = True
 
+    for one in clauses:
+        if scopes["halfway"].search(one.text) and scopes["changes"].search(one.text):
+            told = [t for t in one.values if t.kind == "level"]
+            if len(told) == 1:  # what was there before may not have been understood
+                _refuse(log, told, "changed halfway", doubts)
+
 
 def _plates(log: LogText, doubts: list[str]) -> None:
     """Alloys beside a plate are those of the plate: "316L plate", "substrate: S355"."""

@@ -130,7 +130,9 @@ class LogText:
         for place, token in enumerate(self.tokens):
             named = token.kind in ("level", "unlisted")
             if named and (self._counted(place) or not (token.strong or self._stands_alone(place))):
-                token.kind, token.columns = "word", ()
+                # "straight argon 35 cfh" does not tell the gas, and yet whose flow it is.
+                near = self.lexicon.near_words.get(self.said(token).casefold(), ())
+                token.kind, token.columns = ("term" if near else "word"), near
 
     def _says_missing(self, place: int) -> bool:
         """Whether a name stands before a word for "no value"; then both are understood."""

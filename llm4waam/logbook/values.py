@@ -27,7 +27,7 @@ def apply_corrections(log: LogText) -> list[str]:
     for first, second in itertools.pairwise(places):
         one, two = log.tokens[first], log.tokens[second]
         gap = log.tokens[first + 1 : second]
-        if one.dropped or one.kind != two.kind or not _alike(one, two):
+        if one.dropped or two.dropped or one.kind != two.kind or not _alike(one, two):
             continue
         words = [t for t in gap if t.kind == "word" and not log.is_link(t)]
         spoken = log.plainly(words)
@@ -109,6 +109,7 @@ class Claims:
     def __init__(self, log: LogText, fits: Fits) -> None:
         self.log, self.fits = log, fits
         self.claims: dict[str, list[tuple[str | None, list[Token]]]] = {}
+        self.strange: dict[str, list[Token]] = {}  # values that may be another's, by column
         self.column: dict[int, str] = {}  # by the token's id
         self.doubts: list[str] = []
         self.clauses = {id(t): clause for clause in clauses_of(log) for t in clause.tokens}
@@ -129,6 +130,17 @@ class Claims:
         signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
         if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
             self.doubts.append(f"{name}: {self.log.said(signs[0])!r} may turn its sign")
+            return None
+        measured = self.log.lexicon.scopes["measured"]
+        bare = [
+            tokens
+            for _, tokens in claims
+            if not any((t.kind == "term" and t.strong) or self._is(t, measured) for t in tokens)
+        ]
+        if name in self.strange and bare:
+            others = [repr(self.log.said(token)) for token in self.strange[name]]
+            spelled = dict.fromkeys([*(repr(self.log.span(tokens)) for tokens in bare), *others])
+            self.doubts.append(f"{name}: said more than once, {' and '.join(spelled)}")
             return None
         if len(values) > 1:
             spelled = dict.fromkeys(repr(self.log.span(tokens)) for _, tokens in claims)
@@ -224,8 +236,9 @@ class Claims:
         self, claims: list[tuple[str | None, list[Token]]]
     ) -> list[tuple[str | None, list[Token]]]:
         """The claims that were measured, where others were only set; else all."""
-        measured = self.log.lexicon.scopes["measured"]
-        there = [one for one in claims if any(self._is(token, measured) for token in one[1])]
+        scopes = self.log.lexicon.scopes
+        pattern = scopes["exception" if scopes["same"].search(self.log.text) else "measured"]
+        there = [one for one in claims if any(self._is(token, pattern) for token in one[1])]
         return there if there and len({text for text, _ in claims}) > 1 else claims
 
     def _wires(self) -> None:
@@ -315,7 +328,7 @@ class Claims:
             if strange:  # "clutch 24 V", and "8 mm/s or 10 mm/s": then no other is read either
                 self._refuse([number], f"may be another's: {strange!r}")
                 for name in bare:
-                    self._claim(name, None, [number])
+                    self.strange.setdefault(name, []).append(number)
             elif len(bare) == 1:
                 self._claim(bare[0], fits[bare[0]], [number])
             elif bare:
