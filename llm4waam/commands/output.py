@@ -6,7 +6,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.inference.predictor import probability_column
-from llm4waam.splits.tasks import Task
 
 if TYPE_CHECKING:
     from llm4waam.advice.findings import Findings
@@ -35,7 +34,7 @@ class AnswerWords:
     """
 
     card: Card
-    tasks: Mapping[str, Task]
+    outputs: Mapping[str, Sequence[str]]  # task -> its labels, or its target
     language: Language
 
     def row(self, answer: dict) -> dict[str, str]:
@@ -49,11 +48,11 @@ class AnswerWords:
         said = words()["answer"]
         if column in said:
             return said[column][self.language]
-        for name, task in self.tasks.items():
+        for name, outputs in self.outputs.items():
             known = words()["page"]["groups"].get(name, {}).get(self.language, name)
             if column == name:
                 return known
-            for output in task.outputs:
+            for output in outputs:
                 if column == probability_column(name, output):
                     return f"{known}: {self._label(output)} {said['p'][self.language]}"
                 if column.removeprefix(output) in said["of_target"]:
@@ -67,7 +66,7 @@ class AnswerWords:
     def _value(self, column: str, text: str) -> str:
         if text in words()["values"]:
             return words()["values"][text][self.language]
-        if column in self.tasks:
+        if column in self.outputs:
             return " 또는 ".join(self._label(one) for one in labels.split(text))
         if row := re.fullmatch(r"row (\d+)", text):
             return f"{row[1]}행"

@@ -69,7 +69,8 @@ def _answer(request: Request, params: Params, predictor: Predictor, out: TextIO)
     skipped: list[int | str] = []
     rows = rows_of(request, predictor.card)
     tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
-    words = AnswerWords(predictor.card, predictor.tasks, request.language)
+    outputs = {name: task.outputs for name, task in predictor.tasks.items()}
+    words = AnswerWords(predictor.card, outputs, request.language)
     if request.explain:
         out.write(header(EXPLAINED, request.format))
         out.writelines(_explanations(predictor, params, tables, request, words))

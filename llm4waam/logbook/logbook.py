@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llm4waam.card.card import Card
+from llm4waam.logbook.corrections import apply_corrections
 from llm4waam.logbook.fits import Fits
 from llm4waam.logbook.lexicon import lexicon
 from llm4waam.logbook.scopes import mark_scopes
 from llm4waam.logbook.tokens import LogText, Token
-from llm4waam.logbook.values import Claims, apply_corrections
+from llm4waam.logbook.values import Claims
 
 
 @dataclass(frozen=True)
