@@ -45,8 +45,10 @@ class Scopes(Section):
     elsewhere: str
     own: str
     ends: str
+    contrasts: str
     measured: str
     planned: str
+    tells: str
     machines: str
     grounds: str
     plates: str

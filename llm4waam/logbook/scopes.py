@@ -15,7 +15,10 @@ from llm4waam.logbook.tokens import LogText, Token
 
 _FLOW = re.compile(r"\d\s*(?:l\s*/|lpm|cfh|리터)", re.IGNORECASE)
 _DID = re.compile(r"(?:ran|used|went|welded|got|left|kept|reads?)(?![a-z])", re.IGNORECASE)
-_JOINTS = (",", "and", "or", "&", "/", "및", "와", "과", "그리고", "then", "또는")
+_JOINTS = (
+    *(",", "and", "or", "&", "/", "및", "와", "과", "그리고", "then", "또는", "at"),
+    *("one", "two", "three", "another", "others", "the", "rest", "next"),
+)
 VALUES = ("number", "level", "unlisted")
 
 
@@ -71,7 +74,10 @@ def clauses_of(log: LogText) -> list[Clause]:
                 said = log.said(token) or "\n"
                 sentence += said in (".", ";", "!", "?", "\n", "。")
                 bracket = said in "([" if said in "()[]" else bracket
-            clause = Clause(own=begins, sentence=sentence, bracket=bracket)
+            own_too = ended and bool(
+                scopes["contrasts"].search(log.text[: token.start].rstrip()[-4:])
+            )
+            clause = Clause(own=begins or own_too, sentence=sentence, bracket=bracket)
         if token.kind != "break":
             clause.tokens.append(token)
     found = [one for one in (*found, clause) if one.tokens]
@@ -239,6 +245,11 @@ def _mixed_flows(log: LogText, clauses: list[Clause], doubts: list[str]) -> None
 def _lists(log: LogText, fits: Fits) -> None:
     """Mark numbers of one column side by side: "travel 5, 8, 11 mm/s" is of three beads."""
     places = [n for n, t in enumerate(log.tokens) if t.kind == "number" and not t.dropped]
+    followers = {
+        two
+        for one, two in itertools.pairwise(places)
+        if all(log.said(t).casefold() in _JOINTS for t in log.tokens[one + 1 : two])
+    }
     for one, two in reversed([*itertools.pairwise(places)]):
         first, second = log.tokens[one], log.tokens[two]
         gap = log.tokens[one + 1 : two]
@@ -248,7 +259,9 @@ def _lists(log: LogText, fits: Fits) -> None:
         name = log.name_before(one)
         probe = replace(second, many=False)
         if name is None:
-            wire = first.value in log.words.metric_wires and _beside_level(log, one)
+            wire = first.value in log.words.metric_wires and (
+                _beside_level(log, one) or one not in followers
+            )
             if wire or not second.units:
                 continue
             likely = [n for n in log.lexicon.numbers if fits.fit(probe, n)[0]]

@@ -223,6 +223,9 @@ class LogText:
                     chain = [[token]]
             elif name:
                 chain.append([token])
+            elif self._alloy(token) and chain and not chain[-1][0].columns:
+                yield chain  # "job: Ti64 1.2 mm"
+                chain = []
             elif not (token.used or self.is_link(token) or token.kind in ("level", "term")):
                 yield chain
                 chain = []
@@ -233,6 +236,11 @@ class LogText:
         before = self.tokens[place - 1 : place] if place else []
         digits = self.said(self.tokens[place]).isdigit()
         return digits and bool(before) and self.is_word(before[0], self.words.numbered)
+
+    def _alloy(self, token: Token) -> bool:
+        """Whether the token is a level of the material."""
+        material = self.lexicon.column_of("material")
+        return token.kind == "level" and token.columns == (material,)
 
     def _stands_alone(self, place: int) -> bool:
         """Whether no word that is not understood stands in the same clause.

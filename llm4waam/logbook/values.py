@@ -1,8 +1,8 @@
 """Which value of a log belongs to which column.
 
-What is of something else (`scopes`) or taken back (`corrections`) is dropped before. Then the tokens
-claim columns: names beside a number, near words, units alone. Whether a number fits a column is for
-the card's own cleaning to say. What stays unclear is a doubt and no value.
+What is of something else (`scopes`) or taken back (`corrections`) is dropped before. Then the
+tokens claim columns: names beside a number, near words, units alone. Whether a number fits a column
+is for the cleaning of the card to say. What stays unclear is a doubt and no value.
 """
 
 import re
@@ -33,6 +33,7 @@ class Claims:
         self._wires()
         self._near_numbers()
         self._bare_numbers()
+        self._measured_numbers(told=True)
 
     def value_of(self, name: str) -> str | None:
         """The value of a column where all claims agree; None, and a doubt, where they do not."""
@@ -131,13 +132,17 @@ class Claims:
         else:
             self._claim(name, text, [*names, number])
 
-    def _measured_numbers(self) -> None:
-        """Name the second number of "CTWD 15 mm nominal, really 18 mm" by the first."""
+    def _measured_numbers(self, told: bool = False) -> None:
+        """Name the second number of "CTWD 15 mm nominal, really 18 mm" by the first.
+
+        `told`: only that of a meter or a person, such as "12 L/min, but the flow meter said 9".
+        """
         named = None
         for place, token in enumerate(self.log.tokens):
             if token.kind != "number":
                 continue
             own = self.clauses[id(token)].own and not token.claimed and not token.dropped
+            own &= not told or self._is(token, self.log.lexicon.scopes["tells"])
             if own and named and (text := self.fits.fit(token, named)[0]):
                 self._claim(named, text, [token])
             named = self.column.get(id(token)) or self.log.name_before(place)
@@ -186,7 +191,7 @@ class Claims:
                 if near is None:
                     continue
                 names = near.columns
-                if near.kind in ("level", "unlisted"):
+                if {*near.columns} & {*self.log.lexicon.categories}:
                     names = self.log.lexicon.near(near.columns[0])
                 # "argon 18 L", "속도 80 cm"
                 flow = "L" in number.units or "속도" in self.log.said(near)
@@ -226,7 +231,8 @@ class Claims:
         following = self.log.tokens[place + 1 : place + 2] if step > 0 else []
         if following and following[0].kind == "number":
             return None
-        weak = token.kind == "term" and not token.strong and not token.claimed
+        named = bool({*token.columns} & {*self.log.lexicon.categories})  # "보호가스 15리터"
+        weak = token.kind == "term" and not token.claimed and (named or not token.strong)
         return token if weak or token.kind in ("level", "unlisted") else None
 
     def _bare_numbers(self) -> None:
@@ -247,6 +253,8 @@ class Claims:
                 self._claim(bare[0], fits[bare[0]], [number])
             elif bare:
                 unsure.append((number, {n: fits[n] for n in bare}))
+            elif len(good) == 1 and self._temperature(number, good[0]):
+                self._claim(good[0], fits[good[0]], [number])
             elif good:
                 self._refuse([number], f"no name; may be {' or '.join(good)}")
             elif measured := [n for n in numbers if self.fits.measures(number, n)]:
@@ -265,6 +273,12 @@ class Claims:
                 self._claim(*next(iter(left.items())), [number])
             else:
                 self._refuse([number], f"may be {' or '.join(fits)}")
+
+    def _temperature(self, number: Token, name: str) -> bool:
+        """Whether a temperature is named in the clause: "preheated with the torch to 120 C"."""
+        tokens = [t for t in self.clauses[id(number)].tokens if t.kind == "term"]
+        heat = any(accepted(unit, ["degC"]) for unit in number.units) and "degC" in number.units
+        return heat and any(name in t.columns for t in tokens) and all(t.columns for t in tokens)
 
     def _strange_beside(self, place: int) -> str:
         """The word beside a number that names it as something unknown, "" where there is none."""

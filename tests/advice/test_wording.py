@@ -16,7 +16,7 @@ CARD = read_card(ROOT / "data/raw/waam_beads.yaml")
 KOREAN = read_card(ROOT / "tests/cards/korean_shop.yaml")
 LOGS = [
     log["text"]
-    for file in ("shop_logs", "own_logs", "more_logs")
+    for file in ("shop_logs", "own_logs", "more_logs", "fresh_logs")
     for log in yaml.safe_load(
         (ROOT / f"tests/logbook/{file}.yaml").read_text(encoding="utf-8")
     )

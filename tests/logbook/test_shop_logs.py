@@ -39,7 +39,7 @@ def close(read: object, said: object) -> bool:
     return abs(read - said) <= CLOSE * abs(said)
 
 
-@pytest.mark.parametrize("file", ["shop_logs", "own_logs", "more_logs"])
+@pytest.mark.parametrize("file", ["shop_logs", "own_logs", "more_logs", "fresh_logs"])
 def test_of_shop_logs_no_value_is_wrong_and_most_are_read(file: str) -> None:
     logs = yaml.safe_load(Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8"))
     scores = {log["text"]: score(log["text"], log["values"]) for log in logs}
