@@ -293,7 +293,7 @@ class Lexicon:
         """Finds a number: words such as "per minute" before it, sign, range or product, unit."""
         per = "|".join(word for words in self.words.per.values() for word in words)
         more = "|".join((
-            rf"\s*(?:[-=]>|[-~–—/*→±]|\+/-)\s*{_DIGITS}",
+            rf"(?:\s*(?:[-=]>|[-~–—*→±]|\+/-)\s*|/){_DIGITS}",
             rf"\s*(?:mm|cm|m|in\.?|\")?\s*x\s*{_DIGITS}",  # sizes of a plate
             rf"\s*(?:{unit})?\s*(?:[~±]|[-=]>|→|\bto\b|에서|부터)\s*{_DIGITS}",
         ))  # fmt: skip
