@@ -8,7 +8,7 @@ they are the lexicon: patterns by which `tokens` cuts a text.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -148,11 +148,11 @@ class Lexicon:
             for one in self.of(name).near:
                 known = self.near_words.get(one.casefold(), ())
                 self.near_words[one.casefold()] = (*known, name)
-        self.named: dict[str, list[tuple[re.Pattern, Name]]] = {}
+        self.named: dict[str, list[tuple[str, Name]]] = {}
         for pattern, name in self._names():
             first = re.match(r"\\?(\w|[^\w\s(\\])", pattern)
             key = "" if first is None or pattern.startswith(("(", "\\d")) else first[1].casefold()
-            self.named.setdefault(key, []).append((re.compile(pattern, re.IGNORECASE), name))
+            self.named.setdefault(key, []).append((pattern, name))
 
     def of(self, name: str) -> QuantityWords:
         """The words of a column; of one that is no quantity of `logbook.yaml`, none."""
@@ -302,6 +302,12 @@ class Lexicon:
             rf"(?:\s*(?P<unit>{unit})|\s*[(\[](?P<aside>{unit})[)\]]|(?![A-Za-z0-9]))(?:\s?(?:정도|쯤))?{PARTICLE}",
             re.IGNORECASE,
         )
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern:
+    """The pattern of a name; a log needs few of the thousand, and to compile all takes seconds."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def level_pattern(spelled: str) -> str:

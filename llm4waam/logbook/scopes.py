@@ -15,6 +15,7 @@ from llm4waam.logbook.tokens import LogText, Token
 
 _FLOW = re.compile(r"\d\s*(?:l\s*/|lpm|cfh|리터)", re.IGNORECASE)
 _DID = re.compile(r"(?:ran|used|went|welded|got|left|kept|reads?)(?![a-z])", re.IGNORECASE)
+FAR = 100  # characters around two levels in which a change of them is told
 _JOINTS = (
     *(",", "and", "or", "&", "/", "및", "와", "과", "그리고", "then", "또는", "at"),
     *("one", "two", "three", "another", "others", "the", "rest", "next"),
@@ -35,6 +36,13 @@ class Clause:
     sentence: int = 0
     bracket: bool = False
     text: str = ""
+    said: dict[re.Pattern, bool] = field(default_factory=dict)
+
+    def says(self, pattern: re.Pattern) -> bool:
+        """Whether the pattern stands in the clause; each is looked for once."""
+        if pattern not in self.said:
+            self.said[pattern] = bool(pattern.search(self.text))
+        return self.said[pattern]
 
     @property
     def values(self) -> list[Token]:
@@ -196,7 +204,8 @@ def _replacements(log: LogText, clauses: list[Clause], doubts: list[str]) -> Non
             first, second = clause[id(one)], clause[id(two)]
             if one.value == two.value or one.dropped or first.sentence != second.sentence:
                 continue
-            start, end = first.tokens[0].start, second.tokens[-1].end
+            start = max(first.tokens[0].start, one.start - FAR)
+            end = min(second.tokens[-1].end, two.end + FAR)
             if scopes["halfway"].search(log.text[start:end]):
                 _refuse(log, [one, two], "changed halfway", doubts)
                 continue

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llm4waam.logbook.lexicon import Kind, Lexicon
+from llm4waam.logbook.lexicon import Kind, Lexicon, compiled
 
 # One character each, so that places in the text stay.
 ALIKE = str.maketrans("−‐‑＋，．×✕％", "---+,.xx%")
@@ -65,7 +65,7 @@ def _next(plain: str, place: int, lexicon: Lexicon) -> Token:
     options = (*lexicon.named.get(plain[place].casefold(), ()), *lexicon.named.get("", ()))
     best, end = None, place
     for pattern, name in options:
-        found = pattern.match(plain, place)
+        found = compiled(pattern).match(plain, place)
         if not found or found.end() <= end:
             continue
         # "AlMg 5 m/min" holds no AlMg5, and "ER70S 6.5" no ER70S-6.

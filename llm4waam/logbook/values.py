@@ -149,7 +149,7 @@ class Claims:
 
     def _is(self, token: Token, pattern: re.Pattern) -> bool:
         """Whether the pattern stands in the token's clause."""
-        return bool(pattern.search(self.clauses[id(token)].text))
+        return self.clauses[id(token)].says(pattern)
 
     def _as_measured(
         self, claims: list[tuple[str | None, list[Token]]]
@@ -165,11 +165,11 @@ class Claims:
         name, words = self.log.lexicon.column_of("wire diameter"), self.log.words
         for _, number in self._open_numbers() if name else ():
             inches = number.units == ("in",) and number.value in words.inch_wires
-            alone = len(self.clauses[id(number)].values) == 1 and all(
+            bare = not number.units and number.value in words.metric_wires
+            bare = bare and all(
                 token is number or self.log.is_small(token)
                 for token in self.clauses[id(number)].tokens
             )
-            bare = not number.units and number.value in words.metric_wires and alone
             text = self.fits.fit(number, name)[0] if inches or bare else None
             if text and not self._of_plate(number):
                 self._claim(name, text, [number])
