@@ -11,7 +11,7 @@ from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines
-from llm4waam.card.card import read_card
+from llm4waam.card.card import Card, read_card
 from llm4waam.core.files import clear_folder, write_metrics, write_text
 from llm4waam.core.made_from import KEY, made_from
 from llm4waam.core.settings import Params as StudyParams
@@ -38,7 +38,7 @@ def main() -> None:
     settings, card = params.advice, read_card(params.card_file)
     reason = unsuited(card, params.tasks)
     if reason:
-        _leave(reason)
+        _leave(reason, card)
         return
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
     examiner = make_examiner(predictor, settings, params.card_file, params.baselines.trees)
@@ -62,12 +62,12 @@ def main() -> None:
     logging.info("see %s", PLOTS / FILES["en"])
 
 
-def _leave(reason: str) -> None:
+def _leave(reason: str, card: Card) -> None:
     """The outputs of a table that no advice can be given for."""
     clear_folder(PLOTS)
     write_metrics(METRICS, {"advice": None, "reason": reason, KEY: made_from(MADE_FROM)})
     for language, name in FILES.items():
-        write_text(PLOTS / name, empty(reason, language))
+        write_text(PLOTS / name, empty(reason, language, card))
     write_text(PLOTS / "none.txt", f"{reason}\n")
     logging.info("no advice: %s", reason)
 

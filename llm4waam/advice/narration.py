@@ -10,17 +10,14 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-
-import yaml
 
 from llm4waam.advice.counterfactual import Change, Move
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
 from llm4waam.advice.settings import Language
 from llm4waam.advice.shapley import Attribution
+from llm4waam.advice.wording import called, words
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.inference.predictor import indispensable
@@ -28,17 +25,10 @@ from llm4waam.sentences.fields import field_of
 
 Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
 
-WORDS = Path(__file__).with_name("words.yaml")
 DIGITS = 3  # what a reader takes in, and more than any model here is sure of
 REASONS = 3  # the fields that do most; more would not be read
 LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
 RULES = 2  # the first of the broken rules
-
-
-@lru_cache(maxsize=1)
-def words() -> dict:
-    """What words.yaml holds."""
-    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -63,9 +53,8 @@ class Writer:
 
     def name(self, kind: str, key: str) -> str:
         """A field, label, rule or target; a field without a word of its own by its phrase."""
-        word = words()[kind].get(key)
-        if word:
-            return word[self.language]
+        if word := called(self.card, kind, key, self.language):
+            return word
         if kind == "fields":
             return field_of(self.card, key).phrase or key
         return self.card.columns[key].meaning if kind == "targets" else key

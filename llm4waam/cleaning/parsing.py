@@ -2,22 +2,20 @@
 
 Used for the raw table, for tables that users bring and for the values of a shop-floor log, so that
 a cell means the same everywhere. What the card says comes first: its levels, labels and spellings,
-then its words for "no value", then the usual ones. A cell that cannot be read is rejected, and the
-rest of the table goes on.
+then its words for "no value", then what everybody writes (card/welding_words.yaml). A cell that
+cannot be read is rejected, and the rest of the table goes on.
 """
 
 from collections.abc import Callable
 
 import pandas as pd
 
-from llm4waam.card import labels
+from llm4waam.card import labels, vocabulary
 from llm4waam.card.card import ALL_ROLES, Card
 from llm4waam.card.columns import Column
 from llm4waam.card.quantities import accepted, convert, is_missing, parse_number, split_unit
 from llm4waam.cleaning.log import CleaningLog
 
-PRESENT = ("1", "true", "yes", "y", "t", "○", "◯", "●", "o", "✓", "✔", "√", "예", "있음", "발생")
-ABSENT = ("0", "false", "no", "n", "f", "×", "✗", "✘", "아니오", "아니요", "없음")
 # An x ticks a box in one table, and says no in another, where a circle says yes.
 TICKS = {"x": "o", "X": "O"}
 UNIT_LOST = "unit lost and no other row tells it"
@@ -126,7 +124,8 @@ def _number(text: str, column: Column, unit: str | ValueError) -> float:
 def _spellings(column: Column) -> dict[str, object]:
     """What the card, or everybody, writes for a value, in small letters -> the value."""
     if column.kind == "flag":
-        found = dict.fromkeys(ABSENT, 0.0) | dict.fromkeys(PRESENT, 1.0)
+        usual = vocabulary.words()
+        found = dict.fromkeys(usual.absent, 0.0) | dict.fromkeys(usual.present, 1.0)
         own = dict.fromkeys(column.absent, 0.0) | dict.fromkeys(column.present, 1.0)
         return found | {spelling.strip().casefold(): value for spelling, value in own.items()}
     others = column.labels | {name: level.aliases for name, level in column.levels.items()}
@@ -135,6 +134,12 @@ def _spellings(column: Column) -> dict[str, object]:
         for name, aliases in others.items()
         for spelling in [name, *aliases]
     }
+
+
+def _everybodys(column: Column) -> dict[str, str]:
+    """Plain spelling -> the level that everybody writes so, of a category."""
+    found = vocabulary.further_spellings(column).items() if column.kind == "category" else ()
+    return {vocabulary.plain(one): name for name, spellings in found for one in spellings}
 
 
 def _ticks(raw: pd.DataFrame, card: Card, name: str, log: CleaningLog) -> dict[str, float]:
@@ -174,9 +179,11 @@ def _reader(column: Column) -> Read:
             raise ValueError("not among 1, 0, yes, no and what the card says of the flag")
         return value
 
+    everybodys = _everybodys(column)
+
     def word(text: str) -> str:
-        if column.levels:
+        if column.levels and vocabulary.plain(text) not in everybodys:
             raise ValueError(f"not among {', '.join(column.levels)}")
-        return text
+        return everybodys.get(vocabulary.plain(text), text)
 
     return flag if column.kind == "flag" else word

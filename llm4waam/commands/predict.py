@@ -9,10 +9,11 @@ from typing import TextIO
 import pandas as pd
 
 from llm4waam.advice.settings import Advice, Language
+from llm4waam.advice.wording import messages_in
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.cleaning.log import CleaningLog
-from llm4waam.commands.output import EXPLAINED, body, explained, header
+from llm4waam.commands.output import EXPLAINED, AnswerWords, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
@@ -60,16 +61,23 @@ def predict_beads(request: Request, out: TextIO) -> int:
     style = _style(request, params.text)
     encoder = request.encoder or params.advice.encoder
     predictor = load_predictor(encoder, params.tasks, style, params.card_file)
+    with messages_in(request.language, predictor.card):
+        return _answer(request, params, predictor, out)
+
+
+def _answer(request: Request, params: Params, predictor: Predictor, out: TextIO) -> int:
     skipped: list[int | str] = []
     rows = rows_of(request, predictor.card)
     tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
+    outputs = {name: task.outputs for name, task in predictor.tasks.items()}
+    words = AnswerWords(predictor.card, outputs, request.language)
     if request.explain:
         out.write(header(EXPLAINED, request.format))
-        out.writelines(_explanations(predictor, params, tables, request))
+        out.writelines(_explanations(predictor, params, tables, request, words))
     else:
         for number, answers in enumerate(predictor.answers_of_each(tables)):
             out.write("" if number else header(answers.columns.tolist(), request.format))
-            out.write(body(answers, request.format))
+            out.write(body(answers, request.format, words))
     return SKIPPED if skipped else 0
 
 
@@ -98,7 +106,11 @@ def _accepted(
 
 
 def _explanations(
-    predictor: Predictor, params: Params, tables: Iterable[pd.DataFrame], request: Request
+    predictor: Predictor,
+    params: Params,
+    tables: Iterable[pd.DataFrame],
+    request: Request,
+    words: AnswerWords,
 ) -> Iterator[str]:
     # Here, as only those who ask for reasons should wait for scikit-learn.
     from llm4waam.advice.findings import make_examiner, read_tried
@@ -110,7 +122,7 @@ def _explanations(
         for place in range(len(beads)):
             findings = examiner.examine(beads.iloc[place])
             text = narrate(findings, examiner.predictor.card, request.language)
-            yield explained(findings, text, request.format)
+            yield explained(findings, text, request.format, words)
 
 
 def rows_of(request: Request, card: Card) -> Iterator[Row]:

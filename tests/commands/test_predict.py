@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,23 @@ def test_an_explained_bead_comes_with_reasons_and_advice(predict, language: str)
         {"bead": found["bead"], "narration": found["narration"]}
     ]
     assert predict(*how)[0].endswith(f"\n\n{found['narration']}\n\n")
+
+
+def test_in_korean_nothing_of_the_answer_is_english(predict, caplog) -> None:
+    caplog.set_level("INFO")
+    log = "316L, CMT, 송급 6.5 m/min, 이송 40 cm/min, 비드 길이 100 mm, 어제는 18V, 아크가 튐"
+    text, _, status = predict("--log", log, "--language", "ko")
+    assert status == 0
+    names = [line[: line.index("  ")] for line in text.strip().splitlines()]
+    assert {"비드", "품질", "입열량(J/mm)", "입열량(J/mm) 하한", "학습 범위 밖"} <= {*names}
+    words = set(re.findall("[A-Za-z]{2,}", text))
+    assert words <= {"mm"}
+    said = [one.getMessage() for one in caplog.records]
+    assert "확실하지 않아 읽지 않음: '18V': 이 비드의 값이 아닐 수 있음(근거: '어제')" in said
+    assert "해석하지 못한 부분: 어제는 18V" in said
+    assert any(one.startswith("읽은 값: 와이어 재질 = ER316L") for one in said)
+    columns = predict("--set", *BEAD, "--format", "csv", "--language", "ko")[0].splitlines()[0]
+    assert columns == predict("--set", *BEAD, "--format", "csv")[0].splitlines()[0]
 
 
 def test_one_sentence_gives_another_answer(predict) -> None:
