@@ -21,6 +21,14 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# What a caller names (a branch may be called `$(...)`) reaches the shell by the environment alone,
+# as it is: neither make nor the shell reads it as something to carry out.
+BASE ?= main
+KIND ?=
+override BASE := $(value BASE)
+override KIND := $(value KIND)
+export BASE KIND
+
 .PHONY: study test lint ablations tables review experiments dag restore clean
 
 study: $(STAMP)
@@ -36,19 +44,17 @@ lint: $(STAMP)
 	ruff format --check .
 
 # With the general BERT of the tests as one rung of the ladder.
-KIND ?=
 ablations: $(TEST_STAMP)
 	dvc repro
-	dvc repro ablations/dvc.yaml$(if $(KIND),:page@$(KIND))
+	dvc repro "ablations/dvc.yaml$${KIND:+:page@$$KIND}"
 	dvc repro report
 
 # Of other people; `llm4waam fetch NAME` brings each.
 tables: $(STAMP)
 	dvc repro ablations/other_tables/dvc.yaml
 
-BASE ?= main
 review: $(STAMP)
-	@llm4waam compare "$(BASE)" --output review
+	@llm4waam compare --output review -- "$$BASE"
 
 experiments: $(STAMP)
 	@llm4waam experiments
