@@ -5,7 +5,6 @@ SOURCE is an encoder or "baselines"; a kind that does not concern it leaves a ta
 
 import logging
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from llm4waam.ablations.run import Fit, Study, baseline_fits, encoder_fits
 from llm4waam.ablations.variations import Ablations, variations_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_table, write_table
+from llm4waam.core.files import read_table, remove_folder, write_table
 from llm4waam.core.processes import call, in_processes
-from llm4waam.core.settings import read_params
+from llm4waam.core.settings import check_unchanged, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import COLUMNS, members
 from llm4waam.encoders.families import check_family
@@ -67,7 +66,9 @@ def main(kind: str, source: str) -> None:
         study = population_study(study, params.card_file)
     unfinished = Path("data/unfinished/ablations") / kind
     if kind == "parity":
-        write_table(file, _parity(study, source, params.train.workers))
+        rows = _parity(study, source, params.train.workers)
+        check_unchanged(params)
+        write_table(file, rows)
         return
     variations = variations_of(kind, params.ablations, tasks, card.named("group"))
     if source == "baselines":
@@ -82,8 +83,9 @@ def main(kind: str, source: str) -> None:
     if not found:
         logging.info("%s: no variation concerns %s", kind, source)
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+    check_unchanged(params)
     write_table(file, rows[[*columns[:3], "role", *columns[4:]]])
-    shutil.rmtree(unfinished / source, ignore_errors=True)
+    remove_folder(unfinished / source)
 
 
 def _parity(study: Study, source: str, workers: int) -> pd.DataFrame:

@@ -74,7 +74,7 @@ def test_folds_of_another_recipe_are_not_taken(study) -> None:
     expected = outputs(folder, "bert", "quality")
     study(epochs=30)
     unfinished = folder / "data/unfinished/bert/quality"
-    kill_when(start(), lambda: (unfinished / "fold_0_0.csv").is_file())
+    kill_when(start(), lambda: (unfinished / "fold_0_0.json").is_file())
     study(epochs=2)
     train.main(*TASK)
     assert outputs(folder, "bert", "quality") == expected
