@@ -39,7 +39,7 @@ def _run_alone(main: Callable[..., None], *arguments: str) -> None:
     # Only here: a command on a machine that has the models alone needs neither.
     from llm4waam.core.processes import leave_with_caller
 
-    if "DVC_STAGE" in os.environ:
+    if os.environ.get("DVC_STAGE"):
         leave_with_caller()
     with _alone("-".join([Path(sys.argv[0]).stem, *arguments])):
         main(*arguments)
