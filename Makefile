@@ -1,6 +1,7 @@
 # make study       create .venv, install requirements.txt, run the whole study, print the results
 # make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
+# make table       the simulated table anew, by `simulate` of params.yaml; then `make study`
 # make review      what this branch changes against BASE=main, bead by bead, and a verdict; also in review/
 # make experiments the experiments of `dvc exp run` side by side, in 100 columns
 # make dag         the stages from first to last, and what each waits for, in 100 columns
@@ -29,7 +30,7 @@ override BASE := $(value BASE)
 override KIND := $(value KIND)
 export BASE KIND
 
-.PHONY: study test lint ablations tables review experiments dag restore clean
+.PHONY: study test lint table ablations tables review experiments dag restore clean
 
 study: $(STAMP)
 	dvc repro
@@ -42,6 +43,11 @@ test: lint $(TEST_STAMP) $(INFERENCE)/.installed
 lint: $(STAMP)
 	ruff check .
 	ruff format --check .
+
+# The stage is frozen, so that `dvc repro` takes the table as it is, edited or not.
+table: $(STAMP)
+	python -m stages.simulate
+	dvc commit --force simulate
 
 # With the general BERT of the tests as one rung of the ladder.
 ablations: $(TEST_STAMP)
