@@ -96,16 +96,14 @@ def _ask_for(seed: int) -> None:
     subprocess.run(["rm", "-rf", ".dvc/cache/runs"], check=True)
 
 
-def _start() -> subprocess.Popen:
-    command, pipe = [sys.executable, "-m", "dvc", "repro", TARGET], subprocess.PIPE
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=pipe, text=True, start_new_session=True
-    )
+def _start(stderr: int) -> subprocess.Popen:
+    command, out = [sys.executable, "-m", "dvc", "repro", TARGET], subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=out, stderr=stderr, text=True, start_new_session=True)
 
 
 def _repro() -> str:
     """Run to the end; returns "", or the line in which it failed."""
-    run = _start()
+    run = _start(subprocess.PIPE)
     said = run.communicate()[1]
     lines = [line for line in said.splitlines() if "rror" in line]
     return (lines or [f"exit status {run.returncode}"])[0] if run.returncode else ""
@@ -113,7 +111,7 @@ def _repro() -> str:
 
 def _kill_at(seconds: float, draw: random.Random, *, alone: bool) -> str:
     """Start a run and kill a part of it; returns which."""
-    run = _start()
+    run = _start(subprocess.DEVNULL)  # a pipe that nobody reads would end a stage left alone
     time.sleep(seconds)
     dvc = psutil.Process(run.pid)
     below = dvc.children(recursive=True) if run.poll() is None else []
@@ -125,7 +123,6 @@ def _kill_at(seconds: float, draw: random.Random, *, alone: bool) -> str:
         for victim in victims:
             if victim.is_running():
                 victim.kill()
-    run.stderr.close()
     run.wait()
     return how if below else f"{how}, between stages"
 

@@ -76,8 +76,10 @@ def _leave_with(others: list[psutil.Process], told: str = "") -> None:
     def watch() -> None:
         while not any(gone(other) for other in others):
             time.sleep(LOOK_S)
-        if told:
-            print(told, file=sys.stderr, flush=True)
-        os._exit(1)
+        try:
+            if told:
+                print(told, file=sys.stderr, flush=True)
+        finally:  # whoever read that may be gone as well
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

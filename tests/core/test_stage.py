@@ -110,9 +110,9 @@ def until(found) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("shell", [False, True])
-def test_a_stage_whose_dvc_was_killed_writes_nothing(workspace, shell: bool) -> None:
-    folder = workspace()
+@pytest.mark.parametrize("way", ["at once", "by a shell", "unread"])
+def test_a_stage_whose_dvc_was_killed_writes_nothing(workspace, way: str) -> None:
+    folder, shell = workspace(), way == "by a shell"
     command = [sys.executable, "-c", STAGE, "1"]
     if shell:  # which stays between the two, as the shells do that do not become the command
         (folder / "stage.py").write_text(STAGE, encoding="utf-8")
@@ -121,10 +121,16 @@ def test_a_stage_whose_dvc_was_killed_writes_nothing(workspace, shell: bool) -> 
     dvc = start(folder, sys.executable, "-c", caller, DVC_STAGE="slow")
     until((folder / "started").exists)
     dvc.kill()
-    said = dvc.communicate(timeout=20)[1]  # ends when the stage, which has the pipe as well, ends
+    if way == "unread":
+        dvc.stderr.close()
+        time.sleep(1.5)
+    else:
+        said = dvc.communicate(timeout=20)[1]  # ends with the stage, which has the pipe as well
+        line = (
+            r"error: \S+ is gone, which started this: it ends unfinished; expected dvc repro again"
+        )
+        assert re.fullmatch(line, said.strip())
     assert not (folder / "written").exists()
-    line = r"error: \S+ is gone, which started this: it ends unfinished; expected dvc repro again"
-    assert re.fullmatch(line, said.strip())
 
 
 def test_by_hand_a_stage_outlives_the_shell_that_started_it(workspace) -> None:
