@@ -19,8 +19,9 @@ from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, remove_folder, write_table
 from llm4waam.core.processes import call, in_processes
-from llm4waam.core.settings import check_unchanged, read_params
+from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.unfinished import Start
 from llm4waam.decisions.predictions import COLUMNS, members
 from llm4waam.encoders.families import check_family
 from llm4waam.sentences.prompts import TextStyle
@@ -50,6 +51,7 @@ def main(kind: str, source: str) -> None:
     if source != "baselines":
         check_family(source, "stages.ablate")
     params, file = read_params(Params), ROWS / kind / f"{source}.csv"
+    start = Start(params)
     if source not in (*params.trained, "baselines"):
         write_table(file, pd.DataFrame(columns=[*COLUMNS, "task", "variation"]))
         logging.info("nothing to do: %s is not among the encoders of params.yaml", source)
@@ -67,7 +69,7 @@ def main(kind: str, source: str) -> None:
     unfinished = Path("data/unfinished/ablations") / kind
     if kind == "parity":
         rows = _parity(study, source, params.train.workers)
-        check_unchanged(params)
+        start.check()
         write_table(file, rows)
         return
     variations = variations_of(kind, params.ablations, tasks, card.named("group"))
@@ -83,7 +85,7 @@ def main(kind: str, source: str) -> None:
     if not found:
         logging.info("%s: no variation concerns %s", kind, source)
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
-    check_unchanged(params)
+    start.check()
     write_table(file, rows[[*columns[:3], "role", *columns[4:]]])
     remove_folder(unfinished / source)
 

@@ -68,17 +68,6 @@ def read_params(model: type[AnySection], file: Path = PARAMS_FILE) -> AnySection
     return read_yaml(model, file)
 
 
-def check_unchanged(params: BaseModel, file: Path = PARAMS_FILE) -> None:
-    """Raise StudyError if `file` no longer says what was read from it when a long stage began.
-
-    DVC hashes parameters when a stage has ended: it would take the outcome of the old ones for that
-    of the new.
-    """
-    if read_params(type(params), file) != params:
-        reason = "changed while the stage ran; nothing is written"
-        raise StudyError(file, reason, expected="dvc repro again")
-
-
 def read_yaml(model: type[AnySection], file: Path) -> AnySection:
     """Read and check a YAML file; raises StudyError that names the place and what was expected."""
     try:

@@ -1,4 +1,4 @@
-"""Finished parts of a long work that is not done: a killed work goes on, and takes no wrong part.
+"""Long work that is killed or overtaken: it goes on, takes no wrong part and writes no old outcome.
 
 Every cut between two operations on files, and a loss of power, leaves one of two states of a part:
 it is taken as it would have been made, or it is made anew.
@@ -6,12 +6,17 @@ it is taken as it would have been made, or it is made anew.
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from llm4waam.core.errors import StudyError
 from llm4waam.core.files import remove_folder, write_json
+from llm4waam.core.settings import PARAMS_FILE, read_params
 
 LIBRARY = Path(__file__).parents[1]
 
@@ -23,6 +28,29 @@ def code_hash(rooms: Sequence[str]) -> str:
         for file in sorted((LIBRARY / room).glob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+class Start:
+    """The parameters and the code that a long stage was started with.
+
+    DVC hashes both when a stage has ended: it would take the outcome of the old ones for that of
+    the new.
+    """
+
+    def __init__(self, params: BaseModel) -> None:
+        self._params = params
+        loaded = (name.split(".") for name in sys.modules if name.startswith("llm4waam."))
+        self._rooms = sorted({room for _, room, *_ in loaded})
+        self._code = code_hash(self._rooms)
+
+    def check(self) -> None:
+        """Raise StudyError if they are others by now; to be called before anything is written."""
+        what = "the code" if code_hash(self._rooms) != self._code else None
+        if read_params(type(self._params)) != self._params:
+            what = PARAMS_FILE
+        if what:
+            reason = "changed while the stage ran; nothing is written"
+            raise StudyError(what, reason, expected="dvc repro again")
 
 
 @dataclass(frozen=True)
