@@ -247,3 +247,14 @@ def test_everything_tracked_is_small() -> None:
     ).stdout.split("\0")
     for name in filter(lambda one: one and (ROOT / one).is_file(), listed):
         assert (ROOT / name).stat().st_size < 2_500_000, name
+
+
+def test_every_text_is_checked_out_with_lf_and_what_is_no_text_is_marked() -> None:
+    """DVC hashes bytes: on Windows, CRLF would make every stage stale."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for line in listed:
+        inside, _, attributes = line.partition("\t")[0].split(maxsplit=2)
+        known = {"i/lf": "attr/text=auto eol=lf", "i/none": "attr/text=auto eol=lf"}
+        assert attributes.strip() == known.get(inside, "attr/-text"), line
