@@ -1,5 +1,6 @@
 """Stage `check-params`: every section and name of params.yaml, so that a slip is always told."""
 
+import json
 from pathlib import Path
 
 from pydantic import ConfigDict, Field
@@ -8,12 +9,13 @@ from llm4waam.ablations.variations import Ablations
 from llm4waam.advice.settings import Advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
+from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_text
-from llm4waam.core.settings import OtherTable, read_params
+from llm4waam.core.settings import PARAMS_FILE, OtherTable, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.sentences.prompts import TextStyle
-from llm4waam.simulator.population import Simulate
+from llm4waam.simulator.population import METRICS_FILE, RAW_FILE, Simulate
 from llm4waam.splits.folds import Split
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.check_recipe import check_recipe
@@ -47,7 +49,29 @@ def main() -> None:
     for name in params.tasks:
         task = make_task(card, name, params.card_file)
         check_recipe(task, params.recipe("bert", name))  # the rate alone is the encoder's
+    _check_table(params)
     write_text(CHECKED, "Every section and name of params.yaml is as expected.\n")
+
+
+def _check_table(params: AllParams) -> None:
+    """Raise StudyError where `simulate` asks for another table than the one that is there.
+
+    The stage `simulate` is frozen, so that what was edited in its table is not lost; a setting of
+    it would have no effect and nobody would be told.
+    """
+    if params.raw_file != RAW_FILE or not METRICS_FILE.is_file():
+        return
+    made = json.loads(METRICS_FILE.read_text(encoding="utf-8"))
+    for name, value in params.simulate.model_dump().items():
+        if made[name] != value:
+            reason = f"{params.raw_file} was made with {made[name]}"
+            raise StudyError(
+                PARAMS_FILE,
+                reason,
+                column=f"simulate.{name}",
+                value=value,
+                expected="make table, which makes that table anew, before the next run",
+            )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from llm4waam.core.made_from import KEY, made_from
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.unfinished import Start
 from llm4waam.inference.predictor import clean_beads, load_predictor
 from llm4waam.plotting.style import save, title
 from llm4waam.sentences.prompts import TextStyle
@@ -35,6 +36,7 @@ class Params(StudyParams):
 def main() -> None:
     """Write plots/advice (the pages and their drawings) and metrics/advice.json."""
     params = read_params(Params)
+    start = Start(params)
     settings, card = params.advice, read_card(params.card_file)
     reason = unsuited(card, params.tasks)
     if reason:
@@ -48,6 +50,7 @@ def main() -> None:
     sure = certainty(predictor, held_out)
     metrics = {"faithfulness": faithful, "advice": tried, "certainty": sure}
     examiner = replace(examiner, tried=tried)
+    start.check()
     clear_folder(PLOTS)
     chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
     entries = list(make_entries(examiner, chosen, PLOTS))

@@ -1,8 +1,10 @@
+import difflib
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.hydra import apply_overrides
 
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import read_params
@@ -25,6 +27,34 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
     assert isinstance(yaml.safe_load(text)["encoder"]["bert"]["learning_rate"], str)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     assert read_params(AllParams, tmp_path / "params.yaml").encoder["bert"].learning_rate == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("asked", "gone", "new"),
+    [
+        ("train.epochs=5", 1, ["  epochs: 5 "]),
+        ("split.by=campaign", 1, ["  by: campaign "]),
+        ("encoder.bert.learning_rate=1e-5", 1, ["    learning_rate: 1e-05 "]),
+        ("baselines.pretrained.tabpfn=FILE", 1, ["    tabpfn: FILE"]),
+        ("train.max_grad_norm=null", 1, ["  max_grad_norm: "]),
+        ("tasks=[quality]", 3, []),
+        ("+target.height.loss=mse", 0, ["  height:", "    loss: mse"]),
+    ],
+)
+def test_one_setting_by_dvc_changes_no_other_line(
+    tmp_path: Path, asked: str, gone: int, new: list[str]
+) -> None:
+    """`dvc exp run -S` writes all of params.yaml anew, in a style of its own."""
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "params.yaml"
+    file.write_text(before, encoding="utf-8")
+    apply_overrides(file, [asked])
+    after = file.read_text(encoding="utf-8")
+    moves = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0))[2:]
+    assert len([line for line in moves if line.startswith("-")]) == gone
+    added = [line[1:] for line in moves if line.startswith("+")]
+    assert len(added) == len(new)
+    assert all(line.startswith(start) for line, start in zip(added, new, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -145,14 +145,12 @@ class Fit:
 
     def run(self) -> pd.DataFrame:
         """The prediction rows, from the last run where they are there already."""
-        found = {job[0]: self.finished.load(job[0]) for job in self.jobs}
-        missing = [job for job in self.jobs if found[job[0]] is None]
-        if missing:
-            fitted = fit_folds(self.data, missing, engine_of(self.data.recipe), watch=False)
-            for (place, _, _), one in zip(missing, fitted, strict=True):
-                self.finished.store(place, one)
-                found[place] = one
-        rows = pd.concat([found[job[0]].predictions for job in self.jobs], ignore_index=True)
+        places = [place for place, _, _ in self.jobs]
+        found = self.finished.load(places)
+        if found is None:
+            found = fit_folds(self.data, self.jobs, engine_of(self.data.recipe), watch=False)
+            self.finished.store(places, found)
+        rows = pd.concat([one.predictions for one in found], ignore_index=True)
         return rows.assign(variation=self.variation, task=self.data.task.name)
 
 
@@ -186,7 +184,7 @@ def encoder_fits(
             for seed in range(variation.seeds):
                 recipe = data.recipe.model_copy(update={"seed": data.recipe.seed + seed})
                 again = replace(data, recipe=recipe)
-                finished = FinishedFolds(part / f"seed_{seed}", again, study.folds)
+                finished = FinishedFolds(part / f"seed_{seed}", again, study.folds, study.card)
                 drawn = study.repeated(variation, jobs, seed)
                 for start in range(0, len(drawn), size):
                     parcel = drawn[start : start + size]

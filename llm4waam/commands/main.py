@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from llm4waam.core.errors import require_file
-from llm4waam.core.stage import run_stage
+from llm4waam.core.stage import run_command
 from llm4waam.encoders.families import FAMILIES
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 def main() -> None:
     """Run the command; a mistake of the user ends with one line and exit status 1."""
-    run_stage(lambda: app(prog_name="llm4waam"))
+    run_command(lambda: app(prog_name="llm4waam"))
 
 
 @app.callback()

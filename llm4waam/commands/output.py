@@ -66,6 +66,9 @@ class AnswerWords:
     def _value(self, column: str, text: str) -> str:
         if text in words()["values"]:
             return words()["values"][text][self.language]
+        if column == "missing":
+            names = [column_called(self.card, name, self.language) for name in text.split(", ")]
+            return ", ".join(names) if text else ""
         if column in self.outputs:
             return " 또는 ".join(self._label(one) for one in labels.split(text))
         if row := re.fullmatch(r"row (\d+)", text):

@@ -1,5 +1,6 @@
 """Files are whole or absent: each is written beside its place and then renamed."""
 
+import glob
 import hashlib
 import json
 import math
@@ -15,8 +16,13 @@ DIGITS = 4  # significant ones: a processor of another make changes the seventh 
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with LF line ends; the old file stays until the new one is complete."""
+    """Write UTF-8 text with LF line ends; the old file stays until the new one is complete.
+
+    What a killed write left beside it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.part"):
+        left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")
@@ -82,10 +88,33 @@ def clear_folder(folder: Path) -> None:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Put a finished folder in its place; what stood there before is gone."""
+    """Put a finished folder in its place; what stood there before is gone.
+
+    At no moment is half a folder at `target`.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
+    remove_folder(target)
     source.rename(target)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, if there is one: at once by its name, then what it holds."""
+    gone = folder.with_name(f".{folder.name}.gone.part")
+    shutil.rmtree(gone, ignore_errors=True)
+    if folder.exists():
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def folder_hash(folder: Path) -> str | None:
+    """A hash of the names and contents of all files of a folder; None where there is none."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def read_jsonl(path: Path) -> list[dict]:

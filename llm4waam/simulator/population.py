@@ -5,6 +5,7 @@ experiments. Columns without prefix are the true record; `lab_` ones say how the
 `latent_` ones are hidden from every reader of the raw table.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from llm4waam.simulator.designs import draw_campaign, draw_cells
 from llm4waam.simulator.materials import MODES, of
 from llm4waam.simulator.notes import write_notes
 from llm4waam.simulator.weld import run_welds, scores_of
+
+RAW_FILE, METRICS_FILE = Path("data/raw/waam_beads.csv"), Path("metrics/simulator.json")
 
 # At these the population shows each defect as often as the 140 beads of the original study do.
 # Found by bisection on the scores of 12,000 beads of seed 0; a test repeats it.

@@ -130,21 +130,22 @@ def _fit_places(
     engine: Engine,
     places: Sequence[tuple[int, int]],
 ) -> list[FittedFold]:
-    """What some folds leave, without their models, which stay in this process."""
-    found = {place: finished.load(place) for place in places}
-    jobs = [
-        (place, *(data.known(part) for part in members(folds, *place)))
-        for place, done in found.items()
-        if done is None
-    ]
-    fits = fit_folds(data, jobs, engine, incomplete=True)
-    for (place, _, _), fitted in zip(jobs, fits, strict=True):
-        if place[1] == HOLD_OUT_FOLD:
+    """What some folds leave, without their models, which stay in this process.
+
+    They are fitted together or not at all: beside other folds a fold differs in its last digits.
+    """
+    found = finished.load(places)
+    if found is not None:
+        return found
+    jobs = [(place, *(data.known(part) for part in members(folds, *place))) for place in places]
+    found = fit_folds(data, jobs, engine, incomplete=True)
+    for (_, fold), fitted in zip(places, found, strict=True):
+        if fold == HOLD_OUT_FOLD:
             save(fitted)
-        finished.store(place, fitted)
+    finished.store(places, found)
+    for fitted in found:
         fitted.models = []
-        found[place] = fitted
-    return list(found.values())
+    return found
 
 
 def fit_folds(

@@ -2,14 +2,17 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
 
+from llm4waam.core import stage
 from llm4waam.core.errors import StudyError
 from llm4waam.core.processes import in_processes
 
@@ -76,3 +79,82 @@ def test_a_mistake_found_in_a_worker_process_is_the_same_line(workers: int) -> N
     assert str(caught.value) == line
     again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again), again.args) == (StudyError, line, (line,))
+
+
+STAGE = """
+import sys, time
+from pathlib import Path
+from llm4waam.core.stage import run_stage
+
+def main(seconds):
+    Path("started").touch()
+    time.sleep(float(seconds))
+    Path("written").write_text("outcome of the old parameters")
+
+sys.argv[0] = "slow"
+run_stage(main, *sys.argv[1:])
+"""
+CALLER = "import subprocess, sys; subprocess.run({command!r}, shell={shell}); print('never')"
+
+
+def start(folder: Path, *command: str, **variables: str) -> subprocess.Popen:
+    known = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=known, stdout=pipe, stderr=pipe, text=True)
+
+
+def until(found) -> None:
+    deadline = time.monotonic() + 20
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("way", ["at once", "by a shell", "unread"])
+def test_a_stage_whose_dvc_was_killed_writes_nothing(workspace, way: str) -> None:
+    folder, shell = workspace(), way == "by a shell"
+    command = [sys.executable, "-c", STAGE, "1"]
+    if shell:  # which stays between the two, as the shells do that do not become the command
+        (folder / "stage.py").write_text(STAGE, encoding="utf-8")
+        command = f"{sys.executable} stage.py 1; true"
+    caller = CALLER.format(command=command, shell=shell)
+    dvc = start(folder, sys.executable, "-c", caller, DVC_STAGE="slow")
+    until((folder / "started").exists)
+    dvc.kill()
+    if way == "unread":
+        dvc.stderr.close()
+        time.sleep(1.5)
+    else:
+        said = dvc.communicate(timeout=20)[1]  # ends with the stage, which has the pipe as well
+        line = (
+            r"error: \S+ is gone, which started this: it ends unfinished; expected dvc repro again"
+        )
+        assert re.fullmatch(line, said.strip())
+    assert not (folder / "written").exists()
+
+
+def test_by_hand_a_stage_outlives_the_shell_that_started_it(workspace) -> None:
+    folder = workspace()
+    caller = CALLER.format(command=[sys.executable, "-c", STAGE, "0.5"], shell=False)
+    other = start(folder, sys.executable, "-c", caller, DVC_STAGE="")
+    until((folder / "started").exists)
+    other.kill()
+    other.communicate(timeout=20)
+    assert (folder / "written").exists()
+
+
+def test_of_two_equal_stages_one_waits_and_says_so(workspace, monkeypatch) -> None:
+    folder = workspace()
+    first = start(folder, sys.executable, "-c", STAGE, "30")
+    until((folder / "started").exists)
+    monkeypatch.setattr(sys, "argv", ["slow"])
+    monkeypatch.setattr(stage, "WAIT_S", 0.1)
+    done: list[str] = []
+    with pytest.raises(StudyError, match=r"locks/slow-30.lock: another process is at the same"):
+        stage._run_alone(done.append, "30")
+    stage._run_alone(done.append, "another task")
+    monkeypatch.setattr(stage, "WAIT_S", 10)
+    first.kill()
+    stage._run_alone(done.append, "30")  # a kill releases the lock
+    first.communicate()
+    assert done == ["another task", "30"]
