@@ -10,6 +10,8 @@ from tqdm import tqdm
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table, write_text
+from llm4waam.core.made_from import made_from, of_model
+from llm4waam.core.manifest import LEFT_OUT
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.decisions.predictions import COLUMNS, fold_jobs
@@ -50,8 +52,9 @@ def main(encoder: str, task_name: str) -> None:
     data, tokenizer = make_task_data(
         source, task, recipe, card, together, read_jsonl(PROMPTS), params.train.threads
     )
-    finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds)
-    final = ModelFolder(finished.folder / "model", tokenizer, card, data)
+    mark = made_from(of_model(encoder, task_name))
+    finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds, mark)
+    final = ModelFolder(finished.folder / "model", tokenizer, card, data, mark)
     workers = 1 if recipe.device == "cuda" else params.train.workers
     fits = fit_task(data, folds, finished, final.save, engine, workers)
     bar = tqdm(fits, f"{encoder} {task_name}", len(fold_jobs(folds)), unit="fit")
@@ -73,7 +76,7 @@ def _leave_out(encoder: str, task_name: str) -> None:
     write_table(Path("data/predictions") / file, pd.DataFrame(columns=COLUMNS))
     write_table(Path("plots/history") / file, pd.DataFrame(columns=CURVE))
     reason = f"{encoder} is not among the encoders of params.yaml"
-    write_text(Path("data/models") / encoder / task_name / "left_out.txt", reason + "\n")
+    write_text(Path("data/models") / encoder / task_name / LEFT_OUT, reason + "\n")
     logging.info("nothing to do: %s", reason)
 
 

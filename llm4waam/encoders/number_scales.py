@@ -65,7 +65,7 @@ def standardise(prompt: TokenisedPrompt, scales: Scales, names: list[str]) -> To
         if (field, number) not in scores:
             scores[field, number] = scale.z(number)
         numbers[token] = scores[field, number]
-    return TokenisedPrompt(prompt.ids, prompt.fields, numbers)
+    return TokenisedPrompt(prompt.ids, prompt.fields, numbers, prompt.cut)
 
 
 @dataclass(frozen=True)

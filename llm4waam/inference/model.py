@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.manifest import AGAIN, Manifest, check_manifest
 from llm4waam.core.settings import Section, checked
 from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.links import LINKS
@@ -20,6 +22,8 @@ from llm4waam.encoders.number_scales import NumberScales, Scales
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.inference.graph import Graph
 from llm4waam.splits.tasks import Task
+
+Made = TypeVar("Made")
 
 
 class Fitted(Section):
@@ -50,11 +54,13 @@ class Fitted(Section):
 
 @dataclass(frozen=True)
 class FinalModel:
-    """What `llm4waam.training.save` wrote; `graphs` are averaged.
+    """What `llm4waam.training.save` wrote into `folder`; `graphs` are averaged.
 
     Models whose `reads` are equal take the same prompts from the same rows.
     """
 
+    folder: Path
+    manifest: Manifest
     task: Task
     fitted: Fitted
     tokenizer: Tokenizer
@@ -74,6 +80,7 @@ class FinalModel:
 
         Rows of other tasks are passed over; a bead's prompts are averaged first, as in training.
         Probabilities are those of the decision's temperature; a regression is in physical units.
+        Raises StudyError where they are not finite, or not those of the task's outputs.
         """
         return self.begin(rows, self.prompts(rows))()
 
@@ -91,6 +98,15 @@ class FinalModel:
 
         def scores() -> np.ndarray:
             found = np.mean([self._scores(logits(), of, len(beads)) for logits in begun], axis=0)
+            if not np.isfinite(found).all():
+                reason = (
+                    "the answers of this model are not finite: its weights are not, or too large"
+                )
+                raise StudyError(self.folder, reason, expected=f"{AGAIN}, or a lower learning rate")
+            if found.shape[1] != len(self.task.outputs):
+                reason = f"the model has {found.shape[1]} answers"
+                expected = f"{len(self.task.outputs)}, as the card says, by dvc repro"
+                raise StudyError(self.folder, reason, expected=expected)
             return self.decision.apply(found) if self.decision else found
 
         return scores
@@ -105,35 +121,52 @@ class FinalModel:
         return self.target_scale.restore(found) if self.target_scale else found
 
 
-def load_final(folder: Path, task: Task) -> FinalModel:
-    """Read the folder of a task's final model.
+def load_final(folder: Path, encoder: str, task: Task) -> FinalModel:
+    """Read the folder of a task's final model, whose every file is as its manifest says.
 
-    Raises StudyError where there is none, where it was saved by a commit that says other things of
-    a model than this one, and where its head is a classical model, which no graph holds.
+    Raises StudyError where there is none or a file is not as it was made, where it was saved by a
+    commit, or for a card, that says other things of a model than this one, and where its head is a
+    classical model, which no graph holds.
     """
-    file = folder / "fitted.json"
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        reason, expected = "there is no final model", "the outcome of dvc repro"
-        raise StudyError(error.filename, reason, expected=expected) from None
-    fitted = checked(Fitted, saved, file)
-    graphs = sorted(folder.glob("seed-*/model.onnx"), key=_seed)
-    if not graphs:
+    manifest = check_manifest(folder, encoder, task.name)
+    fitted = _read(
+        folder / "fitted.json", lambda text: checked(Fitted, json.loads(text), Path("fitted.json"))
+    )
+    if (task.kind == "regression") is (fitted.target_scale is None):
+        reason, expected = "the model is of another kind of task", f"{task.kind}, {AGAIN}"
+        raise StudyError(folder / "fitted.json", reason, expected=expected)
+    names = [name for name in manifest.files if Path(name).name == "model.onnx"]
+    if not names:
         reason = "the final model has no graph, as train.head is not neural"
         raise StudyError(folder, reason, expected="train.head: neural, and dvc repro")
     reads = json.dumps(fitted.model_dump(include={"fields", "scales", "max_tokens", "mask_id"}))
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    tokens = (folder / "tokenizer.json").read_text(encoding="utf-8")
     return FinalModel(
+        folder,
+        manifest,
         task,
         fitted,
-        Tokenizer.from_str(text),
-        [Graph(one.read_bytes(), fitted.pad_id) for one in graphs],
-        reads + text,
+        _read(folder / "tokenizer.json", Tokenizer.from_buffer),
+        [
+            _read(folder / name, lambda model: Graph(model, fitted.pad_id))
+            for name in sorted(names, key=_seed)
+        ],
+        reads + tokens,
         TargetScale(**fitted.target_scale) if fitted.target_scale else None,
-        Decision.from_json(task, fitted.decision) if fitted.decision else None,
+        _read(folder / "fitted.json", lambda _: Decision.from_json(task, fitted.decision))
+        if fitted.decision
+        else None,
     )
 
 
-def _seed(graph: Path) -> int:
-    return int(graph.parent.name.split("-")[1])
+def _read(file: Path, make: Callable[[bytes], Made]) -> Made:
+    """What is made of the bytes of a file; raises StudyError, with its name, where nothing is."""
+    try:
+        return make(file.read_bytes())
+    except Exception as error:  # tokenizers and ONNX Runtime raise no other kind
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise StudyError(file, f"cannot be read ({reason})", expected=AGAIN) from None
+
+
+def _seed(graph: str) -> int:
+    return int(Path(graph).parent.name.split("-")[1])

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import torch
 import transformers
 
-from llm4waam.core.files import write_json, write_table
+from llm4waam.core.files import read_table, write_json, write_table
 from llm4waam.training.data import TaskData
 from llm4waam.training.fit import FittedFold
 
@@ -24,13 +25,15 @@ class FinishedFolds:
     cleared when the task is done, and when anything that decides its folds has changed.
     """
 
-    def __init__(self, folder: Path, data: TaskData, folds: pd.DataFrame) -> None:
+    def __init__(
+        self, folder: Path, data: TaskData, folds: pd.DataFrame, mark: Mapping | None = None
+    ) -> None:
         self.folder = folder
-        mark = folder / "fingerprint.json"
-        fingerprint = {"sha256": _fingerprint(data, folds)}
-        if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != fingerprint:
+        file = folder / "fingerprint.json"
+        fingerprint = {"sha256": _fingerprint(data, folds, mark)}
+        if not file.is_file() or json.loads(file.read_text(encoding="utf-8")) != fingerprint:
             self.clear()
-            write_json(mark, fingerprint)
+            write_json(file, fingerprint)
 
     def load(self, place: tuple[int, int]) -> FittedFold | None:
         """What the fold (repeat, fold) left, without its models; None if it is not done."""
@@ -38,7 +41,7 @@ class FinishedFolds:
         if not all(file.is_file() for file in files):
             return None
         # Empty cells are missing, and floats come back to the last bit.
-        rows = pd.read_csv(files[0], dtype={"bead": str})
+        rows = read_table(files[0])
         history = json.loads(files[1].read_text(encoding="utf-8"))
         return FittedFold([], None, rows, history)
 
@@ -57,11 +60,15 @@ class FinishedFolds:
         return [self.folder / f"{stem}.csv", self.folder / f"{stem}.json"]
 
 
-def _fingerprint(data: TaskData, folds: pd.DataFrame) -> str:
-    """A hash of recipe, task, targets, tokens, folds, checkpoint, code and library versions."""
+def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> str:
+    """A hash of recipe, task, targets, tokens, folds, checkpoint, code and library versions.
+
+    And of `mark` (see `llm4waam.core.made_from`), if there is one: the final model tells it.
+    """
     digest = hashlib.sha256()
     facts = {
         "recipe": data.recipe.model_dump(),
+        "mark": mark,
         "task": repr(data.task),
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},

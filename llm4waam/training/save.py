@@ -1,6 +1,7 @@
 """The final model of a task as a folder that any later consumer can load."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
 from llm4waam.core.files import move_folder, write_json, write_text
+from llm4waam.core.manifest import write_manifest
 from llm4waam.encoders.model import without_additions
 from llm4waam.training.data import TaskData
 from llm4waam.training.export import FILE, export
@@ -18,15 +20,22 @@ from llm4waam.training.fit import FittedFold, TrainedModel
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """Where the final model goes, and what it needs beside its weights."""
+    """Where the final model goes, and what it needs beside its weights.
+
+    `mark` says what the model is made from, see `llm4waam.core.made_from`.
+    """
 
     folder: Path
     tokenizer: PreTrainedTokenizerBase
     card: Card
     data: TaskData
+    mark: Mapping
 
     def save(self, fitted: FittedFold) -> None:
-        """Write weights, tokenizer, scaler, decision, recipe and card; whole or not at all."""
+        """Write weights, tokenizer, scaler, decision, recipe, card and, last, the manifest.
+
+        All of them or nothing.
+        """
         beside = self.folder.with_name(f".{self.folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
         for number, trained in enumerate(fitted.models, start=1):
@@ -36,7 +45,7 @@ class ModelFolder:
         sets, scale = scorer.objective.sets, scorer.target_scale
         recipe, tokens = self.data.recipe, self.tokenizer
         beside_the_weights = {
-            "max_tokens": min(recipe.max_tokens, tokens.model_max_length),
+            "max_tokens": self.data.max_tokens,
             "pad_id": fitted.models[0].model.encoder.config.pad_token_id,
             "mask_id": None if recipe.digits else tokens.mask_token_id,
             "average": recipe.average,
@@ -50,6 +59,7 @@ class ModelFolder:
         write_json(beside / "fitted.json", beside_the_weights)
         write_json(beside / "recipe.json", recipe.model_dump())
         write_text(beside / "README.md", self._model_card())
+        write_manifest(beside, self.data.source.encoder, self.data.task.name, self.mark)
         move_folder(beside, self.folder)
 
     def _save_model(self, folder: Path, trained: TrainedModel) -> None:
@@ -80,7 +90,8 @@ Each `seed-N` holds a stock encoder and, in `head.safetensors`, its head, number
 linear skip (or the states that a classical model is fitted on), and all of these as one graph,
 `model.onnx`; scores are means over the seeds. `fitted.json` holds what else a prediction needs: how
 prompts are read, the scales of numbers and target, temperature and thresholds, the label sets of a
-powerset. The recipe is in `recipe.json`. Its scores
+powerset. The recipe is in `recipe.json`. `manifest.json` says what all of this was made from, with
+the size and hash of every file. Its scores
 on beads it never saw are in `metrics/{encoder}/{task.name}.json` of the same commit. It knows the
 wires, ranges and sentences of its training table and nothing beyond them.
 """

@@ -76,7 +76,7 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(predict, caplog, 
         (["--set", "travel_speed"], "--set: 'travel_speed': no such column"),
         (["slip.csv"], "column travel speed (cm/min): the card has no such column; expected trav"),
         (["--log", "a fine day"], "--log: 'a fine day': no set-point was found"),
-        (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/fitted.json"),
+        (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/manifest.json"),
         (["--set", *BEAD, "--template", "poem"], "'poem': not learned; expected statement, quest"),
     ],
 )

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.manifest import write_manifest
 from llm4waam.core.settings import read_params
 from llm4waam.inference.model import load_final
 from llm4waam.splits.tasks import Task, make_task
@@ -38,7 +39,7 @@ def test_a_linear_skip_is_saved_and_read_back(
     changes = {"numbers": numbers, "engine": engine, "seeds": 2, "gain": 20.0}
     folder = ready(epochs=2, batch_size=4, **changes)
     train.main("bert", task)
-    final = load_final(Path("data/models/bert") / task, task_of(task))
+    final = load_final(Path("data/models/bert") / task, "bert", task_of(task))
     heads = [load_file(f"data/models/bert/{task}/seed-{n}/head.safetensors") for n in (1, 2)]
     weights = [head["number_skip.linear.weight"] for head in heads]
     assert min(weight.abs().max().item() for weight in weights) > 1e-4
@@ -74,8 +75,9 @@ def test_what_another_commit_saved_is_one_line(ready) -> None:
     saved = json.loads(file.read_text("utf-8"))
     for other, said in (({"max_tokens": "many"}, r"many.*max_tokens"), ({"sums": 1}, "sums")):
         file.write_text(json.dumps(saved | other), "utf-8")
+        write_manifest(file.parent, "bert", "quality", {})
         with pytest.raises(StudyError, match=said) as caught:
-            load_final(file.parent, task_of("quality"))
+            load_final(file.parent, "bert", task_of("quality"))
         assert "\n" not in str(caught.value)
 
 
@@ -83,5 +85,5 @@ def test_a_model_without_a_graph_is_one_line(ready) -> None:
     ready(head="linear")
     train.main("bert", "quality")
     with pytest.raises(StudyError, match=r"no graph.*train\.head: neural") as caught:
-        load_final(Path("data/models/bert/quality"), task_of("quality"))
+        load_final(Path("data/models/bert/quality"), "bert", task_of("quality"))
     assert "\n" not in str(caught.value)
