@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.card.quantities import format_number
+from llm4waam.core.escapes import in_spreadsheet, visible
 
 if TYPE_CHECKING:
     from llm4waam.advice.findings import Findings
@@ -28,7 +29,7 @@ def body(answers: pd.DataFrame, form: str) -> str:
     if form == "json":
         return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
     if form == "csv":
-        return "".join(_line([_cell(value) for value in row.values()]) for row in rows)
+        return "".join(_line([_csv_cell(value) for value in row.values()]) for row in rows)
     return "".join(_paragraph(row) for row in rows)
 
 
@@ -39,9 +40,9 @@ def explained(findings: "Findings", text: str, form: str) -> str:
     """
     answer, advice = findings.answer.to_dict(), findings.advice
     if form == "table":
-        return _paragraph(answer) + text + "\n\n"
+        return _paragraph(answer) + visible(text) + "\n\n"
     if form == "csv":
-        return _line([str(answer["bead"]), text])
+        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text)])
     reasons = findings.attribution.values if findings.attribution else {}
     facts = {
         "narration": text,
@@ -71,7 +72,13 @@ def explained(findings: "Findings", text: str, form: str) -> str:
 
 def _paragraph(row: dict) -> str:
     width = max(map(len, row))
-    return "".join(f"{name:<{width}}  {_cell(value)}\n" for name, value in row.items()) + "\n"
+    lines = (f"{name:<{width}}  {_cell(value)}" for name, value in row.items())
+    return "".join(visible(line).replace("\n", "\\n") + "\n" for line in lines) + "\n"
+
+
+def _csv_cell(value: object) -> str:
+    """A cell of a CSV: a text that a spreadsheet would compute has an apostrophe before it."""
+    return in_spreadsheet(value) if isinstance(value, str) else _cell(value)
 
 
 def _cell(value: object) -> str:

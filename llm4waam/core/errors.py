@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from llm4waam.core.escapes import visible
+
+SHOWN = 80  # letters of a name that no file can have
+
 
 class StudyError(ValueError):
     """A mistake in a file or parameter that only the user can mend.
@@ -27,7 +31,7 @@ class StudyError(ValueError):
             place += f", column {column}"
         found = "" if value is None else f"{value!r}: "
         wanted = "" if expected is None else f"; expected {expected}"
-        super().__init__(" ".join(f"{place}: {found}{reason}{wanted}".split()))
+        super().__init__(visible(" ".join(f"{place}: {found}{reason}{wanted}".split())))
 
     def __reduce__(self) -> tuple:
         # Errors come from worker processes pickled: only the line itself travels.
@@ -41,6 +45,11 @@ def _as_said(kind: type[StudyError], line: str) -> StudyError:
 
 
 def require_file(file: Path, expected: str) -> None:
-    """Raise StudyError for a file that is missing."""
-    if not file.is_file():
+    """Raise StudyError for a file that is missing, or whose name no file can have."""
+    try:
+        there = file.is_file()
+    except (OSError, ValueError) as error:  # a name of 300 letters
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StudyError(f"{str(file)[:SHOWN]}...", reason, expected=expected) from None
+    if not there:
         raise StudyError(file, "there is no such file", expected=expected)

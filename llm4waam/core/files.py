@@ -24,6 +24,8 @@ def write_text(path: Path, text: str) -> None:
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(path)
+    except OSError as error:  # a full disk does not say of which file
+        raise StudyError(path, f"cannot be written ({error.strerror})") from None
     finally:
         beside.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
+from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import move_folder, write_json, write_text
 from llm4waam.core.manifest import write_manifest
 from llm4waam.encoders.model import without_additions
@@ -78,14 +79,16 @@ class ModelFolder:
 
     def _model_card(self) -> str:
         task, encoder = self.data.task, self.data.source.encoder
+        title, licence = in_markdown(self.card.title), in_markdown(self.card.licence)
+        question, outputs = in_markdown(task.question), in_markdown(", ".join(task.outputs))
         data = "simulated" if self.card.simulated else "measured"
         unit = f" ({task.unit})" if task.unit else ""
         return f"""# {encoder} for {task.name}
 
-Fine-tuned from `{self.data.source.checkpoint}` on the training beads of "{self.card.title}"
-({data} data; licence: {self.card.licence}).
+Fine-tuned from `{self.data.source.checkpoint}` on the training beads of "{title}"
+({data} data; licence: {licence}).
 
-It answers "{task.question}" with {", ".join(task.outputs)}{unit}.
+It answers "{question}" with {outputs}{unit}.
 Each `seed-N` holds a stock encoder and, in `head.safetensors`, its head, number embedding and
 linear skip (or the states that a classical model is fitted on), and all of these as one graph,
 `model.onnx`; scores are means over the seeds. `fitted.json` holds what else a prediction needs: how

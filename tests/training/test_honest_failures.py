@@ -1,26 +1,12 @@
-"""A training that cannot end well ends with one line that says where and why, and writes nothing."""
+"""A training that cannot end well ends with one line that says where and why."""
 
-import logging
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-import yaml
-from conftest import ROOT, outputs
 from training_cases import fold_of, task_data
-from transformers import AutoModel
 
-from llm4waam.baselines import models
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, write_jsonl
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.fit import fit_folds
-from stages import baselines, train
 
 ENGINES = ("stacked", "loop", "trainer")
 
