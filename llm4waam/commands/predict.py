@@ -14,7 +14,7 @@ from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.log import CleaningLog
 from llm4waam.commands.output import EXPLAINED, body, explained, header
 from llm4waam.core.errors import StudyError
-from llm4waam.core.escapes import has_half_character
+from llm4waam.core.escapes import has_half_character, short
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.tables import Row, read_rows
@@ -91,8 +91,8 @@ def _accepted(
     for beads, log in parts:
         for row, column, value, _, reason in log.entries:
             name = log.names.get(row, "")
-            said = f"row {row}" + f" ({name})" * (name not in ("", f"row {row}"))
-            logging.warning("skipped: %s, column %s: %r: %s", said, column, value, reason)
+            said = f"row {row}" + f" ({short(name)})" * (name not in ("", f"row {row}"))
+            logging.warning("skipped: %s, column %s: %r: %s", said, column, short(value), reason)
             skipped.append(row)
         if not beads.empty:
             yield beads

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from llm4waam.core.escapes import visible
-
-SHOWN = 80  # letters of a name that no file can have
+from llm4waam.core.escapes import short, visible
 
 
 class StudyError(ValueError):
@@ -28,8 +26,8 @@ class StudyError(ValueError):
         if row is not None:
             place += f", row {row}"
         if column is not None:
-            place += f", column {column}"
-        found = "" if value is None else f"{value!r}: "
+            place += f", column {short(column)}"
+        found = "" if value is None else f"{short(repr(value))}: "
         wanted = "" if expected is None else f"; expected {expected}"
         super().__init__(visible(" ".join(f"{place}: {found}{reason}{wanted}".split())))
 
@@ -50,6 +48,6 @@ def require_file(file: Path, expected: str) -> None:
         there = file.is_file()
     except (OSError, ValueError) as error:  # a name of 300 letters
         reason = getattr(error, "strerror", None) or str(error)
-        raise StudyError(f"{str(file)[:SHOWN]}...", reason, expected=expected) from None
+        raise StudyError(short(str(file), 80), reason, expected=expected) from None
     if not there:
         raise StudyError(file, "there is no such file", expected=expected)

@@ -17,6 +17,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def short(text: str, longest: int = 200) -> str:
+    """The text, or as much of it as an error shows."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def has_half_character(text: str) -> bool:
     """Whether half of a character (a lone surrogate) stands in the text."""
     return bool(_HALF.search(text))

@@ -85,7 +85,7 @@ def _read(folder: Path) -> Manifest:
         raise StudyError(left_out, "there is no final model of this encoder", expected=expected)
     try:
         return checked(Manifest, json.loads(file.read_text(encoding="utf-8")), file)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         raise StudyError(file, "there is no final model", expected=AGAIN) from None
     except (ValueError, RecursionError):  # a StudyError is one as well
         raise StudyError(file, "is no manifest of a model", expected=AGAIN) from None

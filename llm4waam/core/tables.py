@@ -411,6 +411,8 @@ def _objects(path: Path, form: TableFormat, expected: str) -> Iterator[Row]:
             raise StudyError(path, f"line {error.lineno}: {error.msg}", expected="JSON") from None
         except StudyError as error:
             raise StudyError(path, str(error)) from None
+        except (ValueError, RecursionError):  # as below
+            raise StudyError(path, "no JSON that a table could be: too long or too deep") from None
         yield from ((number, _as_row(one)) for number, one in enumerate(found, start=1))
         return
     for number, line in enumerate(lines, start=1):

@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
+from pydantic import Field
 from tokenizers import Tokenizer
 
 from llm4waam.core.errors import StudyError
@@ -37,11 +38,11 @@ class Fitted(Section):
 
     fields: list[str]
     scales: Scales
-    max_tokens: int
+    max_tokens: int = Field(gt=0)
     pad_id: int
     mask_id: int | None
     average: bool
-    link: str
+    link: Literal["sigmoid", "second_class", "marginals", "identity"]
     sets: list[list[float]] | None
     target_scale: dict | None
     decision: dict | None
@@ -97,7 +98,12 @@ class FinalModel:
         begun = [graph.begin(told) for graph in self.graphs]
 
         def scores() -> np.ndarray:
-            found = np.mean([self._scores(logits(), of, len(beads)) for logits in begun], axis=0)
+            try:
+                each = [self._scores(logits(), of, len(beads)) for logits in begun]
+            except Exception as error:  # ONNX Runtime raises no other kind, as for unknown tokens
+                reason = f"tokenizer, fitted.json and graph do not fit ({_said(error)})"
+                raise StudyError(self.folder, reason, expected=AGAIN) from None
+            found = np.mean(each, axis=0)
             if not np.isfinite(found).all():
                 reason = (
                     "the answers of this model are not finite: its weights are not, or too large"
@@ -132,7 +138,8 @@ def load_final(folder: Path, encoder: str, task: Task) -> FinalModel:
     fitted = _read(
         folder / "fitted.json", lambda text: checked(Fitted, json.loads(text), Path("fitted.json"))
     )
-    if (task.kind == "regression") is (fitted.target_scale is None):
+    decided, scaled = fitted.decision is not None, fitted.target_scale is not None
+    if (decided, scaled) != (task.kind != "regression", task.kind == "regression"):
         reason, expected = "the model is of another kind of task", f"{task.kind}, {AGAIN}"
         raise StudyError(folder / "fitted.json", reason, expected=expected)
     names = [name for name in manifest.files if Path(name).name == "model.onnx"]
@@ -152,9 +159,11 @@ def load_final(folder: Path, encoder: str, task: Task) -> FinalModel:
             for name in sorted(names, key=_seed)
         ],
         reads + tokens,
-        TargetScale(**fitted.target_scale) if fitted.target_scale else None,
+        _read(folder / "fitted.json", lambda _: TargetScale(**fitted.target_scale))
+        if scaled
+        else None,
         _read(folder / "fitted.json", lambda _: Decision.from_json(task, fitted.decision))
-        if fitted.decision
+        if decided
         else None,
     )
 
@@ -164,8 +173,11 @@ def _read(file: Path, make: Callable[[bytes], Made]) -> Made:
     try:
         return make(file.read_bytes())
     except Exception as error:  # tokenizers and ONNX Runtime raise no other kind
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise StudyError(file, f"cannot be read ({reason})", expected=AGAIN) from None
+        raise StudyError(file, f"cannot be read ({_said(error)})", expected=AGAIN) from None
+
+
+def _said(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _seed(graph: str) -> int:

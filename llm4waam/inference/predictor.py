@@ -26,7 +26,7 @@ from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.model import FinalModel, load_final
 from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
 from llm4waam.splits.folds import beads_of
-from llm4waam.splits.tasks import Task, make_task
+from llm4waam.splits.tasks import Task, known_targets, make_task
 
 MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
@@ -99,13 +99,22 @@ def read_rows(file: Path, role: str) -> pd.DataFrame:
     return rows
 
 
-def out_of_fold(file: Path, task: Task) -> pd.DataFrame:
-    """The out-of-fold rows of one encoder and task; raises StudyError where some are missing."""
+def out_of_fold(model: str, source: str, task: Task, training: Iterable[str]) -> pd.DataFrame:
+    """The out-of-fold rows of a model and task in the predictions of `source`.
+
+    Training beads that have none are counted in a warning. Raises StudyError where there is no row,
+    and where they are of other labels or cut.
+    """
+    file = PREDICTIONS / source / f"{task.name}.csv"
     rows = read_rows(file, "oof")
+    rows = rows[rows["model"] == model]
     counts = rows.groupby("bead")["label"].nunique()
     if rows.empty or set(rows["label"]) != set(task.outputs) or (counts < len(task.outputs)).any():
-        reason = f"is not what was predicted of the task {task.name}, or is cut"
+        reason = f"is not what {model} predicted of the task {task.name}, or is cut"
         raise StudyError(file, reason, expected=f"{', '.join(task.outputs)} of every bead, {MADE}")
+    if lacking := set(training) - set(rows["bead"]):
+        reason = "%s: %d training beads have no out-of-fold prediction of %s: how sure it is, is "
+        logging.warning(reason + "known from %d others", file, len(lacking), model, len(counts))
     return rows
 
 
@@ -273,10 +282,10 @@ class Predictor:
             begun, cut = self._begin(beads, list(self.models))
             if cut:
                 room = min(model.fitted.max_tokens for model in self.models.values())
-                reason = "%d beads have a longer record than the %d tokens that are read: %s"
-                what = "the end of its sentences, such as the note, is not"
+                reason = "%d of %d beads have more to say than the %d tokens that are read: "
                 named = ", ".join(cut[:NAMED]) + ", ..." * (len(cut) > NAMED)
-                logging.warning(reason + "; " + what, len(cut), room, named)
+                what = "the end of their sentences, such as the note, is cut: " + named
+                logging.warning(reason + "%s", len(cut), len(beads), room, what)
             if waiting:
                 yield self._answers(*waiting)
             waiting = beads, begun
@@ -317,18 +326,17 @@ def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: 
 
     Models that are not of the present table, card, folds and parameters are named in a warning.
     """
-    card = read_card(card_file)
+    card, training = read_card(card_file), clean_beads("train")
+    for name in card.clean_columns:
+        if name not in training:
+            raise StudyError(BEADS, "has no such column of the card", column=name, expected=MADE)
     models, confidences = {}, {}
     for name in tasks:
         task = make_task(card, name, card_file)
         model = models[name] = load_final(MODELS / encoder / name, encoder, task)
-        rows = out_of_fold(PREDICTIONS / encoder / f"{name}.csv", task)
+        rows = out_of_fold(encoder, encoder, task, known_targets(card, task, training))
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
-    training = clean_beads("train")
-    for name in card.clean_columns:
-        if name not in training:
-            raise StudyError(BEADS, "has no such column of the card", column=name, expected=MADE)
     _warn_of_other_making(encoder, models)
     domain = ApplicabilityDomain.fit(card, training, style.information)
     left_out = constant_fields(training, card, style)

@@ -18,8 +18,10 @@ from llm4waam.card.quantities import is_missing, split_unit
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog, Entry
 from llm4waam.cleaning.parsing import UNIT_LOST, parse_column
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import short
 from llm4waam.core.tables import (
     JSON_LINES,
+    LISTED,
     Row,
     TableFormat,
     nearest,
@@ -71,8 +73,10 @@ def check_table(file: Path, card: Card) -> TableFormat:
         if near := nearest(name, known):
             raise StudyError(file, "the card has no such column", column=name, expected=near)
     if strange:
-        logging.warning("columns that the card does not know: %s", ", ".join(strange))
-    if not known.intersection(names):
+        named = ", ".join(short(name) for name in strange[:LISTED])
+        more = f" and {len(strange) - LISTED} more" * (len(strange) > LISTED)
+        logging.warning("columns that the card does not know: %s%s", named, more)
+    if names and not known.intersection(names):  # there are none where no row can be read
         expected = "headers such as " + ", ".join(sorted(known)[:SHOWN])
         raise StudyError(file, "no column is one of the card", expected=expected)
     return form
