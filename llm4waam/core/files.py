@@ -65,8 +65,14 @@ def fingerprint(path: Path) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes."""
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes.
+
+    Raises StudyError for a number that is not finite.
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        raise StudyError(path, "a number in it would not be finite") from None
     write_text(path, text + "\n")
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
+from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import move_folder, write_json, write_text
 from llm4waam.core.manifest import write_manifest
@@ -35,10 +37,19 @@ class ModelFolder:
     def save(self, fitted: FittedFold) -> None:
         """Write weights, tokenizer, scaler, decision, recipe, card and, last, the manifest.
 
-        All of them or nothing.
+        All of them or nothing. Raises StudyError where the disk takes no more.
         """
         beside = self.folder.with_name(f".{self.folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
+        try:
+            self._write(beside, fitted)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(beside, ignore_errors=True)
+            reason = f"the model cannot be written ({str(error).splitlines()[0]})"
+            raise StudyError(self.folder, reason, expected="room on the disk") from None
+        move_folder(beside, self.folder)
+
+    def _write(self, beside: Path, fitted: FittedFold) -> None:
         for number, trained in enumerate(fitted.models, start=1):
             self._save_model(beside / f"seed-{number}", trained)
         self.tokenizer.save_pretrained(beside)
@@ -61,7 +72,6 @@ class ModelFolder:
         write_json(beside / "recipe.json", recipe.model_dump())
         write_text(beside / "README.md", self._model_card())
         write_manifest(beside, self.data.source.encoder, self.data.task.name, self.mark)
-        move_folder(beside, self.folder)
 
     def _save_model(self, folder: Path, trained: TrainedModel) -> None:
         encoder = without_additions(trained.model.encoder)
