@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from training_cases import fold_of, task_data
 from transformers import AutoConfig, AutoModel, set_seed
 
@@ -100,6 +101,35 @@ def test_a_baseline_whose_answer_is_not_finite_is_named(ready) -> None:
     with pytest.raises(StudyError) as caught:
         list(predict_jobs(data.task, features, data.targets, jobs, 1, 0, models))
     assert str(caught.value).startswith("mean for heat_input_j_mm, fold 2 of repeat 1: its predic")
+
+
+def test_a_baseline_that_refuses_its_values_is_named(ready) -> None:
+    folder = ready()
+    data = task_data(folder, "heat_input")
+    learned, other = fold_of(folder)
+
+    def refuse(_: object) -> np.ndarray:
+        raise ValueError("Input X contains infinity or a value too large for float32.\nMore of it.")
+
+    features, jobs = SimpleNamespace(of=lambda _: None), [((0, 2), learned, other)]
+    with pytest.raises(StudyError) as caught:
+        list(predict_jobs(data.task, features, data.targets, jobs, 1, 0, {"trees": refuse}))
+    assert str(caught.value).startswith("trees for heat_input, fold 2: Input X contains infinity")
+    assert "More of it" not in str(caught.value)
+
+
+def test_a_disk_that_takes_no_more_leaves_no_half_model(ready, monkeypatch) -> None:
+    folder = ready()
+
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr("llm4waam.training.save.save_file", full)
+    with pytest.raises(StudyError, match=r"the model cannot be written .*No space left on device"):
+        train.main("bert", "quality")
+    left = [file.name for file in (folder / "data").rglob("*model*")]
+    assert not any("part" in name or name == "model" for name in left)
+    assert not (folder / "data/models").exists()
 
 
 def test_a_gpu_that_is_not_there_is_one_line(ready, monkeypatch) -> None:
