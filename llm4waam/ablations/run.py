@@ -184,7 +184,7 @@ def encoder_fits(
             for seed in range(variation.seeds):
                 recipe = data.recipe.model_copy(update={"seed": data.recipe.seed + seed})
                 again = replace(data, recipe=recipe)
-                finished = FinishedFolds(part / f"seed_{seed}", again, study.folds, study.card)
+                finished = FinishedFolds(part / f"seed_{seed}", again, study.folds)
                 drawn = study.repeated(variation, jobs, seed)
                 for start in range(0, len(drawn), size):
                     parcel = drawn[start : start + size]

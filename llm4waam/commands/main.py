@@ -5,6 +5,7 @@ Only what reads options stands here: a slip in them is reported before anything 
 
 import logging
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 def main() -> None:
     """Run the command; a mistake of the user ends with one line and exit status 1."""
+    if isinstance(sys.stdout, TextIOWrapper):  # one that knows no Korean still gets an answer
+        sys.stdout.reconfigure(errors="backslashreplace")
     run_command(lambda: app(prog_name="llm4waam"))
 
 

@@ -18,6 +18,7 @@ from llm4waam.advice.wording import called, column_called, words
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
+from llm4waam.core.escapes import in_spreadsheet, visible
 from llm4waam.inference.predictor import probability_column
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def body(answers: pd.DataFrame, form: str, words: AnswerWords) -> str:
     if form == "json":
         return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
     if form == "csv":
-        return "".join(_line([_cell(value) for value in row.values()]) for row in rows)
+        return "".join(_line([_csv_cell(value) for value in row.values()]) for row in rows)
     return "".join(_paragraph(words.row(row)) for row in rows)
 
 
@@ -105,9 +106,9 @@ def explained(findings: "Findings", text: str, form: str, words: AnswerWords) ->
     """
     answer, advice = findings.answer.to_dict(), findings.advice
     if form == "table":
-        return _paragraph(words.row(answer)) + text + "\n\n"
+        return _paragraph(words.row(answer)) + visible(text) + "\n\n"
     if form == "csv":
-        return _line([str(answer["bead"]), text])
+        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text)])
     reasons = findings.attribution.values if findings.attribution else {}
     facts = {
         "narration": text,
@@ -137,13 +138,18 @@ def explained(findings: "Findings", text: str, form: str, words: AnswerWords) ->
 
 def _paragraph(row: dict[str, str]) -> str:
     width = max(map(_width, row))
-    lines = (f"{name}{' ' * (width - _width(name))}  {value}\n" for name, value in row.items())
-    return "".join(lines) + "\n"
+    lines = (f"{name}{' ' * (width - _width(name))}  {value}" for name, value in row.items())
+    return "".join(visible(line).replace("\n", "\\n") + "\n" for line in lines) + "\n"
 
 
 def _width(text: str) -> int:
     """Columns of a terminal that a text takes; a Korean letter takes two."""
     return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
+
+
+def _csv_cell(value: object) -> str:
+    """A cell of a CSV: a text that a spreadsheet would compute has an apostrophe before it."""
+    return in_spreadsheet(value) if isinstance(value, str) else _cell(value)
 
 
 def _cell(value: object) -> str:

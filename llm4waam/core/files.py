@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from llm4waam.core.errors import StudyError
+
+MADE = "what dvc repro makes"
 DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
 
@@ -27,6 +30,8 @@ def write_text(path: Path, text: str) -> None:
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(path)
+    except OSError as error:  # a full disk does not say of which file
+        raise StudyError(path, f"cannot be written ({error.strerror})") from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -66,8 +71,14 @@ def fingerprint(path: Path) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes."""
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes.
+
+    Raises StudyError for a number that is not finite.
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        raise StudyError(path, "a number in it would not be finite") from None
     write_text(path, text + "\n")
 
 
@@ -118,12 +129,45 @@ def folder_hash(folder: Path) -> str | None:
 
 
 def read_jsonl(path: Path) -> list[dict]:
-    """Read what `write_jsonl` wrote."""
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    """Read what `write_jsonl` wrote; raises StudyError where it is not there or cut."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+    except (OSError, ValueError) as error:
+        raise _not_as_made(path, error) from None
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table that a stage wrote; the names of beads and cells stay strings."""
+def read_json(path: Path) -> dict:
+    """Read an object that `write_json` wrote; raises StudyError where it is not there or cut."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _not_as_made(path, error) from None
+    if not isinstance(found, dict):
+        raise StudyError(path, "holds no JSON object", expected=MADE)
+    return found
+
+
+def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a table that a stage wrote; the names of beads and cells stay strings.
+
+    Raises StudyError where it is not there, is no table, or lacks one of `columns`.
+    """
     names = dict.fromkeys(("bead", "cell"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], encoding="utf-8")
+    try:
+        table = pd.read_csv(
+            path, dtype=names, keep_default_na=False, na_values=[""], encoding="utf-8"
+        )
+    except (OSError, ValueError) as error:
+        raise _not_as_made(path, error) from None
+    for name in columns:
+        if name not in table:
+            raise StudyError(path, "there is no such column", column=name, expected=MADE)
+    return table
+
+
+def _not_as_made(path: Path, error: Exception) -> StudyError:
+    said = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    missing = isinstance(error, FileNotFoundError)
+    reason = "there is no such file" if missing else f"cannot be read ({said})"
+    return StudyError(path, reason, expected=MADE)

@@ -29,7 +29,8 @@ def call(work: Callable[[], Result]) -> Result:
 def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:
     """`work` of every job, in their order, by that many processes (1: in this one).
 
-    Results must not depend on `workers`: every job seeds itself and keeps to its threads.
+    Results must not depend on `workers`: every job seeds itself and keeps to its threads. Raises
+    the StudyError of a job as it is, and one for a process that was ended from outside.
     """
     if workers == 1:
         yield from map(work, jobs)

@@ -20,6 +20,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from llm4waam.core.errors import StudyError, require_file
+from llm4waam.core.escapes import has_half_character, visible
 from llm4waam.core.settings import Section
 
 EXPECTED = "a CSV table, an Excel workbook (.xlsx) or JSON lines"
@@ -405,26 +406,49 @@ def _objects(path: Path, form: TableFormat, expected: str) -> Iterator[Row]:
     lines = read_lines(path, _encoding(path, form))
     if start:
         try:
-            found = json.loads("".join(lines))
+            found = json.loads("".join(lines), object_pairs_hook=_unique)
         except json.JSONDecodeError as error:
             raise StudyError(path, f"line {error.lineno}: {error.msg}", expected="JSON") from None
+        except StudyError as error:
+            raise StudyError(path, str(error)) from None
+        except (ValueError, RecursionError):  # as below
+            raise StudyError(path, "no JSON that a table could be: too long or too deep") from None
         yield from ((number, _as_row(one)) for number, one in enumerate(found, start=1))
         return
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield number, _as_row(json.loads(line))
+            yield number, _as_row(json.loads(line, object_pairs_hook=_unique))
         except json.JSONDecodeError as error:
             yield number, f"no JSON: {error.msg}"
+        except StudyError as error:
+            yield number, str(error)
         except (ValueError, RecursionError):  # a number of thousands of digits, thousands of [
             yield number, "no JSON that a bead could be: too long a number or too deep"
 
 
 def _as_row(found: object) -> dict[str, str] | str:
-    if isinstance(found, dict) and found:
-        return {plain_header(key): _text(value) for key, value in found.items()}
-    return "no JSON object of column and value"
+    if not isinstance(found, dict) or not found:
+        return "no JSON object of column and value"
+    row: dict[str, str] = {}
+    for key, value in found.items():
+        name, text = plain_header(key), _text(value)
+        if row.setdefault(name, text) != text:
+            return f"column {name} stands twice, with other values"
+        if has_half_character(name + text):
+            return f"column {visible(name)}: half of a character, a lone surrogate"
+    return row
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON; of a name that stands twice, Python would silently take the last value."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise StudyError(f"column {name}", "stands twice, with other values")
+        found[name] = value
+    return found
 
 
 def _text(value: object) -> str:

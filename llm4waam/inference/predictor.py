@@ -1,5 +1,6 @@
 """All final models of one encoder, asked together: from clean beads to answers with their doubt."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from llm4waam.card import labels
 from llm4waam.card.card import Card, read_card
 from llm4waam.card.formulas import evaluate
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_table
+from llm4waam.core.files import MADE, read_table
+from llm4waam.core.made_from import KEY, TABLE, differences, joined, made_from, of_model
 from llm4waam.decisions.decisions import decisions_of
 from llm4waam.inference.applicability import ApplicabilityDomain
 from llm4waam.inference.model import FinalModel, load_final
@@ -24,14 +26,41 @@ MODELS, PREDICTIONS = Path("data/models"), Path("data/predictions")
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 Chances = TypeVar("Chances", float, np.ndarray, pd.Series)
 PART = 128  # beads that are asked for at a time
+NAMED = 5  # beads that a warning names
 
 
 def read_rows(file: Path, role: str) -> pd.DataFrame:
-    """The rows of one role of a predictions file; raises StudyError where there are none."""
-    if not file.is_file():
-        raise StudyError(file, "there is no such file", expected="predictions, by dvc repro")
-    rows = pd.read_csv(file, dtype={"bead": str})
-    return rows[rows["role"] == role]
+    """The rows of one role of a predictions file.
+
+    Raises StudyError where it is not there, is cut, or holds a score that is not finite.
+    """
+    rows = read_table(file, ("role", "bead", "label", "target", "score"))
+    rows = rows[rows["role"] == role]
+    numbers = rows[["target", "score"]].apply(pd.to_numeric, errors="coerce")
+    bad = ~np.isfinite(numbers.to_numpy(float)).all(axis=1)
+    if bad.any():
+        row, reason = int(rows.index[bad][0]) + 1, "target or score is no finite number"
+        raise StudyError(file, reason, row=row, expected=MADE)
+    return rows
+
+
+def out_of_fold(model: str, source: str, task: Task, training: Iterable[str]) -> pd.DataFrame:
+    """The out-of-fold rows of a model and task in the predictions of `source`.
+
+    Training beads that have none are counted in a warning. Raises StudyError where there is no row,
+    and where they are of other labels or cut.
+    """
+    file = PREDICTIONS / source / f"{task.name}.csv"
+    rows = read_rows(file, "oof")
+    rows = rows[rows["model"] == model]
+    counts = rows.groupby("bead")["label"].nunique()
+    if rows.empty or set(rows["label"]) != set(task.outputs) or (counts < len(task.outputs)).any():
+        reason = f"is not what {model} predicted of the task {task.name}, or is cut"
+        raise StudyError(file, reason, expected=f"{', '.join(task.outputs)} of every bead, {MADE}")
+    if lacking := set(training) - set(rows["bead"]):
+        reason = "%s: %d training beads have no out-of-fold prediction of %s: how sure it is, is "
+        logging.warning(reason + "known from %d others", file, len(lacking), model, len(counts))
+    return rows
 
 
 def indispensable(card: Card, task: str) -> list[str]:
@@ -152,14 +181,17 @@ class Predictor:
         if beads.empty:
             return {name: np.empty((0, len(self.tasks[name].outputs))) for name in tasks}
         for start in range(0, len(beads), PART):
-            begun = self._begin(beads.iloc[start : start + PART], tasks)
+            begun, _ = self._begin(beads.iloc[start : start + PART], tasks)
             if waiting:
                 parts.append({name: scores() for name, scores in waiting.items()})
             waiting = begun
         parts.append({name: scores() for name, scores in waiting.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in tasks}
 
-    def _begin(self, beads: pd.DataFrame, tasks: list[str]) -> dict[str, Callable[[], np.ndarray]]:
+    def _begin(
+        self, beads: pd.DataFrame, tasks: list[str]
+    ) -> tuple[dict[str, Callable[[], np.ndarray]], list[str]]:
+        """Task -> what waits for its scores; and the beads whose sentences are too long."""
         again = beads.groupby("bead").cumcount()
         names = beads["bead"].where(again == 0, beads["bead"] + " again " + again.astype(str))
         named = beads.assign(bead=names)
@@ -170,7 +202,8 @@ class Predictor:
             if model.reads not in prompts:
                 prompts[model.reads] = model.prompts(rows)
             begun[name] = model.begin(rows, prompts[model.reads])
-        return begun
+        cut = {rows[n]["bead"] for read in prompts.values() for n, p in enumerate(read) if p.cut}
+        return begun, beads["bead"][names.isin(cut)].tolist()
 
     def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:
         """Calibrated probabilities (beads, outputs) of one classification."""
@@ -209,10 +242,19 @@ class Predictor:
         return {name: np.where(known, values, np.nan) for name, values in columns.items()}
 
     def answers_of_each(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """`answers` of one table after the other; the models read one while the next is written."""
+        """`answers` of one table after the other; the models read one while the next is written.
+
+        Beads are named of whose sentences the models do not read the end.
+        """
         waiting = None
         for beads in tables:
-            begun = self._begin(beads, list(self.models))
+            begun, cut = self._begin(beads, list(self.models))
+            if cut:
+                room = min(model.fitted.max_tokens for model in self.models.values())
+                reason = "%d of %d beads have more to say than the %d tokens that are read: "
+                named = ", ".join(cut[:NAMED]) + ", ..." * (len(cut) > NAMED)
+                what = "the end of their sentences, such as the note, is cut: " + named
+                logging.warning(reason + "%s", len(cut), len(beads), room, what)
             if waiting:
                 yield self._answers(*waiting)
             waiting = beads, begun
@@ -243,18 +285,53 @@ class Predictor:
 
 
 def clean_beads(role: str) -> pd.DataFrame:
-    """The rows of the clean table of a role: "train", which the final models learned, or "test"."""
-    return beads_of(role, read_table(BEADS), read_table(FOLDS))
+    """The rows of the clean table of a role: "train", which the final models learned, or "test".
+
+    Raises StudyError where the table or its folds are not there or cut.
+    """
+    folds = read_table(FOLDS, ("bead", "role", "repeat", "fold"))
+    return beads_of(role, read_table(BEADS, ("bead", "cell")), folds)
 
 
 def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
-    """What `dvc repro` left of one encoder; raises StudyError where something is not there."""
-    card = read_card(card_file)
-    models = {
-        name: load_final(MODELS / encoder / name, make_task(card, name, card_file))
-        for name in tasks
-    }
-    training = clean_beads("train")
+    """What `dvc repro` left of one encoder; raises StudyError where something is not there.
+
+    Models that are not of the present table, card, folds and parameters are named in a warning.
+    """
+    card, training = read_card(card_file), clean_beads("train")
+    for name in card.clean_columns:
+        if name not in training:
+            raise StudyError(BEADS, "has no such column of the card", column=name, expected=MADE)
+    models = {}
+    for name in tasks:
+        task = make_task(card, name, card_file)
+        models[name] = load_final(MODELS / encoder / name, encoder, task)
+    _warn_of_other_making(encoder, models)
     domain = ApplicabilityDomain.fit(card, training, style.information)
     left_out = constant_fields(training, card, style)
     return Predictor(encoder, card, style, models, domain, left_out)
+
+
+def _warn_of_other_making(encoder: str, models: Mapping[str, FinalModel]) -> None:
+    """Log what the models were made from, where that is not what stands here now."""
+    marks = {model.folder: {KEY: model.manifest.made_from} for model in models.values()}
+    try:
+        together = {KEY: joined(marks)}
+    except StudyError as error:
+        logging.warning("the final models were made from different things: %s", error)
+        return
+    sections = dict.fromkeys(part for name in models for part in of_model(encoder, name))
+    now = made_from(sections)
+    differs = differences(together, now)
+    if differs is None:
+        then = together[KEY]
+        differs = {
+            name: (then.get(name), now[name]) for name in TABLE if then.get(name) != now[name]
+        }
+        made = "were made from another table or card than the present one"
+    else:
+        made = "were made with other folds or parameters than the present ones"
+    if differs:
+        reason = "the models in %s %s (%s): what they say is of those; dvc repro makes them anew"
+        named = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in differs.items())
+        logging.warning(reason, MODELS / encoder, made, named)

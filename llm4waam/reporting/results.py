@@ -12,6 +12,7 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import fingerprint
 from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.evaluation.assessment import (
@@ -236,7 +237,7 @@ def results_page(
     """
     kind = kind_of_data(simulated=card.simulated)
     known = information.replace("_", "-")
-    parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
+    parts = [f"# Results on {kind}, {known} information", f"{in_markdown(card.title)}."]
     parts += [
         f"Groups: {found['in_several_folds']} of the {found['groups']} values of {column} stand in "
         "several folds: the scores are of new settings of known groups, not of a new group."
@@ -283,7 +284,10 @@ def _section(
     ceilings: Mapping[str, float],
 ) -> list[str]:
     task, first = assessments[0].task, assessments[0]
-    parts = [f"## {title(task.name).capitalize()}", f"{task.question} ({_size(first)}.)"]
+    parts = [
+        f"## {title(task.name).capitalize()}",
+        f"{in_markdown(task.question)} ({_size(first)}.)",
+    ]
     parts.append(_table(task, ranked(assessments)))
     if task.kind == "regression":
         parts.append(_formula_sentences(assessments, pairs, information))

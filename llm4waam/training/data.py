@@ -5,6 +5,7 @@ fold.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -31,8 +32,9 @@ class TaskData:
 
     `targets[bead]` has shape (outputs,) in physical units, for beads whose outcome is known;
     `prompts[bead]` are its prompts, with numbers in the card's units; `fields` are the names that
-    the field numbers of a prompt count; `cells[bead]` is its cell; `threads` are torch's.
-    `incomplete[bead]` are its prompts with fields left out, by the names of these fields.
+    the field numbers of a prompt count; `cells[bead]` is its cell; `max_tokens` is where prompts
+    are cut; `threads` are torch's. `incomplete[bead]` are its prompts with fields left out, by the
+    names of these fields.
     """
 
     source: Source
@@ -42,6 +44,7 @@ class TaskData:
     prompts: dict[str, list[TokenisedPrompt]]
     fields: list[str]
     cells: dict[str, str]
+    max_tokens: int
     threads: int = 1
     incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = field(default_factory=dict)
 
@@ -71,14 +74,15 @@ def make_task_data(
 ) -> tuple[TaskData, PreTrainedTokenizerBase]:
     """The data of a task and its tokenizer; every prompt is tokenised here, once.
 
+    How many prompts are cut, since they are longer than the recipe or the encoder takes, is logged.
     Raises StudyError for a checkpoint that cannot be had or is of another family.
     """
-    check_checkpoint(source.encoder, source.checkpoint, source.revision)
+    positions = check_checkpoint(source.encoder, source.checkpoint, source.revision)
     tokenizer = load_tokenizer(source.checkpoint, source.revision)
     own = [row for row in prompts if row["task"] in (None, task.name)]
     said = sorted({value[0] for row in own for value in row["values"] if value[3] is not None})
     fields = field_names(source, recipe, said)
-    room = min(recipe.max_tokens, tokenizer.model_max_length)
+    room = min(recipe.max_tokens, tokenizer.model_max_length, positions)
     tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
     incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = {bead: {} for bead in tokenised}
     mask_id = None if recipe.digits else tokenizer.mask_token_id
@@ -88,10 +92,23 @@ def make_task_data(
             incomplete[row["bead"]].setdefault(without, []).append(prompt)
         else:
             tokenised[row["bead"]].append(prompt)
+    _say_cut(found, [row["bead"] for row in own], room, recipe)
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))
-    data = TaskData(source, task, recipe, targets, tokenised, fields, cells, threads, incomplete)
+    data = TaskData(
+        source, task, recipe, targets, tokenised, fields, cells, room, threads, incomplete
+    )
     return data, tokenizer
+
+
+def _say_cut(found: list[TokenisedPrompt], beads: list[str], room: int, recipe: Recipe) -> None:
+    """Log of how many prompts the end is not read."""
+    cut = [bead for bead, prompt in zip(beads, found, strict=True) if prompt.cut]
+    if cut:
+        limit = "train.max_tokens" if room == recipe.max_tokens else "all that the encoder takes"
+        reason = "%d of %d prompts, of %d beads, are cut at %d tokens (%s): their end, such as a "
+        counts = len(cut), len(found), len(set(cut)), room, limit
+        logging.warning(reason + "note, is not read", *counts)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from llm4waam.decisions.predictions import (
     fold_jobs,
     incomplete_rows,
     members,
+    place_name,
     prediction_rows,
 )
 from llm4waam.decisions.target_scale import TargetScale
@@ -28,7 +29,7 @@ from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.splits.folds import HOLD_OUT_FOLD, inner_folds, inner_hold_out, inner_strata
 from llm4waam.training.data import Scorer, TaskData, fit_numbers
 from llm4waam.training.early_stopping import selection_value
-from llm4waam.training.loop import FineTuning, Validation, predict
+from llm4waam.training.loop import FineTuning, Validation, check_weights, predict
 from llm4waam.training.losses import make_objective
 from llm4waam.training.recipe import Recipe
 
@@ -171,15 +172,16 @@ def fit_folds(
         data.recipe.model_copy(update={"seed": data.recipe.seed + 1000 * repeat + fold + 1})
         for (repeat, fold), _, _ in jobs
     ]
-    decisions = fit_decisions(data, recipes, [train for _, train, _ in jobs], engine)
+    decisions = fit_decisions(data, recipes, jobs, engine)
     wanted = []
-    for ((_, fold), train, test), recipe in zip(jobs, recipes, strict=True):
+    for (place, train, test), recipe in zip(jobs, recipes, strict=True):
         # The hold-out is looked at once, by the final model, and never along the way.
-        unseen = fold == HOLD_OUT_FOLD or not watch
+        unseen = place[1] == HOLD_OUT_FOLD or not watch
         watched = [] if recipe.selection == "none" and unseen else test
         for number in range(recipe.seeds):
             seed = recipe.seed + SEEDS_APART * number
-            wanted.append((recipe.model_copy(update={"seed": seed}), train, watched))
+            again = recipe.model_copy(update={"seed": seed})
+            wanted.append(Wanted(again, train, watched, _where(data, place)))
     models = iter(fine_tune(data, wanted, engine))
     found = []
     for job, decision in zip(jobs, decisions, strict=True):
@@ -198,31 +200,44 @@ def compute_alike(threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def fine_tune(
-    data: TaskData, wanted: Sequence[tuple[Recipe, list[str], list[str]]], engine: Engine
-) -> list[TrainedModel]:
-    """A trained model for each (recipe, training beads, watched beads).
+class Wanted(NamedTuple):
+    """A model that is wanted; `watched` are the beads of its learning curve.
 
-    The recipes differ in their seeds at most. The watched beads are those of the learning curve,
-    which choose nothing unless the recipe selects as published; with selection `inner`, a grouped
-    hold-out of the training beads takes their place.
+    They choose nothing unless the recipe selects as published; with selection `inner`, a grouped
+    hold-out of the training beads takes their place. `where` is what an error calls it.
+    """
+
+    recipe: Recipe
+    train: list[str]
+    watched: list[str]
+    where: str
+
+
+def _where(data: TaskData, place: tuple[int, int]) -> str:
+    return f"{place_name(place)} ({data.source.encoder}, {data.task.name})"
+
+
+def fine_tune(data: TaskData, wanted: Sequence[Wanted], engine: Engine) -> list[TrainedModel]:
+    """A trained model for each that is wanted; their recipes differ in their seeds at most.
+
+    Raises StudyError for one whose loss or weights are not finite.
     """
     models, jobs = [], []
-    for recipe, train, watched in wanted:
-        model, job = _prepare(data, recipe, train, watched)
+    for one in wanted:
+        model, job = _prepare(data, one)
         models.append(model)
         jobs += [job] if job else []
     histories = engine(jobs) if jobs else []
+    for job in jobs:
+        check_weights(job)
     for model, history in zip(models, histories, strict=False):
         model.history = history
     return models
 
 
-def _prepare(
-    data: TaskData, recipe: Recipe, train: list[str], watched: list[str]
-) -> tuple[TrainedModel, FineTuning | None]:
+def _prepare(data: TaskData, wanted: Wanted) -> tuple[TrainedModel, FineTuning | None]:
     """A model that has not learned yet, and what is to be done; a classical head has learned."""
-    task = data.task
+    task, (recipe, train, watched, where) = data.task, wanted
     if recipe.selection == "inner":
         strata = inner_strata(task, data.values(train))
         train, watched = inner_hold_out(train, data.cells, strata, recipe.seed)
@@ -254,7 +269,8 @@ def _prepare(
         return found
 
     validation = Validation(scorer.validation_examples(watched), metrics) if watched else None
-    job = FineTuning(model, scorer.training_examples(train, values), recipe, objective, validation)
+    examples = scorer.training_examples(train, values)
+    job = FineTuning(model, examples, recipe, objective, validation, where)
     return TrainedModel(model, scorer), job
 
 
@@ -297,7 +313,7 @@ def _predict_incomplete(
 
 
 def fit_decisions(
-    data: TaskData, recipes: Sequence[Recipe], trains: Sequence[list[str]], engine: Engine
+    data: TaskData, recipes: Sequence[Recipe], jobs: Sequence[Job], engine: Engine
 ) -> list[Decision | None]:
     """Thresholds and temperature of every fold, from inner folds of its training beads.
 
@@ -309,13 +325,13 @@ def fit_decisions(
     if not data.recipe.inner_folds:
         return [Decision.default(task)] * len(recipes)
     parts = []
-    for recipe, train in zip(recipes, trains, strict=True):
+    for recipe, (_, train, _) in zip(recipes, jobs, strict=True):
         strata = inner_strata(task, data.values(train))
         parts.append(inner_folds(train, data.cells, strata, recipe.inner_folds, recipe.seed))
     changes = {"selection": "none"} if data.recipe.selection == "published" else {}
     wanted = [
-        (recipe.model_copy(update=changes), inside, [])
-        for recipe, pairs in zip(recipes, parts, strict=True)
+        Wanted(recipe.model_copy(update=changes), inside, [], f"inside {_where(data, place)}")
+        for recipe, (place, _, _), pairs in zip(recipes, jobs, parts, strict=True)
         for inside, _ in pairs
     ]
     models, decisions = iter(fine_tune(data, wanted, engine)), []

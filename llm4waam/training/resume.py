@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import pandas as pd
 import torch
 import transformers
 
-from llm4waam.card.card import Card
 from llm4waam.core.files import folder_hash
 from llm4waam.core.unfinished import Unfinished, code_hash
 from llm4waam.decisions.predictions import INCOMPLETE
@@ -30,9 +29,11 @@ class FinishedFolds:
     `model` until the task is done; without it, or with another, its parcel is not finished.
     """
 
-    def __init__(self, folder: Path, data: TaskData, folds: pd.DataFrame, card: Card) -> None:
+    def __init__(
+        self, folder: Path, data: TaskData, folds: pd.DataFrame, mark: Mapping | None = None
+    ) -> None:
         self.model = folder / "model"
-        self._parts = Unfinished(folder, _fingerprint(data, folds, card))
+        self._parts = Unfinished(folder, _fingerprint(data, folds, mark))
 
     @property
     def mark(self) -> str:
@@ -87,16 +88,16 @@ def _table(text: str) -> pd.DataFrame:
     return pd.read_csv(StringIO(text), dtype={"bead": str})
 
 
-def _fingerprint(data: TaskData, folds: pd.DataFrame, card: Card) -> str:
+def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> str:
     """A hash of recipe, task, targets, tokens, folds, checkpoint, code and library versions.
 
-    And of what the page of a model says of the table.
+    And of `mark` (see `llm4waam.core.made_from`), if there is one: the final model tells it.
     """
     digest = hashlib.sha256()
     facts = {
         "recipe": data.recipe.model_dump(),
+        "mark": mark,
         "task": repr(data.task),
-        "card": [card.title, card.licence, card.simulated],
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},
         "prompts": repr([data.prompts, data.incomplete]),

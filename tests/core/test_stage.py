@@ -14,6 +14,7 @@ from conftest import ROOT
 
 from llm4waam.core import stage
 from llm4waam.core.errors import StudyError
+from llm4waam.core.files import write_text
 from llm4waam.core.processes import in_processes
 
 
@@ -64,6 +65,49 @@ def test_a_clean_table_is_cleaned(workspace) -> None:
     assert "24 rows -> 24 beads" in result.stderr
     written = yaml.safe_load((folder / "metrics/clean.json").read_text(encoding="utf-8"))
     assert written["beads"] == 24
+
+
+WRITES = (
+    "import logging, sys\nfrom llm4waam.core.stage import run_stage\n"
+    "def main():\n    for _ in range({lines}): print('a line of an answer')\n"
+    "    logging.info('said \\x1b[31m')\n    sys.exit({status})\nrun_stage(main)"
+)
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_reader_who_leaves_ends_it_without_a_word(lines: int, status: int) -> None:
+    code = WRITES.format(lines=lines, status=status)
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert result.returncode == 1
+    assert result.stderr.replace("said \\x1b[31m\n", "") == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this machine")
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_full_disk_is_one_line(lines: int, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", WRITES.format(lines=lines, status=0)]
+        result = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "error: the output: No space left on device"
+    (tmp_path / "a file.txt").mkdir()
+    with pytest.raises(StudyError, match=r"a file\.txt: cannot be written \(Is a directory\)"):
+        write_text(tmp_path / "a file.txt", "x")
+
+
+def end(_: int) -> None:
+    """A job that is ended from outside, as where memory runs out."""
+    os._exit(9)
+
+
+def test_a_worker_that_is_ended_from_outside_is_one_line() -> None:
+    with pytest.raises(StudyError, match="2 processes: one of them was ended from outside"):
+        list(in_processes(end, [1, 2], 2))
 
 
 def refuse(value: int) -> int:
