@@ -114,6 +114,6 @@ linear skip (or the states that a classical model is fitted on), and all of thes
 prompts are read, the scales of numbers and target, temperature and thresholds, the label sets of a
 powerset. `calibration.json` says how sure it is, by what a bead lacks. The recipe is in
 `recipe.json`. `manifest.json` says what all of this was made from, with the size and hash of every
-file. Its scores on beads it never saw are in `metrics/{encoder}/{task.name}.json` of the same commit. It knows the
-wires, ranges and sentences of its training table and nothing beyond them.
+file. Its scores on beads it never saw are in `metrics/{encoder}/{task.name}.json` of the same
+commit. It knows the wires, ranges and sentences of its training table and nothing beyond them.
 """

@@ -65,15 +65,16 @@ def trained(ready, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = ready(epochs=1)
     fitted, real, read = {}, fit.fit_folds, []
 
-    def told(data, jobs, engine):
+    def told(data, jobs, engine, **asked):
         places = tuple(place for place, _, _ in jobs)
         if places not in fitted:
-            fitted[places] = real(data, jobs, engine)
+            fitted[places] = real(data, jobs, engine, **asked)
         return [replace(one) for one in fitted[places]]
 
     monkeypatch.setattr(fit, "fit_folds", told)
-    first = train._read
-    monkeypatch.setattr(train, "_read", lambda *what: read or read.extend(first(*what)) or read)
+    first = train.make_task_data
+    again = lambda *what: read or read.extend(first(*what)) or read  # noqa: E731
+    monkeypatch.setattr(train, "make_task_data", again)
     monkeypatch.setattr(save, "export", lambda _, file: file.write_text("graph"))
     return folder
 
@@ -90,7 +91,9 @@ def test_every_cut_of_a_training_ends_in_the_same_bytes(trained: Path) -> None:
     assert many > 40, many
     for number in range(1, many + 1):
         # As DVC does, which removes the outputs first; and by hand, over those of the last run.
-        for name in ("data/predictions", "data/models", "plots") if number % 2 else ():
+        for name in (
+            ("data/predictions", "data/incomplete", "data/models", "plots") if number % 2 else ()
+        ):
             shutil.rmtree(trained / name)
         tried = OPERATIONS.run(lambda: train.main(*TASK), cut_before=number)
         assert tried >= number
@@ -110,7 +113,7 @@ def test_short_files_after_a_loss_of_power_are_made_anew(
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "move_folder", cut)
+        patch.setattr(save.ModelFolder, "finish", cut)
         with pytest.raises(Cut):
             train.main(*TASK)
     kept = trained / "kept"
