@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from llm4waam.card import labels
-from llm4waam.card.card import ALL_ROLES, Card
-from llm4waam.card.columns import Column
+from llm4waam.card.card import Card
+from llm4waam.card.columns import ALL_ROLES, Column
 from llm4waam.card.quantities import accepted, convert, is_missing, parse_number, split_unit
 from llm4waam.cleaning.log import CleaningLog
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+SHOWN = 200  # characters of a value
+
 
 class StudyError(ValueError):
     """A mistake in a file or parameter that only the user can mend.
@@ -25,13 +27,18 @@ class StudyError(ValueError):
             place += f", row {row}"
         if column is not None:
             place += f", column {column}"
-        found = "" if value is None else f"{value!r}: "
+        found = "" if value is None else f"{_shown(value)}: "
         wanted = "" if expected is None else f"; expected {expected}"
         super().__init__(" ".join(f"{place}: {found}{reason}{wanted}".split()))
 
     def __reduce__(self) -> tuple:
         # Errors come from worker processes pickled: only the line itself travels.
         return _as_said, (type(self), str(self))
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _as_said(kind: type[StudyError], line: str) -> StudyError:

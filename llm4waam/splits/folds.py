@@ -38,8 +38,8 @@ class Split(Section):
 
     by: str | None = None
     seed: int = Field(ge=0, lt=4000)
-    folds: int = Field(ge=2)
-    repeats: int = Field(ge=1)
+    folds: int = Field(ge=2, le=10_000)
+    repeats: int = Field(ge=1, le=1000)
     hold_out: float = Field(ge=0, lt=0.5)
 
     def options(self) -> dict:
