@@ -23,7 +23,8 @@ from llm4waam.card.columns import (
     Task,
 )
 from llm4waam.card.formulas import evaluate, names_in
-from llm4waam.core.errors import StudyError
+from llm4waam.core.errors import StudyError, require_file
+from llm4waam.core.files import read_table
 from llm4waam.core.settings import Section, read_yaml
 from llm4waam.core.tables import TableFormat
 
@@ -93,6 +94,25 @@ class Card(Section):
         columns = self.columns.items()
         return [n for n, c in columns if c.role != "identifier" and (c.header or c.formula)]
 
+    def read_beads(self, file: Path) -> pd.DataFrame:
+        """The clean table: numbers and flags as floats, everything else as texts.
+
+        A wire called 5356 is a word. Raises StudyError for a table that the card does not fit.
+        """
+        numbers = {n for n, c in self.columns.items() if c.kind in ("number", "flag")}
+        types = {name: float if name in numbers else str for name in self.clean_columns}
+        require_file(file, "what the stage clean makes")
+        try:
+            table = read_table(file, types)
+        except ValueError as error:
+            reason = f"the card does not fit the table ({error})"
+            raise StudyError(file, reason, expected="the table that clean makes by it") from None
+        for name in self.clean_columns:
+            if name not in table:
+                expected = "the table that clean makes by the card"
+                raise StudyError(file, "the column is missing", column=name, expected=expected)
+        return table
+
     def fields(self, information: Information, derived: int) -> list[str]:
         """Columns and derived fields that a sentence or a feature table may use, in order.
 
@@ -142,6 +162,19 @@ class Card(Section):
             expected = ", ".join(self.tasks)
             raise StudyError(file, "no such task in the card", value=name, expected=expected)
         return self.tasks[name]
+
+    def with_computed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """`table` with the columns that have a formula, computed one after the other.
+
+        Missing in all rows where the table has not what a formula needs.
+        """
+        table = table.copy()
+        for name, column in self.columns.items():
+            if column.formula is not None:
+                known = self.with_formulas(table)
+                given = names_in(column.formula) <= {*known.columns}
+                table[name] = evaluate(column.formula, known) if given else math.nan
+        return table
 
     def with_formulas(self, table: pd.DataFrame) -> pd.DataFrame:
         """`table` with the level properties and then the derived fields as further columns.

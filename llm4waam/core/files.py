@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+NAMES = ("bead", "cell", "label")  # columns of names, in whatever table they stand
 DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
 
@@ -94,7 +95,11 @@ def read_jsonl(path: Path) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table that a stage wrote; the names of beads and cells stay strings."""
-    names = dict.fromkeys(("bead", "cell"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], encoding="utf-8")
+def read_table(path: Path, types: Mapping[str, type] | None = None) -> pd.DataFrame:
+    """Read a table that a stage wrote; an empty cell is missing, and nothing else is.
+
+    What has no type in `types` has that which its cells look like; names of beads, cells and labels
+    stay texts, whatever they look like.
+    """
+    given = dict.fromkeys(NAMES, str) | dict(types or {})
+    return pd.read_csv(path, dtype=given, keep_default_na=False, na_values=[""], encoding="utf-8")

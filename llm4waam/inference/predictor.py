@@ -85,7 +85,7 @@ def read_rows(file: Path, role: str) -> pd.DataFrame:
     """The rows of one role of a predictions file; raises StudyError where there are none."""
     if not file.is_file():
         raise StudyError(file, "there is no such file", expected="predictions, by dvc repro")
-    rows = pd.read_csv(file, dtype={"bead": str})
+    rows = read_table(file)
     return rows[rows["role"] == role]
 
 
@@ -270,9 +270,9 @@ class Predictor:
         return table
 
 
-def clean_beads(role: str) -> pd.DataFrame:
+def clean_beads(card: Card, role: str) -> pd.DataFrame:
     """The rows of the clean table of a role: "train", which the final models learned, or "test"."""
-    return beads_of(role, read_table(BEADS), read_table(FOLDS))
+    return beads_of(role, card.read_beads(BEADS), read_table(FOLDS))
 
 
 def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
@@ -285,7 +285,7 @@ def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: 
         rows = read_rows(PREDICTIONS / encoder / f"{name}.csv", "oof")
         done = model.decision is not None and model.decision.temperature != 1.0
         confidences[name] = fit_confidence(task, rows, tempered_already=done)
-    training = clean_beads("train")
+    training = clean_beads(card, "train")
     domain = ApplicabilityDomain.fit(card, training, style.information)
     left_out = constant_fields(training, card, style)
     return Predictor(encoder, card, style, models, confidences, domain, left_out)

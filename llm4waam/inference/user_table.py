@@ -62,11 +62,15 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
     for name in dict.fromkeys([*wanted, *card.named("measurement")]):
         column = card.columns[name]
         dtype = float if column.kind in ("number", "flag") else object
-        given = _given(raw, card, name) if name in wanted else None
+        read = name in wanted and column.formula is None
+        given = _given(raw, card, name) if read else None
         if given is None:
             table[name] = pd.Series(None, index=raw.index, dtype=dtype)
         else:
             table[name] = parse_column(given, card, name, log, alone=True).astype(dtype)
+    computed = card.with_computed(table)
+    for name in (one for one in table if card.columns[one].formula is not None):
+        table[name] = computed[name].astype(float)
     log.entries = [_how_to_write(entry, card) for entry in log.entries]
     table.insert(0, "bead", _names(raw, card))
     log.names = dict(zip(raw.index.tolist(), table["bead"].tolist(), strict=True))

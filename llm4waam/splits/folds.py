@@ -195,7 +195,7 @@ def check_folds(
 def _twins(beads: pd.DataFrame, card: Card) -> np.ndarray:
     if card.named("prompt"):
         return pd.factorize(beads["cell"])[0]
-    return find_cells(beads, card.named("group", "set_point"))
+    return find_cells(beads, card.cell_keys)
 
 
 def _enough(names: np.ndarray, needed: int, folds: int, file: object) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 import transformers
 
-from llm4waam.core.files import write_json, write_table
+from llm4waam.core.files import read_table, write_json, write_table
 from llm4waam.training.data import TaskData
 from llm4waam.training.fit import FittedFold
 
@@ -37,8 +37,7 @@ class FinishedFolds:
         files = self._files(place)
         if not all(file.is_file() for file in files):
             return None
-        # Empty cells are missing, and floats come back to the last bit.
-        rows = pd.read_csv(files[0], dtype={"bead": str})
+        rows = read_table(files[0])  # floats come back to the last bit
         history = json.loads(files[1].read_text(encoding="utf-8"))
         return FittedFold([], None, rows, history)
 
