@@ -135,7 +135,9 @@ def _decimals(text: str) -> int:
         return 0
     mantissa, _, exponent = digits.partition("e")
     parts = re.fullmatch(r"[+-]?(\d*)[.,](\d+)", mantissa)
-    if not parts or value is None:
+    if value is None or not 1e-300 < abs(value) < 1e300:
+        return 0
+    if not parts:
         return 0 - int(exponent or 0)
     whole = abs(float(f"{parts[1]}.{parts[2]}e{exponent or 0}"))
     grouped = abs(value) == abs(float(f"{parts[1]}{parts[2]}e{exponent or 0}")) != whole

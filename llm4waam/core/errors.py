@@ -49,5 +49,10 @@ def _as_said(kind: type[StudyError], line: str) -> StudyError:
 
 def require_file(file: Path, expected: str) -> None:
     """Raise StudyError for a file that is missing."""
-    if not file.is_file():
-        raise StudyError(file, "there is no such file", expected=expected)
+    try:
+        there, found = file.exists(), file.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
+        raise StudyError(file, f"this is no name of a file ({error})", expected=expected) from None
+    if not found:
+        reason = "this is no file" if there else "there is no such file"
+        raise StudyError(file, reason, expected=expected)
