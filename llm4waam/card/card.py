@@ -103,15 +103,10 @@ class Card(Section):
         types = {name: float if name in numbers else str for name in self.clean_columns}
         require_file(file, "what the stage clean makes")
         try:
-            table = read_table(file, types)
+            return read_table(file, types)
         except ValueError as error:
             reason = f"the card does not fit the table ({error})"
             raise StudyError(file, reason, expected="the table that clean makes by it") from None
-        for name in self.clean_columns:
-            if name not in table:
-                expected = "the table that clean makes by the card"
-                raise StudyError(file, "the column is missing", column=name, expected=expected)
-        return table
 
     def fields(self, information: Information, derived: int) -> list[str]:
         """Columns and derived fields that a sentence or a feature table may use, in order.

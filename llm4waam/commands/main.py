@@ -35,9 +35,7 @@ def _commands() -> None:
 def predict(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE", help="a CSV table, an Excel workbook, or JSON lines; - is stdin"
-        ),
+        typer.Argument(metavar="FILE", help="CSV, Excel or JSON lines; - is the standard input"),
     ] = None,
     first: Annotated[
         list[str] | None,

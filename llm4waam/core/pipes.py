@@ -18,7 +18,7 @@ def as_file(path: Path) -> Path:
     """`path`, or a copy of what it brings where it is a pipe, a terminal or the standard input.
 
     The copy has the ending that its first character tells, and is removed at the end of the
-    program. Raises StudyError for more than a gigabyte, and for what is no text and no workbook.
+    program. Raises StudyError for more than a gigabyte.
     """
     name = str(path)
     try:
@@ -31,11 +31,9 @@ def as_file(path: Path) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     stem = "stdin" if name in STDIN else path.name
     copy, size = folder / stem, 0
-    with (
-        sys.stdin.buffer if name in STDIN else path.open("rb") as source,
-        copy.open("wb") as target,
-    ):
-        while part := source.read(PART):
+    pipe = sys.stdin.buffer if name in STDIN else path.open("rb")
+    with pipe, copy.open("wb") as target:
+        while part := pipe.read(PART):
             size += len(part)
             if size > MOST:
                 raise StudyError(path, "more than a gigabyte comes through the pipe")
