@@ -1,15 +1,18 @@
 """Stage `check-params`: every section and name of params.yaml, so that a slip is always told."""
 
+from collections.abc import Collection
 from pathlib import Path
 
-from pydantic import ConfigDict, Field
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
 from llm4waam.ablations.variations import Ablations
 from llm4waam.advice.settings import Advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
+from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_text
-from llm4waam.core.settings import OtherTable, read_params
+from llm4waam.core.settings import PARAMS_FILE, OtherTable, checked, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.pretraining.corpus import Pretrain
 from llm4waam.sentences.prompts import TextStyle
@@ -17,6 +20,7 @@ from llm4waam.simulator.population import Simulate
 from llm4waam.splits.folds import Split
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.check_recipe import check_recipe
+from llm4waam.training.losses import check_loss
 from llm4waam.training.recipe import TrainingParams
 
 CHECKED = Path("data/params_checked.txt")
@@ -47,7 +51,32 @@ def main() -> None:
     for name in params.tasks:
         task = make_task(card, name, params.card_file)
         check_recipe(task, params.recipe("bert", name))  # the rate alone is the encoder's
+    _check_tasks(params.ablations, {*params.target, *card.tasks}, "ablations")
+    for loss in params.ablations.choice.losses:
+        check_loss("ablations.choice.losses", "multi_label", loss)
+    study = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    for name, table in params.other_tables.items():
+        for run in table.runs(name, study).values():
+            read = checked(AllParams, run, Path(f"{PARAMS_FILE}, other_tables.{name}"))
+            for task in read.tasks:
+                read.recipe("bert", task)
     write_text(CHECKED, "Every section and name of params.yaml is as expected.\n")
+
+
+def _check_tasks(section: BaseModel, known: Collection[str], place: str) -> None:
+    """Raise StudyError for a task that is named in a section and that no card and target knows.
+
+    Ablations pass over the tasks that the study has not, so that a slip would not be seen.
+    """
+    for key, value in section:
+        where = f"{place}.{key}"
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, BaseModel):
+                _check_tasks(part, known, where)
+            elif key.endswith("tasks") and part not in known:
+                expected = " or ".join(sorted(known))
+                raise StudyError(PARAMS_FILE, "no such task", column=where, value=part,
+                                 expected=expected)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm4waam.card import labels
 from llm4waam.card.columns import ADDED, ALL_ROLES, CELL, Column, Kind, Role, Task
-from llm4waam.card.formulas import names_in
+from llm4waam.card.formulas import constant, names_in
 from llm4waam.card.quantities import convert, unit
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def check_card(card: "Card") -> None:
             _when(place, text, known)
             if check.column in names_in(text):
                 raise ValueError(f"{place}: {text!r} compares the column with itself")
+        for repair in check.repairs:
+            if (ratio := constant(repair.ratio)) is not None and ratio <= 0:
+                raise ValueError(f"{place}: ratio: {ratio:g} is not above 0")
     for name, task in card.tasks.items():
         try:
             _check_task(card, name, task)
@@ -137,7 +140,8 @@ def _known_when(card: "Card") -> dict[str, int]:
             raise ValueError(f"columns.{name}: a {column.role} is not computed from what is later")
     derive()
     for name, derived in card.derived.items():
-        _when(f"derived.{name}", derived.formula, known, but=name)
+        if _when(f"derived.{name}", derived.formula, known, but=name) == OUTCOME and derived.phrase:
+            raise ValueError(f"derived.{name}: phrase: no sentence may say what an outcome tells")
     return known
 
 
@@ -207,6 +211,8 @@ def _check_source(card: "Card", name: str, column: Column) -> None:
         like = card.columns.get(column.lost_unit_like)
         if like is None or like.header is None or column.lost_unit_like == name:
             raise ValueError(f"lost_unit_like: {column.lost_unit_like!r} is no other column")
+        if like.role not in ("group", "set_point") or like.kind not in ("category", "text"):
+            raise ValueError(f"lost_unit_like: {column.lost_unit_like!r} is no group")
         if column.unit_header is None:
             raise ValueError("lost_unit_like: expected only where there is a unit_header")
     if column.label_of is not None:
@@ -307,7 +313,7 @@ def _check_binary(task: Task, first: str, column: Column) -> None:
     known = named.get(column.kind, [task.label])
     if task.label not in known and not (column.kind == "flag" and task.label is None):
         raise ValueError(f"{task.label!r} is no label of {first}; expected {', '.join(known)}")
-    if _plain(task.classes[0]) == _plain(task.classes[1]):
+    if len({_plain(one) for one in task.classes} - {""}) < 2:
         raise ValueError("classes: expected two names")
     if task.good is not None and task.good not in task.classes:
         raise ValueError(f"good: {task.good!r} is none of {', '.join(task.classes)}")

@@ -37,6 +37,11 @@ def names_in(formula: str) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
+def constant(formula: str) -> float | None:
+    """The value of a formula that uses no name, None where it uses one."""
+    return None if names_in(formula) else float(_value(_parsed(formula), {}))
+
+
 def evaluate(formula: str, table: pd.DataFrame) -> pd.Series:
     """The formula for every row of `table`, shape (rows,).
 

@@ -116,7 +116,7 @@ def _join_labels(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFr
 
 def _drop_unusable(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
     """Leave out rows without a required value, without any outcome, or with nothing but it."""
-    required = [name for name, column in card.columns.items() if column.required]
+    required = [name for name, c in card.columns.items() if c.required or c.role == "prompt"]
     outcomes = [n for n in card.named("outcome") if card.columns[n].formula is None]
     known = [*card.named("set_point", "measurement", "prompt")]
     known = [name for name in known if name in table]

@@ -4,7 +4,7 @@ The sections of params.yaml stand in the rooms that use them; a stage reads the 
 needs, as fields of a subclass of `Params`. `stages/check_params.py` reads all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
@@ -103,8 +103,26 @@ class OtherTable(Section):
     """
 
     params: dict
-    by: str
+    by: str = Field(min_length=1, max_length=100)
     apart: dict = Field(default_factory=dict)
+
+    def runs(self, name: str, study: Mapping) -> dict[str, dict]:
+        """What stays together (cell, or the column `by`) -> the parameters of that run.
+
+        `study` is all of params.yaml, `name` that of the table.
+        """
+        settings = _merged(study, {**self.params, "dataset": name})
+        own = _merged({"split": {"by": self.by}}, self.apart)
+        return {"cell": settings, self.by: _merged(settings, own)}
+
+
+def _merged(one: Mapping, other: Mapping) -> dict:
+    """`one` with the values of `other`, section by section."""
+    found = dict(one)
+    for key, value in other.items():
+        inside = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
+        found[key] = _merged(found[key], value) if inside else value
+    return found
 
 
 AnySection = TypeVar("AnySection", bound=BaseModel)

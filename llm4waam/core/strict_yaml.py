@@ -23,7 +23,7 @@ def load(text: str) -> object:
     if len(text) > LARGEST:
         raise ValueError(f"{len(text)} characters are too many; expected at most {LARGEST}")
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         try:
             node = loader.get_single_node()
             if node is None:
@@ -32,10 +32,24 @@ def load(text: str) -> object:
             return loader.construct_document(node)
         finally:
             loader.dispose()
-    except RecursionError:
-        raise ValueError(f"nested too deep; expected at most {DEEPEST} levels") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{error}; expected readable YAML") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops where the text is nested too deep, and not where Python can go no deeper."""
+
+    level = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.level > DEEPEST:
+            line = self.peek_event().start_mark.line + 1
+            raise ValueError(f"line {line}: nested too deep; expected at most {DEEPEST} levels")
+        self.level += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.level -= 1
 
 
 class _Look:
