@@ -31,10 +31,13 @@ def clean_table(
     log = CleaningLog()
     for row, cells in broken.items():
         log.reject(row, WHOLE_ROW, f"{cells} cells", f"expected {len(raw.columns)} cells")
+    wanted = {}
     for column in card.columns.values():
         for header in filter(None, (column.header, column.unit_header)):
             if header not in raw.columns:
                 raise missing_column(file, header, raw.columns, column.meaning)
+            wanted[header] = raw[header]
+    raw = pd.DataFrame(wanted, index=raw.index)  # a table may have columns by the thousand
     table = pd.DataFrame(index=raw.index)
     for name, column in card.columns.items():
         if column.header is not None:

@@ -81,7 +81,7 @@ def _units(
         if not is_missing(given):
             unit = accepted(given, column.units)
             expected = ", ".join(column.units) or "no unit"
-            reason = f"{given!r}: the card does not accept this unit; expected {expected}"
+            reason = f"{given[:60]!r}: the card does not accept this unit; expected {expected}"
             found[row] = unit or ValueError(reason)
     known = {row: unit for row, unit in found.items() if isinstance(unit, str)}
     if column.unit_header is None:

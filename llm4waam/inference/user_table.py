@@ -55,8 +55,13 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
     for number, cells in rows:
         if isinstance(cells, str):
             log.reject(number, WHOLE_ROW, "", cells)
-    whole = {number: cells for number, cells in rows if not isinstance(cells, str)}
-    raw = pd.DataFrame.from_dict(whole, orient="index").fillna("").astype(str)
+    known = known_columns(card)  # a table may have others by the thousand
+    whole = {
+        number: {name: cell for name, cell in cells.items() if name in known}
+        for number, cells in rows
+        if not isinstance(cells, str)
+    }
+    raw = pd.DataFrame(list(whole.values()), index=list(whole)).fillna("").astype(str)
     wanted = [*card.named(*ROLES[information]), *card.named("note")]
     table = pd.DataFrame(index=raw.index)
     for name in dict.fromkeys([*wanted, *card.named("measurement")]):
