@@ -56,7 +56,8 @@ def main(kind: str, source: str) -> None:
         write_table(file, pd.DataFrame(columns=[*COLUMNS, "task", "variation"]))
         logging.info("nothing to do: %s is not among the encoders of params.yaml", source)
         return
-    card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
+    card = read_card(params.card_file)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     study = Study(

@@ -34,7 +34,7 @@ def main(task_name: str) -> None:
     start = Start(params)
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)

@@ -40,7 +40,7 @@ def main() -> None:
     """Assess every model of params.yaml; nothing is looked for that it does not name."""
     params = read_params(Params)
     card = read_card(params.card_file)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     study = {}
     for name in params.tasks:
         task = make_task(card, name, params.card_file)

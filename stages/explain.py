@@ -44,7 +44,7 @@ def main() -> None:
         return
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
     examiner = make_examiner(predictor, settings, params.card_file, params.baselines.trees)
-    held_out = clean_beads("test")
+    held_out = clean_beads(predictor.card, "test")
     faithful, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
     tried = try_advice(examiner.adviser, settings.trial) if can_be_tried(card) else None
     sure = certainty(predictor, held_out)

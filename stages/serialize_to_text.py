@@ -29,7 +29,7 @@ def main() -> None:
     for task in params.tasks:
         card.task(task, params.card_file)
     check_sayable(card, params.text)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     left_out = constant_fields(beads_of("train", beads, folds), card, params.text)
     if left_out:
         told = ", ".join(f"{name} {value}" for name, value in left_out.items())

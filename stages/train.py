@@ -51,7 +51,7 @@ def main(encoder: str, task_name: str) -> None:
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
     recipe = params.recipe(encoder, task_name)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     check_recipe(task, recipe)
     engine, source = engine_of(recipe), params.encoder.source(encoder)

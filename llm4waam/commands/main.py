@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from llm4waam.core.errors import require_file
+from llm4waam.core.pipes import as_file
 from llm4waam.core.stage import run_command
 from llm4waam.encoders.families import FAMILIES
 
@@ -37,7 +38,7 @@ def _commands() -> None:
 def predict(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="a CSV table, an Excel workbook, or JSON lines"),
+        typer.Argument(metavar="FILE", help="CSV, Excel or JSON lines; - is the standard input"),
     ] = None,
     first: Annotated[
         list[str] | None,
@@ -70,7 +71,7 @@ def predict(
     if encoder not in (None, *FAMILIES):
         reason = f"{encoder!r} is not one of {', '.join(FAMILIES)}"
         raise typer.BadParameter(reason, param_hint="'--encoder'")
-    file = Path(files[0]) if files else None
+    file = as_file(Path(files[0])) if files else None
     if file:
         require_file(file, "a CSV table, an Excel workbook (.xlsx) or JSON lines")
     from llm4waam.commands.predict import Request, predict_beads  # takes seconds

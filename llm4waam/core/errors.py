@@ -45,9 +45,11 @@ def _as_said(kind: type[StudyError], line: str) -> StudyError:
 def require_file(file: Path, expected: str) -> None:
     """Raise StudyError for a file that is missing, or whose name no file can have."""
     try:
-        there = file.is_file()
-    except (OSError, ValueError) as error:  # a name of 300 letters
-        reason = getattr(error, "strerror", None) or str(error)
+        there, found = file.exists(), file.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
+        said = getattr(error, "strerror", None) or str(error)
+        reason = f"this is no name of a file ({said})"
         raise StudyError(short(str(file), 80), reason, expected=expected) from None
-    if not there:
-        raise StudyError(file, "there is no such file", expected=expected)
+    if not found:
+        reason = "this is no file" if there else "there is no such file"
+        raise StudyError(file, reason, expected=expected)

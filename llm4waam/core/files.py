@@ -15,6 +15,7 @@ import pandas as pd
 from llm4waam.core.errors import StudyError
 
 MADE = "what dvc repro makes"
+NAMES = ("bead", "cell", "label")  # columns of names, in whatever table they stand
 DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
 
@@ -148,16 +149,17 @@ def read_json(path: Path) -> dict:
     return found
 
 
-def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
-    """Read a table that a stage wrote; the names of beads and cells stay strings.
+def read_table(
+    path: Path, columns: Iterable[str] = (), types: Mapping[str, type] | None = None
+) -> pd.DataFrame:
+    """Read a table that a stage wrote; an empty cell is missing, and nothing else is.
 
-    Raises StudyError where it is not there, is no table, or lacks one of `columns`.
+    What has no type in `types` has that which its cells look like; names of beads, cells and labels
+    stay texts, whatever they look like. Raises StudyError where it is not there, is no table, or
+    lacks one of `columns`.
     """
-    names = dict.fromkeys(("bead", "cell"), str)
     try:
-        table = pd.read_csv(
-            path, dtype=names, keep_default_na=False, na_values=[""], encoding="utf-8"
-        )
+        table = parse_table(path, types)
     except (OSError, ValueError) as error:
         raise _not_as_made(path, error) from None
     for name in columns:
@@ -171,3 +173,9 @@ def _not_as_made(path: Path, error: Exception) -> StudyError:
     missing = isinstance(error, FileNotFoundError)
     reason = "there is no such file" if missing else f"cannot be read ({said})"
     return StudyError(path, reason, expected=MADE)
+
+
+def parse_table(source: object, types: Mapping[str, type] | None = None) -> pd.DataFrame:
+    """What a CSV of `write_table` holds, a path or an open text; types as in `read_table`."""
+    given = dict.fromkeys(NAMES, str) | dict(types or {})
+    return pd.read_csv(source, dtype=given, keep_default_na=False, na_values=[""], encoding="utf-8")

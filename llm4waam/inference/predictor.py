@@ -284,13 +284,13 @@ class Predictor:
         return table
 
 
-def clean_beads(role: str) -> pd.DataFrame:
+def clean_beads(card: Card, role: str) -> pd.DataFrame:
     """The rows of the clean table of a role: "train", which the final models learned, or "test".
 
     Raises StudyError where the table or its folds are not there or cut.
     """
     folds = read_table(FOLDS, ("bead", "role", "repeat", "fold"))
-    return beads_of(role, read_table(BEADS, ("bead", "cell")), folds)
+    return beads_of(role, card.read_beads(BEADS), folds)
 
 
 def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: Path) -> Predictor:
@@ -298,7 +298,8 @@ def load_predictor(encoder: str, tasks: list[str], style: TextStyle, card_file: 
 
     Models that are not of the present table, card, folds and parameters are named in a warning.
     """
-    card, training = read_card(card_file), clean_beads("train")
+    card = read_card(card_file)
+    training = clean_beads(card, "train")
     for name in card.clean_columns:
         if name not in training:
             raise StudyError(BEADS, "has no such column of the card", column=name, expected=MADE)

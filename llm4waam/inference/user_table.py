@@ -113,21 +113,30 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
     for number, cells in rows:
         if isinstance(cells, str):
             log.reject(number, WHOLE_ROW, "", cells)
-    whole = {number: cells for number, cells in rows if not isinstance(cells, str)}
-    raw = pd.DataFrame.from_dict(whole, orient="index").fillna("").astype(str)
+    known = known_columns(card)  # a table may have others by the thousand
+    whole = {
+        number: {name: cell for name, cell in cells.items() if name in known}
+        for number, cells in rows
+        if not isinstance(cells, str)
+    }
+    raw = pd.DataFrame(list(whole.values()), index=list(whole)).fillna("").astype(str)
     wanted = [*card.named(*ROLES[information]), *card.named("note")]
     table = pd.DataFrame(index=raw.index)
     for name in dict.fromkeys([*wanted, *card.named("measurement")]):
         column = card.columns[name]
         dtype = float if column.kind in ("number", "flag") else object
         table[name] = pd.Series(None, index=raw.index, dtype=dtype)
-        for source in _sources(raw, column, name) if name in wanted else ():
+        read = name in wanted and column.formula is None
+        for source in _sources(raw, column, name) if read else ():
             given = _given(raw, card, name, source)
             found = parse_column(given, card, name, log, alone=True).astype(dtype)
             for row in raw.index[_differ(table[name], found)]:
                 said = f"{column.header}: {raw.at[row, column.header]}, {name}: {raw.at[row, name]}"
                 log.reject(row, name, said, TWICE)
             table[name] = table[name].where(table[name].notna(), found)
+    computed = card.with_computed(table)
+    for name in (one for one in table if card.columns[one].formula is not None):
+        table[name] = computed[name].astype(float)
     log.entries = [_how_to_write(entry, card) for entry in log.entries]
     table.insert(0, "bead", _names(raw, card, log))
     log.names = dict(zip(raw.index.tolist(), table["bead"].tolist(), strict=True))

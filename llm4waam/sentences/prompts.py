@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Container, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from pydantic import Field
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Information
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import PARAMS_FILE, Section, Seed
+from llm4waam.core.settings import PARAMS_FILE, Once, Section, Seed
 from llm4waam.sentences.fields import (
     Rounding,
     Said,
@@ -41,8 +41,8 @@ class TextStyle(Section):
     """
 
     information: Information
-    templates: list[Template] = Field(min_length=1)
-    orders: int = Field(default=1, ge=1)
+    templates: Annotated[list[Template], Field(min_length=1), Once]
+    orders: int = Field(default=1, ge=1, le=100)
     names: Literal["phrases", "shuffled", "none"]
     units: bool
     rounding: Rounding = "digits"
@@ -50,7 +50,7 @@ class TextStyle(Section):
     note: bool
     constant: bool = True
     incomplete: int = Field(default=0, ge=0, le=100)
-    seed: int = Seed
+    seed: Seed
 
 
 def constant_fields(training: pd.DataFrame, card: Card, style: TextStyle) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.core.settings import Count, Section, Seed
 from llm4waam.simulator import physics
 from llm4waam.simulator.columns import COLUMNS
 from llm4waam.simulator.defects import Thresholds, draw_kinds, draw_states, name_labels
@@ -35,9 +35,9 @@ class Simulate(Section):
     `design: population` takes any number of beads, from random laboratories.
     """
 
-    seed: int = Seed
+    seed: Seed
     design: Literal["study", "population"]
-    beads: int = Positive
+    beads: Count
 
 
 def simulate_population(beads: int, seed: int) -> pd.DataFrame:

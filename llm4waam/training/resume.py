@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 import transformers
 
-from llm4waam.core.files import folder_hash
+from llm4waam.core.files import folder_hash, parse_table
 from llm4waam.core.unfinished import Unfinished, code_hash
 from llm4waam.decisions.predictions import INCOMPLETE
 from llm4waam.splits.folds import HOLD_OUT_FOLD
@@ -84,8 +84,7 @@ def _or_empty(incomplete: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _table(text: str) -> pd.DataFrame:
-    # Empty cells are missing, and floats come back to the last bit.
-    return pd.read_csv(StringIO(text), dtype={"bead": str})
+    return parse_table(StringIO(text))  # floats come back to the last bit
 
 
 def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> str:
