@@ -62,9 +62,9 @@ def params() -> dict:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["dataset"] = "small"
     raw["tasks"] = ["defects", "quality", "heat_input"]
-    raw["text"]["derived"] = 0
+    raw["text"] |= {"derived": 0, "incomplete": 0}
     raw["split"] |= {"folds": 3, "hold_out": 0.2}
-    raw["train"] |= {"engine": "loop", "epochs": 1, "workers": 1}
+    raw["train"] |= {"engine": "loop", "epochs": 1, "workers": 1, "incomplete": 0.0}
     for target in raw["target"].values():  # what a test changes in `train` is to count
         for name in ("epochs", "batch_size", "gain"):
             target.pop(name, None)

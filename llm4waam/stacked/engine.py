@@ -113,10 +113,11 @@ def _backward(
     total = 0.0
     for number, logits in zip(active, found.unbind(), strict=True):
         job, run = jobs[number], runs[number]
-        targets = job.examples.targets[batches[number]].to(logits.device, non_blocking=True)
+        targets = job.examples.targets_of(batches[number].tolist(), moment[0])
+        targets = targets.to(logits.device, non_blocking=True)
         losses = job.objective.loss(logits[: len(targets)], targets)
         run.train_loss.add(losses)
-        cells = sum(job.examples.targets[rows].numel() for rows in step[number])
+        cells = sum(map(len, step[number])) * targets.shape[1]
         total = total + run.scaler.scale(losses.sum() / cells)
     total.backward()
 

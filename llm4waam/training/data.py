@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -113,34 +114,50 @@ def _say_cut(found: list[TokenisedPrompt], beads: list[str], room: int, recipe: 
 
 @dataclass(frozen=True)
 class Examples:
-    """What is learned from: `choices[i]` are the prompts of row i, `targets` is (rows, outputs).
+    """What is learned from: `choices[i]` are the prompts of bead i, `targets` is (beads, outputs).
 
-    Where a row has several prompts, each epoch draws one of them, by `seed`, epoch and row alone.
-    With the chance `share` it is one of `incomplete[i]`, its prompts with fields left out.
+    A row is one telling of a bead in an epoch. The first rows are the beads in their order: where a
+    bead has several prompts, each epoch draws one of them, by `seed`, epoch and row alone. Then
+    follow rows of beads with fields left out, the share `again` of the beads: each epoch draws
+    which beads, and one prompt of each from `incomplete[i]`, or from `choices[i]` where that is
+    empty.
     """
 
     choices: list[list[TokenisedPrompt]]
     targets: torch.Tensor
     seed: int = 0
     incomplete: list[list[TokenisedPrompt]] = field(default_factory=list)
-    share: float = 0.0
+    again: float = 0.0
 
     def __len__(self) -> int:
-        return len(self.choices)
+        return len(self.choices) + round(self.again * len(self.choices))
 
     def prompt(self, row: int, epoch: int) -> TokenisedPrompt:
         """The prompt of a row in an epoch (from 1)."""
-        choices = self.choices[row]
+        bead = self._bead(row, epoch)
+        whole = row < len(self.choices) or not self.incomplete[bead]
+        choices = self.choices[bead] if whole else self.incomplete[bead]
         # Not a checksum: those of neighbours differ in a fixed pattern of bits.
         drawn = hashlib.sha256(f"{self.seed} {epoch} {row}".encode()).digest()
-        if self.share and self.incomplete[row]:
-            incomplete = int.from_bytes(drawn[8:16], "big") < self.share * 2**64
-            choices = self.incomplete[row] if incomplete else choices
         return choices[int.from_bytes(drawn[:8], "big") % len(choices)]
 
+    def targets_of(self, rows: list[int], epoch: int) -> torch.Tensor:
+        """The targets (rows, outputs) of rows in an epoch."""
+        return self.targets[[self._bead(row, epoch) for row in rows]]
+
     def first(self) -> list[TokenisedPrompt]:
-        """The first prompt of every row: all there are, where nothing is drawn."""
+        """The first prompt of every bead: all there are, where nothing is drawn."""
         return [choices[0] for choices in self.choices]
+
+    def _bead(self, row: int, epoch: int) -> int:
+        count = len(self.choices)
+        return row if row < count else _order(self.seed, epoch, count)[row - count]
+
+
+@lru_cache(maxsize=64)
+def _order(seed: int, epoch: int, count: int) -> list[int]:
+    """The beads of an epoch in the order in which they are told again."""
+    return np.random.default_rng([seed, epoch]).permutation(count).tolist()
 
 
 def fit_numbers(data: TaskData, recipe: Recipe, train: list[str]) -> NumberScales:
@@ -212,16 +229,18 @@ class Scorer:
     def training_examples(self, beads: Sequence[str], targets: np.ndarray) -> Examples:
         """What an epoch takes of these beads; `targets` is (beads, outputs) as learned."""
         prompts, rows = self.prompts(beads), torch.tensor(targets, dtype=torch.float32)
-        seed, share = self.recipe.seed, self.recipe.incomplete
-        told = [list(self.incomplete_prompts(bead).values()) if share else [] for bead in beads]
+        seed, again = self.recipe.seed, self.recipe.incomplete
+        told = [list(self.incomplete_prompts(bead).values()) if again else [] for bead in beads]
+        again = again if any(told) else 0.0
         if self.recipe.prompts == "random":
             flat = [[prompt for some in each for prompt in some] for each in told]
-            return Examples(prompts, rows, seed, flat, share)
+            return Examples(prompts, rows, seed, flat, again)
         counts = torch.tensor([len(some) for some in prompts])
         choices = [[prompt] for some in prompts for prompt in some]
         # The same template and order with fields left out.
-        places = [
-            (each, n) for each, some in zip(told, prompts, strict=True) for n in range(len(some))
+        flat = [
+            [incomplete[n] for incomplete in each]
+            for each, some in zip(told, prompts, strict=True)
+            for n in range(len(some))
         ]
-        flat = [[some[n] for some in each] for each, n in places]
-        return Examples(choices, rows.repeat_interleave(counts, dim=0), seed, flat, share)
+        return Examples(choices, rows.repeat_interleave(counts, dim=0), seed, flat, again)

@@ -72,11 +72,12 @@ def fine_tune(job: FineTuning) -> list[dict]:
         draw_as_a_data_loader()
         for step in steps_of(order_of(len(examples), recipe, epoch), recipe):
             # A step is the mean over all target cells of its batches, the last of which is smaller.
-            cells = sum(examples.targets[rows].numel() for rows in step)
-            for rows in step:
-                prompts = [examples.prompt(row, epoch) for row in rows.tolist()]
+            cells = sum(map(len, step)) * examples.targets.shape[1]
+            for rows in map(torch.Tensor.tolist, step):
+                prompts = [examples.prompt(row, epoch) for row in rows]
                 logits = forward(model, prompts, recipe)
-                losses = job.objective.loss(logits, examples.targets[rows].to(logits.device))
+                targets = examples.targets_of(rows, epoch).to(logits.device)
+                losses = job.objective.loss(logits, targets)
                 run.train_loss.add(losses)
                 run.scaler.scale(losses.sum() / cells).backward()
             run.step()

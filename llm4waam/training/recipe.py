@@ -38,12 +38,12 @@ class Training(ModelSettings):
     to fit thresholds and a temperature, for labels with at least `support_floor` beads.
 
     `prompts` random draws one template and field order for each bead and epoch, all takes every
-    one. `incomplete` is the chance that it is told with fields left out in an epoch, where there
-    are such prompts (`text.incomplete`). `average` averages a bead's logits over all prompts of the
-    bead as it is when it is scored, else the first is scored alone. `layer_decay` is the rate of
-    each layer relative to the one above, `seeds` the number of models whose scores are averaged.
-    `head` linear or trees freezes the encoder and gives its state with the numbers to a classical
-    model, which needs no skip.
+    one. `incomplete` is the share of the beads that each epoch tells once more, with fields left
+    out, where there are such prompts (`text.incomplete`). `average` averages a bead's logits over
+    all prompts of the bead as it is when it is scored, else the first is scored alone.
+    `layer_decay` is the rate of each layer relative to the one above, `seeds` the number of models
+    whose scores are averaged. `head` linear or trees freezes the encoder and gives its state with
+    the numbers to a classical model, which needs no skip.
     """
 
     engine: Engine

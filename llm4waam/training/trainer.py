@@ -57,8 +57,8 @@ class Rows(Dataset):
         return len(self.examples)
 
     def __getitem__(self, row: int) -> dict[str, object]:
-        prompt = self.examples.prompt(row, self.epoch)
-        return {"prompt": prompt, "labels": self.examples.targets[row]}
+        [labels] = self.examples.targets_of([row], self.epoch)
+        return {"prompt": self.examples.prompt(row, self.epoch), "labels": labels}
 
 
 class NextEpoch(TrainerCallback):

@@ -100,16 +100,6 @@ def test_a_full_disk_is_one_line(lines: int, tmp_path: Path) -> None:
         write_text(tmp_path / "a file.txt", "x")
 
 
-def end(_: int) -> None:
-    """A job that is ended from outside, as where memory runs out."""
-    os._exit(9)
-
-
-def test_a_worker_that_is_ended_from_outside_is_one_line() -> None:
-    with pytest.raises(StudyError, match="2 processes: one of them was ended from outside"):
-        list(in_processes(end, [1, 2], 2))
-
-
 def refuse(value: int) -> int:
     """A job that finds a mistake of the user."""
     raise StudyError("beads.csv", "no such wire", row=3, column="wire", value=value, expected="1")

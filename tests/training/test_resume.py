@@ -12,9 +12,10 @@ import pytest
 from conftest import outputs
 from tqdm import tqdm
 
+from llm4waam.core import unfinished
 from llm4waam.core.errors import StudyError
 from llm4waam.core.processes import in_processes
-from llm4waam.training import resume
+from llm4waam.training import save
 from stages import train
 
 TASK = ("bert", "quality")
@@ -88,7 +89,8 @@ def test_a_model_that_is_taken_again_tells_the_title_of_the_card_as_it_is(study)
     folder = study(epochs=1)
     card, page = folder / "data/raw/small.yaml", folder / "data/models/bert/quality/README.md"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "move_folder", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        ended = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
+        patch.setattr(save.ModelFolder, "finish", ended)
         with pytest.raises(KeyboardInterrupt):
             train.main(*TASK)
     assert (folder / "data/unfinished/bert/quality/model/README.md").is_file()
@@ -107,7 +109,7 @@ def test_a_training_whose_inputs_have_changed_writes_nothing(study, monkeypatch,
     def changed_after(*given: object):
         yield from real(*given)
         if what == "the code":
-            monkeypatch.setattr(resume, "code_hash", lambda _: "other")
+            monkeypatch.setattr(unfinished, "code_hash", lambda _: "other")
         elif what == "params.yaml":
             study(epochs=2)
         else:
@@ -115,7 +117,7 @@ def test_a_training_whose_inputs_have_changed_writes_nothing(study, monkeypatch,
             (folder / what).write_text(text.replace("speed is", "speed was"), encoding="utf-8")
 
     monkeypatch.setattr(train, "fit_task", changed_after)
-    with pytest.raises(StudyError, match=r"changed while bert learned quality.*dvc repro again"):
+    with pytest.raises(StudyError, match=r"changed while the stage ran.*dvc repro again"):
         train.main(*TASK)
     for name in ("predictions", "models"):
         assert not (folder / "data" / name).exists()
