@@ -95,7 +95,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "data" / name).write_text("made up\n", encoding="utf-8")
     for source in ("bert", "roberta", "baselines"):
         for task in yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["tasks"]:
-            for place in (f"predictions/{source}/{task}.csv", f"models/{source}/{task}/model"):
+            made = ("predictions/{}/{}.csv", "models/{}/{}/model", "incomplete/{}/{}.csv")
+            for place in (name.format(source, task) for name in made):
                 (folder / "data" / place).parent.mkdir(parents=True, exist_ok=True)
                 (folder / "data" / place).write_text("made up\n", encoding="utf-8")
     dvc(folder, "init", "--no-scm")

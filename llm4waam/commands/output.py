@@ -93,7 +93,7 @@ def body(answers: pd.DataFrame, form: str, words: AnswerWords) -> str:
     """The rows of answers, each ended by a line feed; of a CSV without the header."""
     rows = answers.to_dict("records")
     if form == "json":
-        return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
+        return "".join(json.dumps(_for_programs(row), ensure_ascii=False) + "\n" for row in rows)
     if form == "csv":
         return "".join(_line([_csv_cell(value) for value in row.values()]) for row in rows)
     return "".join(_paragraph(words.row(row)) for row in rows)
@@ -131,9 +131,14 @@ def explained(findings: "Findings", text: str, form: str, words: AnswerWords) ->
         "labels_after": findings.named_after,
         "after": findings.after,
         "rules": {one.rule: one.leads_to for one in findings.rules},
-        "missing": findings.missing,
     }
-    return json.dumps(_plain(answer | facts), ensure_ascii=False) + "\n"
+    return json.dumps(_for_programs(answer | facts), ensure_ascii=False) + "\n"
+
+
+def _for_programs(answer: dict) -> dict:
+    """JSON's own types; what is missing is a list of names."""
+    missing = [name for name in answer["missing"].split(", ") if name]
+    return {name: _plain(value) for name, value in answer.items()} | {"missing": missing}
 
 
 def _paragraph(row: dict[str, str]) -> str:

@@ -80,7 +80,7 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(predict, caplog, 
         (["--set", *BEAD, "travel_speed_mm_s=6"], "travel_speed_mm_s: 6': given twice, with other"),
         (["--set", *BEAD, "note=\udcff"], "--set: 'note=\\udcff': not UTF-8"),
         (["--log", "316L \udcff"], "--log: '316L \\udcff': not UTF-8"),
-        (["n" * 300], "...: File name too long; expected a CSV table"),
+        (["n" * 300], "...: this is no name of a file (File name too long); expected a CSV table"),
         (["slip.csv"], "column travel speed (cm/min): the card has no such column; expected trav"),
         (["--log", "a fine day"], "--log: 'a fine day': no set-point was found"),
         (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/manifest.json"),
@@ -204,7 +204,7 @@ def test_a_row_that_gives_a_value_twice_is_skipped(predict, caplog, tmp_path: Pa
     assert (first.pop("bead"), fifth.pop("bead")) == ("row 1", "row 5")
     assert first == fifth
     for row, said in (
-        (2, "column travel_speed: stands twice, with other values"),
+        (2, "column travel_speed stands twice, with other values"),
         (3, "column travel_speed stands twice, with other values"),
         (4, "'travel_speed: 30 cm/min, travel_speed_mm_s: 6': given twice, with other values"),
         (6, "column note: half of a character"),

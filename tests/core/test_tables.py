@@ -224,9 +224,9 @@ def test_a_missing_column_is_told_with_what_there_is() -> None:
         ("t.json", '[{"a": ' + "[" * 10_000, "nested too deep"),
         ("t.jsonl", '{"a": ' + "[" * 10_000, "row 1: .*nested too deep"),
         ("t.jsonl", '{"a": ' + "9" * 10_000 + "}", "row 1: .*too long a number"),
-        ("t.jsonl", '{"a": 1, "a": 2}', "row 1: 'a' stands twice"),
-        ("t.jsonl", '{"a": "\\ud800"}', "row 1: 'a' holds half a character"),
-        ("t.jsonl", '{"a": "\\u0000"}', "row 1: 'a' holds half a character, or a NUL"),
+        ("t.jsonl", '{"a": 1, "a": 2}', "row 1: column a stands twice, with other values"),
+        ("t.jsonl", '{"a": "\\ud800"}', "row 1: column a: half of a character"),
+        ("t.jsonl", '{"a": "\\u0000"}', "row 1: column a: .* a NUL"),
     ],
 )
 def test_json_that_holds_no_bead_is_one_line(
