@@ -257,9 +257,7 @@ def test_a_task_that_ablations_pass_over_is_said(tmp_path: Path, monkeypatch, ca
     (tmp_path / "data/raw").symlink_to(ROOT / "data/raw")
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace(
-        "  curve_tasks:  # of samples and rates\n", "  curve_tasks:\n  - qualty\n"
-    )
+    text = text.replace("  curve_tasks:  # of samples and rates\n", "  curve_tasks:\n  - qualty\n")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     check_params.main()
     assert [record.getMessage() for record in caplog.records] == [
