@@ -1,6 +1,7 @@
 # make study       create .venv, install requirements.txt, run the whole study, print the results
 # make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
+# make table       the simulated table anew, by `simulate` of params.yaml; then `make study`
 # make review      what this branch changes against BASE=main, bead by bead, and a verdict; also in review/
 # make experiments the experiments of `dvc exp run` side by side, in 100 columns
 # make dag         the stages from first to last, and what each waits for, in 100 columns
@@ -21,7 +22,15 @@ export PYTHONDONTWRITEBYTECODE := 1
 export CUBLAS_WORKSPACE_CONFIG := :4096:8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint ablations tables review experiments dag restore clean
+# What a caller names (a branch may be called `$(...)`) reaches the shell by the environment alone,
+# as it is: neither make nor the shell reads it as something to carry out.
+BASE ?= main
+KIND ?=
+override BASE := $(value BASE)
+override KIND := $(value KIND)
+export BASE KIND
+
+.PHONY: study test lint table ablations tables review experiments dag restore clean
 
 study: $(STAMP)
 	dvc repro
@@ -35,20 +44,23 @@ lint: $(STAMP)
 	ruff check .
 	ruff format --check .
 
+# The stage is frozen, so that `dvc repro` takes the table as it is, edited or not.
+table: $(STAMP)
+	python -m stages.simulate
+	dvc commit --force simulate
+
 # With the general BERT of the tests as one rung of the ladder.
-KIND ?=
 ablations: $(TEST_STAMP)
 	dvc repro
-	dvc repro ablations/dvc.yaml$(if $(KIND),:page@$(KIND))
+	dvc repro "ablations/dvc.yaml$${KIND:+:page@$$KIND}"
 	dvc repro report
 
 # Of other people; `llm4waam fetch NAME` brings each.
 tables: $(STAMP)
 	dvc repro ablations/other_tables/dvc.yaml
 
-BASE ?= main
 review: $(STAMP)
-	@llm4waam compare "$(BASE)" --output review
+	@llm4waam compare --output review -- "$$BASE"
 
 experiments: $(STAMP)
 	@llm4waam experiments
@@ -60,7 +72,7 @@ restore: $(STAMP)
 	@llm4waam restore
 
 clean:
-	rm -rf $(VENV) $(INFERENCE) .dvc/cache .dvc/tmp data/params_checked.txt data/clean data/text data/models data/ablations data/unfinished
+	rm -rf $(VENV) $(INFERENCE) .dvc/cache .dvc/tmp data/params_checked.txt data/clean data/text data/models data/incomplete data/ablations data/unfinished
 
 $(STAMP): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'

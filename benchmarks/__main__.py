@@ -14,7 +14,7 @@ import yaml
 from benchmarks.measure import ROOT, machine
 from benchmarks.parts import PARTS, Part, Setting
 from llm4waam.core.files import write_json, write_text
-from llm4waam.core.stage import run_stage
+from llm4waam.core.stage import run_command
 from llm4waam.plotting.pages import markdown_table, number
 
 START, END = "<!-- tables: written by `python -m benchmarks` -->\n", "<!-- end of tables -->\n"
@@ -68,4 +68,4 @@ def _cell(value: str | float) -> str:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_command(main)

@@ -5,7 +5,6 @@ SOURCE is an encoder or "baselines"; a kind that does not concern it leaves a ta
 
 import logging
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,10 +17,11 @@ from llm4waam.ablations.run import Fit, Study, baseline_fits, encoder_fits
 from llm4waam.ablations.variations import Ablations, variations_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_table, write_table
+from llm4waam.core.files import read_table, remove_folder, write_table
 from llm4waam.core.processes import call, in_processes
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.unfinished import Start
 from llm4waam.decisions.predictions import COLUMNS, members
 from llm4waam.encoders.families import check_family
 from llm4waam.sentences.prompts import TextStyle
@@ -51,11 +51,13 @@ def main(kind: str, source: str) -> None:
     if source != "baselines":
         check_family(source, "stages.ablate")
     params, file = read_params(Params), ROWS / kind / f"{source}.csv"
+    start = Start(params)
     if source not in (*params.trained, "baselines"):
         write_table(file, pd.DataFrame(columns=[*COLUMNS, "task", "variation"]))
         logging.info("nothing to do: %s is not among the encoders of params.yaml", source)
         return
-    card, beads, folds = read_card(params.card_file), read_table(BEADS), read_table(FOLDS)
+    card = read_card(params.card_file)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     study = Study(
@@ -67,7 +69,9 @@ def main(kind: str, source: str) -> None:
         study = population_study(study, params.card_file)
     unfinished = Path("data/unfinished/ablations") / kind
     if kind == "parity":
-        write_table(file, _parity(study, source, params.train.workers))
+        rows = _parity(study, source, params.train.workers)
+        start.check()
+        write_table(file, rows)
         return
     variations = variations_of(kind, params.ablations, tasks, card.named("group"))
     if source == "baselines":
@@ -82,8 +86,9 @@ def main(kind: str, source: str) -> None:
     if not found:
         logging.info("%s: no variation concerns %s", kind, source)
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+    start.check()
     write_table(file, rows[[*columns[:3], "role", *columns[4:]]])
-    shutil.rmtree(unfinished / source, ignore_errors=True)
+    remove_folder(unfinished / source)
 
 
 def _parity(study: Study, source: str, workers: int) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def main(kind: str) -> None:
     elif kind == "parity":
         _parity(rows, simulated=card.simulated)
     else:
-        settings, beads, limits = params.ablations.note, read_table(BEADS), None
+        settings, beads, limits = params.ablations.note, card.read_beads(BEADS), None
         if kind == "note":
             check_card(card, params.card_file)
             beads, limits = population_beads(settings, card), note_ceiling(settings)

@@ -12,6 +12,7 @@ from llm4waam.core.files import read_jsonl, read_table, write_table
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.unfinished import Start
 from llm4waam.sentences.prompts import TextStyle
 from llm4waam.splits.folds import check_folds
 from llm4waam.splits.tasks import known_targets, make_task
@@ -30,15 +31,17 @@ class Params(StudyParams):
 def main(task_name: str) -> None:
     """Fit every baseline of one task on every fold, then on all training beads."""
     params = read_params(Params)
+    start = Start(params)
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
     models = baselines_of(task, params.baselines.pretrained)
     models = affordable(models, len(targets), params.baselines)
     predictions = predict_folds(task, features, targets, folds, params.baselines, models)
+    start.check()
     write_table(Path("data/predictions/baselines") / f"{task_name}.csv", predictions)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from llm4waam.card.card import ALL_ROLES, Card, read_card
+from llm4waam.card.card import Card, read_card
+from llm4waam.card.columns import ALL_ROLES
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.log import WHOLE_ROW
 from llm4waam.core.files import write_metrics, write_table

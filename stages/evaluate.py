@@ -12,6 +12,7 @@ from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import Assessment, assess, summarise
+from llm4waam.evaluation.incomplete import by_pattern, read_incomplete
 from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.evaluation.significance import compare_all
 from llm4waam.plotting.style import save
@@ -25,6 +26,7 @@ from llm4waam.training.recipe import TrainingParams
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
 PREDICTIONS, HISTORY = Path("data/predictions"), Path("plots/history")
+INCOMPLETE = Path("data/incomplete")
 METRICS, PLOTS = Path("metrics"), Path("plots/results")
 
 
@@ -38,19 +40,26 @@ def main() -> None:
     """Assess every model of params.yaml; nothing is looked for that it does not name."""
     params = read_params(Params)
     card = read_card(params.card_file)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     study = {}
     for name in params.tasks:
         task = make_task(card, name, params.card_file)
         known = known_targets(card, task, beads)
         truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
         study[name] = _assess(task, folds, truth, params)
+    incomplete = {
+        encoder: {
+            name: _incomplete(encoder, one[0].task, beads, params) for name, one in study.items()
+        }
+        for encoder in params.trained
+    }
     history = results.read_history(HISTORY, params.tasks, params.trained)
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
         _write_metrics(name, assessments)
     comparisons = compare_all(study, folds)
     write_metrics(METRICS / "comparisons.json", comparisons)
+    write_metrics(METRICS / "incomplete.json", incomplete)
     write_metrics(METRICS / "summary.json", summarise(study))
     ceilings = known_ceilings(card, params.raw_file)
     page = results_page(
@@ -60,6 +69,7 @@ def main() -> None:
         params.text.information,
         ceilings,
         crossing_groups(folds, beads, card),
+        incomplete,
     )
     write_text(PLOTS / "results.md", page)
     tables = results.tables(study)
@@ -85,6 +95,13 @@ def _assess(
             known = {"optimistic": optimistic, "tier": params.tier(model, params.text.derived)}
             found.append(assess(task, model, each, params.text.information, **known))
     return found
+
+
+def _incomplete(encoder: str, task: Task, beads: pd.DataFrame, params: Params) -> dict:
+    rows = pd.read_csv(PREDICTIONS / encoder / f"{task.name}.csv", dtype={"bead": str})
+    told = read_incomplete(INCOMPLETE / encoder / f"{task.name}.csv")
+    done = bool(params.train.inner_folds)
+    return by_pattern(task, rows, told, beads, tempered_already=done)
 
 
 def _write_metrics(name: str, assessments: list[Assessment]) -> None:

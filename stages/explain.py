@@ -11,12 +11,13 @@ from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines
-from llm4waam.card.card import read_card
+from llm4waam.card.card import Card, read_card
 from llm4waam.core.files import clear_folder, write_metrics, write_text
 from llm4waam.core.made_from import KEY, made_from
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.unfinished import Start
 from llm4waam.inference.predictor import clean_beads, load_predictor
 from llm4waam.plotting.style import save, title
 from llm4waam.sentences.prompts import TextStyle
@@ -35,19 +36,21 @@ class Params(StudyParams):
 def main() -> None:
     """Write plots/advice (the pages and their drawings) and metrics/advice.json."""
     params = read_params(Params)
+    start = Start(params)
     settings, card = params.advice, read_card(params.card_file)
     reason = unsuited(card, params.tasks)
     if reason:
-        _leave(reason)
+        _leave(reason, card)
         return
     predictor = load_predictor(settings.encoder, params.tasks, params.text, params.card_file)
     examiner = make_examiner(predictor, settings, params.card_file, params.baselines.trees)
-    held_out = clean_beads("test")
+    held_out = clean_beads(predictor.card, "test")
     faithful, shares = faithfulness(examiner, each(held_out.iloc[:FAITHFUL], "explanations"))
     tried = try_advice(examiner.adviser, settings.trial) if can_be_tried(card) else None
     sure = certainty(predictor, held_out)
     metrics = {"faithfulness": faithful, "advice": tried, "certainty": sure}
     examiner = replace(examiner, tried=tried)
+    start.check()
     clear_folder(PLOTS)
     chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
     entries = list(make_entries(examiner, chosen, PLOTS))
@@ -62,12 +65,12 @@ def main() -> None:
     logging.info("see %s", PLOTS / FILES["en"])
 
 
-def _leave(reason: str) -> None:
+def _leave(reason: str, card: Card) -> None:
     """The outputs of a table that no advice can be given for."""
     clear_folder(PLOTS)
     write_metrics(METRICS, {"advice": None, "reason": reason, KEY: made_from(MADE_FROM)})
     for language, name in FILES.items():
-        write_text(PLOTS / name, empty(reason, language))
+        write_text(PLOTS / name, empty(reason, language, card))
     write_text(PLOTS / "none.txt", f"{reason}\n")
     logging.info("no advice: %s", reason)
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import clear_folder, read_jsonl, read_table, write_table
+from llm4waam.core.files import clear_folder, read_jsonl, write_table
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
@@ -22,7 +22,7 @@ def main() -> None:
     """Write every figure that the card has the columns for, and its numbers beside it."""
     params = read_params(TrainingParams)
     card = read_card(params.card_file)
-    beads = read_table(BEADS)
+    beads = card.read_beads(BEADS)
     counters = {}
     for name, encoder in params.encoder.items():
         counters[name] = token_counter(encoder.checkpoint, encoder.revision)

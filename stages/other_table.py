@@ -53,13 +53,9 @@ def main(name: str) -> None:
         expected = ", ".join(tables)
         raise StudyError(PARAMS_FILE, "no such other table", value=name, expected=expected)
     table, raw = tables[name], yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
-    settings = _merged(raw, {**table.params, "dataset": name})
-    file = RAW / f"{name}.{settings['dataset_format']}"
+    runs = table.runs(name, raw)
+    file = RAW / f"{name}.{runs[CELL]['dataset_format']}"
     require_file(file, f"the outcome of llm4waam fetch {name}")
-    runs = {
-        CELL: settings,
-        table.by: _merged(settings, _merged({"split": {"by": table.by}}, table.apart)),
-    }
     found = {by: _run(name, file, one) for by, one in runs.items()}
     card = read_card(RAW / f"{name}.yaml")
     metrics = {by: metrics for by, (_, metrics) in found.items()}
@@ -84,15 +80,6 @@ def _verdicts(by: str, comparisons: Mapping[str, dict]) -> Iterator[str]:
                     f"{VERDICTS[pair['verdict']]}. By folds (corrected t) p is "
                     f"{probability(pair['p_corrected_t'])}."
                 )
-
-
-def _merged(one: Mapping, other: Mapping) -> dict:
-    """`one` with the values of `other`, section by section."""
-    found = dict(one)
-    for key, value in other.items():
-        inside = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
-        found[key] = _merged(found[key], value) if inside else value
-    return found
 
 
 def _run(name: str, file: Path, settings: dict) -> tuple[pd.DataFrame, dict]:

@@ -5,7 +5,6 @@ Each tier goes on from the one before: 0, masked words and values; 1, and the fo
 bead; 2, and the indices of printability. A killed run goes on after its last epoch.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_table, write_table
+from llm4waam.core.files import read_table, remove_folder, write_table
 from llm4waam.core.processes import in_processes
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
@@ -48,7 +47,7 @@ def main(*names: str) -> None:
     files = {name: PLOTS / f"{name}.csv" for name in FAMILIES}
     curves = {name: read_table(file) for name, file in files.items() if file.is_file()}
     save(PLOTS / "losses.svg", pretraining_figure(curves), simulated=True)
-    shutil.rmtree(UNFINISHED, ignore_errors=True)
+    remove_folder(UNFINISHED)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def main() -> None:
             made_from = source.model_dump(), recipe.model_dump()
             card = model_card(task, *made_from, metrics, against, sources.card, tier)
             write_text(PAGES / "cards" / f"{encoder}_{name}.md", card)
-    training = beads_of("train", read_table(BEADS), read_table(FOLDS))
+    training = beads_of("train", sources.card.read_beads(BEADS), read_table(FOLDS))
     left_out = constant_fields(training, sources.card, params.text)
     write_text(PAGES / "cards/data.md", data_card(sources.card, sources.cleaning, left_out))
     logging.info("see %s", PAGES / FILES["en"])

@@ -8,7 +8,8 @@ from llm4waam.core.files import read_table, write_jsonl
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
-from llm4waam.sentences.prompts import TextStyle, check_sayable, constant_fields, make_prompts
+from llm4waam.sentences.incomplete import study_prompts
+from llm4waam.sentences.prompts import TextStyle, check_sayable, constant_fields
 from llm4waam.splits.folds import beads_of
 
 BEADS, FOLDS = Path("data/clean/beads.csv"), Path("data/split/folds.csv")
@@ -28,14 +29,16 @@ def main() -> None:
     for task in params.tasks:
         card.task(task, params.card_file)
     check_sayable(card, params.text)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     left_out = constant_fields(beads_of("train", beads, folds), card, params.text)
     if left_out:
         told = ", ".join(f"{name} {value}" for name, value in left_out.items())
         logging.info("the same for every training bead, so not said: %s", told)
-    rows = list(make_prompts(beads, card, params.text, params.tasks, left_out))
+    rows = list(study_prompts(beads, card, params.text, params.tasks, left_out))
     write_jsonl(PROMPTS, rows)
-    logging.info("%d prompts; the first: %s", len(rows), rows[0]["text"])
+    whole = sum(not row["without"] for row in rows)
+    told = f"{whole} prompts and {len(rows) - whole} with fields left out"
+    logging.info("%s; the first: %s", told, rows[0]["text"])
 
 
 if __name__ == "__main__":

@@ -31,13 +31,13 @@ class Params(StudyParams):
 def main() -> None:
     """Sweep the set-points of the first hold-out beads past the final models."""
     params = read_params(Params)
-    beads, tables = clean_beads("test").iloc[:BEADS], []
+    card = read_card(params.card_file)
+    beads, tables = clean_beads(card, "test").iloc[:BEADS], []
     for encoder in FAMILIES:
         predictor = load_predictor(encoder, params.tasks, params.text, params.card_file)
         tables.append(measure_jumps(predictor, beads).assign(model=encoder))
     table = pd.concat(tables, ignore_index=True)
     write_table(PLOTS / "smoothness.csv", table, rounded=True)
-    card = read_card(params.card_file)
     page = of_table(smoothness_page(table, card), card.title, params.card_file)
     write_text(PLOTS / "smoothness.md", page)
     write_metrics(METRICS, {**summarise_jumps(table), KEY: made_from(MODELS)})

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_table, write_metrics, write_table
+from llm4waam.core.files import write_metrics, write_table
 from llm4waam.core.settings import PARAMS_FILE, read_params
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.stage import run_stage
@@ -33,7 +33,7 @@ def main() -> None:
     """Make the folds and refuse to write them if anything crosses them."""
     params = read_params(Params)
     card = read_card(params.card_file)
-    beads = read_table(BEADS)
+    beads = card.read_beads(BEADS)
     for name in params.tasks:
         task = make_task(card, name, params.card_file)
         check_learnable(task, targets(card, task, beads), BEADS)

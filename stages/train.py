@@ -9,10 +9,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import move_folder, read_jsonl, read_table, write_table, write_text
+from llm4waam.core.errors import StudyError
+from llm4waam.core.files import fingerprint, read_jsonl, read_table, write_table, write_text
+from llm4waam.core.made_from import made_from, of_model
+from llm4waam.core.manifest import LEFT_OUT
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.core.unfinished import Start
+from llm4waam.decisions.confidence import fit_calibration
 from llm4waam.decisions.predictions import COLUMNS, fold_jobs
+from llm4waam.decisions.predictions import INCOMPLETE as INCOMPLETE_COLUMNS
 from llm4waam.encoders.families import check_family
 from llm4waam.splits.folds import check_folds, with_cells_of
 from llm4waam.splits.tasks import make_task
@@ -26,6 +32,8 @@ from llm4waam.training.save import ModelFolder
 
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS = Path("data/split/folds.csv")
+INCOMPLETE = Path("data/incomplete")
+AGAIN = "dvc repro again"
 CURVE = ["repeat", "fold", "epoch", "train_loss", "val_loss"]
 
 
@@ -39,10 +47,11 @@ def main(encoder: str, task_name: str) -> None:
     if encoder not in params.trained:
         _leave_out(encoder, task_name)
         return
+    start, mark = Start(params), _mark(encoder, task_name)
     card = read_card(params.card_file)
     task = make_task(card, task_name, params.card_file)
     recipe = params.recipe(encoder, task_name)
-    beads, folds = read_table(BEADS), read_table(FOLDS)
+    beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
     check_recipe(task, recipe)
     engine, source = engine_of(recipe), params.encoder.source(encoder)
@@ -50,30 +59,44 @@ def main(encoder: str, task_name: str) -> None:
     data, tokenizer = make_task_data(
         source, task, recipe, card, together, read_jsonl(PROMPTS), params.train.threads
     )
-    finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds)
-    final = ModelFolder(finished.folder / "model", tokenizer, card, data)
+    finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds, mark)
+    final = ModelFolder(finished.model, tokenizer, card, data, mark)
     workers = 1 if recipe.device == "cuda" else params.train.workers
     fits = fit_task(data, folds, finished, final.save, engine, workers)
     bar = tqdm(fits, f"{encoder} {task_name}", len(fold_jobs(folds)), unit="fit")
     fitted = list(bar)
-    write_table(
-        Path("data/predictions") / encoder / f"{task_name}.csv",
-        pd.concat([one.predictions for one in fitted], ignore_index=True),
-    )
+    start.check()
+    if _mark(encoder, task_name) != mark:
+        reason = "changed while the stage ran; nothing is written"
+        raise StudyError("the table, its folds or its sentences", reason, expected=AGAIN)
+    # In an order in which every cut leaves what the next run takes, or makes anew.
+    predictions = pd.concat([one.predictions for one in fitted], ignore_index=True)
+    write_table(Path("data/predictions") / encoder / f"{task_name}.csv", predictions)
+    incomplete = pd.concat([one.incomplete for one in fitted], ignore_index=True)
+    write_table(INCOMPLETE / encoder / f"{task_name}.csv", incomplete)
     history = pd.DataFrame([row for one in fitted for row in one.history])
     history = history.reindex(columns=[*CURVE, *history.columns.difference(CURVE)])
     write_table(Path("plots/history") / encoder / f"{task_name}.csv", history, rounded=True)
-    move_folder(final.folder, Path("data/models") / encoder / task_name)
+    out_of_fold = [rows[rows["role"] == "oof"] for rows in (predictions, incomplete)]
+    done = bool(recipe.inner_folds)
+    calibration = fit_calibration(task, *out_of_fold, tempered_already=done)
+    final.finish(calibration, Path("data/models") / encoder / task_name)
     finished.clear()
+
+
+def _mark(encoder: str, task_name: str) -> dict:
+    """What the model is made from, as it is now."""
+    return made_from(of_model(encoder, task_name)) | {"sentences": fingerprint(PROMPTS)}
 
 
 def _leave_out(encoder: str, task_name: str) -> None:
     """The outputs of an encoder that params.yaml leaves out: tables without a row, no model."""
     file = f"{encoder}/{task_name}.csv"
     write_table(Path("data/predictions") / file, pd.DataFrame(columns=COLUMNS))
+    write_table(INCOMPLETE / file, pd.DataFrame(columns=INCOMPLETE_COLUMNS))
     write_table(Path("plots/history") / file, pd.DataFrame(columns=CURVE))
     reason = f"{encoder} is not among the encoders of params.yaml"
-    write_text(Path("data/models") / encoder / task_name / "left_out.txt", reason + "\n")
+    write_text(Path("data/models") / encoder / task_name / LEFT_OUT, reason + "\n")
     logging.info("nothing to do: %s", reason)
 
 

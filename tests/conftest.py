@@ -49,6 +49,7 @@ def outputs(folder: Path, encoder: str, task: str) -> dict[str, bytes]:
     """Every file that training a task leaves, by its path."""
     files = [
         folder / f"data/predictions/{encoder}/{task}.csv",
+        folder / f"data/incomplete/{encoder}/{task}.csv",
         folder / f"plots/history/{encoder}/{task}.csv",
         *sorted(f for f in (folder / f"data/models/{encoder}/{task}").rglob("*") if f.is_file()),
     ]
@@ -61,9 +62,9 @@ def params() -> dict:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["dataset"] = "small"
     raw["tasks"] = ["defects", "quality", "heat_input"]
-    raw["text"]["derived"] = 0
+    raw["text"] |= {"derived": 0, "incomplete": 0}
     raw["split"] |= {"folds": 3, "hold_out": 0.2}
-    raw["train"] |= {"engine": "loop", "epochs": 1, "workers": 1}
+    raw["train"] |= {"engine": "loop", "epochs": 1, "workers": 1, "incomplete": 0.0}
     for target in raw["target"].values():  # what a test changes in `train` is to count
         for name in ("epochs", "batch_size", "gain"):
             target.pop(name, None)

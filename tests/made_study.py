@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 
 from llm4waam.card.card import read_card
-from llm4waam.decisions.predictions import COLUMNS
+from llm4waam.decisions.predictions import COLUMNS, INCOMPLETE
 from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate
 
@@ -138,6 +138,9 @@ def fill(
         ):
             made = [make_predictions(task, model, folds, truth, rng) for model in members]
             write(folder / evaluate.PREDICTIONS / source / f"{name}.csv", pd.concat(made))
+            if source != "baselines":
+                told = made[0].assign(without="ctwd_mm")[INCOMPLETE]
+                write(folder / evaluate.INCOMPLETE / source / f"{name}.csv", told)
         for encoder in ("bert", "roberta"):
             rows = [
                 (0, fold, epoch, 1 / epoch, 1 / epoch + 0.05 * abs(fold))

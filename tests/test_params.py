@@ -1,8 +1,11 @@
+import difflib
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.hydra import apply_overrides
 
 from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import read_params
@@ -25,6 +28,34 @@ def test_a_rate_that_dvc_writes_as_1e_05_is_a_number(tmp_path: Path) -> None:
     assert isinstance(yaml.safe_load(text)["encoder"]["bert"]["learning_rate"], str)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     assert read_params(AllParams, tmp_path / "params.yaml").encoder["bert"].learning_rate == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("asked", "gone", "new"),
+    [
+        ("train.epochs=5", 1, ["  epochs: 5 "]),
+        ("split.by=campaign", 1, ["  by: campaign "]),
+        ("encoder.bert.learning_rate=1e-5", 1, ["    learning_rate: 1e-05 "]),
+        ("baselines.pretrained.tabpfn=FILE", 1, ["    tabpfn: FILE"]),
+        ("train.max_grad_norm=null", 1, ["  max_grad_norm: "]),
+        ("tasks=[quality]", 3, []),
+        ("+target.height.loss=mse", 0, ["  height:", "    loss: mse"]),
+    ],
+)
+def test_one_setting_by_dvc_changes_no_other_line(
+    tmp_path: Path, asked: str, gone: int, new: list[str]
+) -> None:
+    """`dvc exp run -S` writes all of params.yaml anew, in a style of its own."""
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "params.yaml"
+    file.write_text(before, encoding="utf-8")
+    apply_overrides(file, [asked])
+    after = file.read_text(encoding="utf-8")
+    moves = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0))[2:]
+    assert len([line for line in moves if line.startswith("-")]) == gone
+    added = [line[1:] for line in moves if line.startswith("+")]
+    assert len(added) == len(new)
+    assert all(line.startswith(start) for line, start in zip(added, new, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -157,3 +188,78 @@ def test_a_task_has_its_own_epochs_where_it_names_them_and_else_those_of_all() -
     recipe, train = params.recipe("bert", "defects"), params.train
     shared = (train.epochs, train.batch_size, train.gain)
     assert (recipe.epochs, recipe.batch_size, recipe.gain) == shared
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "expected"),
+    [
+        ("train.seed", 1e30, "train.seed: .*"),
+        ("train.seed", -1, "train.seed: .*greater than or equal to 0"),
+        ("train.weight_decay", 1e30, "train.weight_decay: .*less than or equal to 100"),
+        ("train.inner_folds", 1, "train.inner_folds: .*expected 0, or 2 and more"),
+        ("train.batch_size", 1e30, "train.batch_size: "),
+        ("train.workers", 1e30, "train.workers: "),
+        ("train.threads", 100_000, "train.threads: .*less than or equal to 256"),
+        ("train.epochs", True, "train.epochs: Input should be a number"),
+        ("encoder.bert.learning_rate", 0, "encoder.bert.learning_rate: .*greater than 0"),
+        ("encoder.bert.learning_rate", 1e30, "encoder.bert.learning_rate: .*less than"),
+        ("split.folds", 1e30, "split.folds: "),
+        ("split.repeats", 1e30, "split.repeats: "),
+        ("text.orders", 1e30, "text.orders: "),
+        ("text.templates", ["statement", "statement"], "text.templates: 'statement' stands twice"),
+        ("text.templates", ["poem"], "text.templates.0: .*'question'"),
+        ("tasks", ["quality", "quality"], "tasks: 'quality' stands twice"),
+        ("encoders", ["bert", "bert"], "encoders: 'bert' stands twice"),
+        ("baselines.trees", 1e30, "baselines.trees: "),
+        ("simulate.beads", 1e30, "simulate.beads: "),
+        ("pretrain.heads", 3, "pretrain: a width of 128 is not shared out among 3 heads"),
+        ("advice.members", ["bert", "bert"], "advice.members: 'bert' stands twice"),
+        ("ablations.noise", [1.5], "ablations.noise.0: .*less than 1"),
+        ("ablations.tasks", ["quality", "quality"], "ablations.tasks: 'quality' stands twice"),
+        ("other_tables.ai4i2020.apart.split.folds", 1, "other_tables.ai4i2020: 1: split.folds: "),
+        ("dataset", "x" * 300, "dataset: .*at most 100"),
+    ],
+)
+def test_every_number_and_list_has_bounds(
+    tmp_path: Path, monkeypatch, change: str, value: object, expected: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/raw").symlink_to(ROOT / "data/raw")
+    monkeypatch.chdir(tmp_path)
+    said = checked(tmp_path, change, value)
+    assert re.search(expected, said), said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("  seed: 42\n", "  seed: 42\n  seed: 43\n", "train.seed: the key stands twice"),
+        ("  seed: 42\n", "  seed: 042\n", "train.seed: '042': YAML takes it for another"),
+        ("  seed: 42\n", "  seed: !!int abc\n", "train.seed: 'abc' is no int"),
+        ("  seed: 42\n", f"  seed: {'9' * 10_000}\n", "train.seed: .* is no int"),
+        ("  seed: 42\n", f"  seed: {'[' * 10_000}\n", "line .*: nested too deep"),
+    ],
+)
+def test_what_yaml_would_take_for_something_else(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(StudyError, match=expected) as caught:
+        read_params(AllParams, tmp_path / "params.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_task_that_ablations_pass_over_is_said(tmp_path: Path, monkeypatch, caplog) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/raw").symlink_to(ROOT / "data/raw")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("  curve_tasks:  # of samples and rates\n", "  curve_tasks:\n  - qualty\n")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    check_params.main()
+    assert [record.getMessage() for record in caplog.records] == [
+        "warning: ablations.curve_tasks: 'qualty' is no task of the card, and is passed over"
+    ]

@@ -1,11 +1,13 @@
 """What the workflows of a review may do, and what DVC shows of it unasked."""
 
 import json
+import re
 
 import yaml
 from conftest import ROOT
 
 WORKFLOWS = ROOT / ".github/workflows"
+PINNED = f"a/b@{'0' * 40}"
 
 
 def test_what_runs_the_code_of_a_fork_may_only_read() -> None:
@@ -27,6 +29,17 @@ def test_what_may_write_runs_nothing_of_a_fork() -> None:
     script = next(step["with"]["script"] for step in steps if "script" in step.get("with", {}))
     assert "${{" not in script
     assert "head_sha" in script
+    started = workflow["jobs"]["comment"]["if"]
+    for part in ("conclusion == 'success'", "event == 'pull_request'", "review.yml'"):
+        assert part in started
+
+
+def test_every_action_is_the_commit_that_was_read_and_no_script_pastes_text() -> None:
+    for file in WORKFLOWS.glob("*.yml"):
+        for job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values():
+            for step in job["steps"]:
+                assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", PINNED)), file
+                assert "${{" not in step.get("run", "") + step.get("with", {}).get("script", "")
 
 
 def test_the_metrics_that_dvc_shows_unasked_are_few() -> None:

@@ -23,7 +23,7 @@ from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
 from llm4waam.splits.tasks import Task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData
-from llm4waam.training.fit import compute_alike
+from llm4waam.training.fit import Wanted, compute_alike
 from llm4waam.training.fit import fine_tune as fine_tune_by
 from llm4waam.training.loop import FineTuning, predict
 
@@ -77,7 +77,8 @@ def run_steps(job: tuple[TaskData, list[str], list[str], int]) -> list[Outcome]:
         engines[name] = engine_of(recipe.model_copy(update={"engine": name}))
     outcomes = []
     for step, engine in engines.items():
-        [trained] = fine_tune_by(data, [(recipe, train, test)], engine)
+        wanted = Wanted(recipe, train, test, f"the step {step}, {data.task.name}")
+        [trained] = fine_tune_by(data, [wanted], engine)
         logits = predict(trained.model, trained.scorer.flat_prompts(test), recipe)
         scores = trained.scorer.scores(logits, test)[0]
         outcomes.append(Outcome(data.task.name, step, seed, logits.numpy(), scores))

@@ -31,7 +31,8 @@ from llm4waam.baselines.models import affordable, baselines_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.encoders.settings import Source
-from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
+from llm4waam.sentences.incomplete import study_prompts
+from llm4waam.sentences.prompts import TextStyle, constant_fields
 from llm4waam.splits.folds import Split, beads_of, check_folds, make_folds, strata_of
 from llm4waam.splits.tasks import Task, known_targets
 from llm4waam.stacked.engine import engine_of
@@ -70,7 +71,7 @@ class Study:
 
     def _prompts(self, style: TextStyle, folds: pd.DataFrame) -> list[dict]:
         left_out = constant_fields(beads_of("train", self.beads, folds), self.card, style)
-        return list(make_prompts(self.beads, self.card, style, list(self.tasks), left_out))
+        return list(study_prompts(self.beads, self.card, style, list(self.tasks), left_out))
 
     def jobs(
         self, variation: Variation, targets: Mapping[str, np.ndarray], texts: Mapping[str, Sequence]
@@ -144,14 +145,12 @@ class Fit:
 
     def run(self) -> pd.DataFrame:
         """The prediction rows, from the last run where they are there already."""
-        found = {job[0]: self.finished.load(job[0]) for job in self.jobs}
-        missing = [job for job in self.jobs if found[job[0]] is None]
-        if missing:
-            fitted = fit_folds(self.data, missing, engine_of(self.data.recipe), watch=False)
-            for (place, _, _), one in zip(missing, fitted, strict=True):
-                self.finished.store(place, one)
-                found[place] = one
-        rows = pd.concat([found[job[0]].predictions for job in self.jobs], ignore_index=True)
+        places = [place for place, _, _ in self.jobs]
+        found = self.finished.load(places)
+        if found is None:
+            found = fit_folds(self.data, self.jobs, engine_of(self.data.recipe), watch=False)
+            self.finished.store(places, found)
+        rows = pd.concat([one.predictions for one in found], ignore_index=True)
         return rows.assign(variation=self.variation, task=self.data.task.name)
 
 
@@ -224,6 +223,7 @@ def as_rows(data: TaskData) -> TaskData:
     return replace(
         data,
         prompts={row: [prompt] for row, (_, prompt) in owners.items()},
+        incomplete={},
         targets={row: targets[bead] for row, (bead, _) in owners.items() if bead in targets},
         cells={row: row for row in owners},
     )
@@ -252,7 +252,7 @@ def baseline_rows(
     targets = known_targets(study.card, task, study.beads)
     texts: dict[str, list[str]] = {bead: [] for bead in study.beads["bead"]}
     for row in prompts:
-        if row["task"] in (None, task.name):
+        if row["task"] in (None, task.name) and not row["without"]:
             texts[row["bead"]].append(row["text"])
     jobs = study.jobs(variation, targets, texts)
     if variation.plan == "rows":

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
-from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.core.settings import BatchSize, Count, Epochs, Gain, Once, Rate, Section, Seed
 from llm4waam.decisions.target_scale import SCALES
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.encoders.settings import FamilyName
@@ -47,6 +47,12 @@ SETTINGS = {
 }
 
 
+Names = Annotated[list[str], Once]
+Tasks = Annotated[Names, Field(min_length=1)]
+Wrong = Annotated[float, Field(ge=0, lt=1)]  # a share of the training beads
+SplitSeed = Annotated[int, Field(ge=0, lt=4000)]  # as `split.seed`
+
+
 class Candidates(Section):
     """Candidates for the recipe of some `tasks`.
 
@@ -54,10 +60,10 @@ class Candidates(Section):
     other value differs from it in this alone.
     """
 
-    tasks: list[str] = Field(min_length=1)
-    epochs: list[PositiveInt] = Field(min_length=1)
-    gains: list[float] = Field(min_length=1)
-    batch_sizes: list[PositiveInt] = Field(min_length=1)
+    tasks: Tasks
+    epochs: Annotated[list[Epochs], Field(min_length=1), Once]
+    gains: Annotated[list[Gain], Field(min_length=1), Once]
+    batch_sizes: Annotated[list[BatchSize], Field(min_length=1), Once]
 
 
 class Choice(Section):
@@ -68,44 +74,44 @@ class Choice(Section):
     """
 
     recipes: list[Candidates] = Field(min_length=1)
-    seeds: int = Field(ge=2)
-    losses: list[str]
+    seeds: int = Field(ge=2, le=1000)
+    losses: Names
 
 
 class Ladder(Section):
     """Kind `ladder`; `detail_tasks` see the details."""
 
-    tasks: list[str] = Field(min_length=1)
-    detail_tasks: list[str]
+    tasks: Tasks
+    detail_tasks: Names
     engine: Engine
-    epochs: int = Positive
+    epochs: Epochs
 
 
 class Losses(Section):
     """Kind `losses`: every loss of a task, with one encoder and one recipe."""
 
     encoder: FamilyName
-    tasks: list[str] = Field(min_length=1)
+    tasks: Tasks
     engine: Engine
-    epochs: int = Positive
-    learning_rate: float = Positive
+    epochs: Epochs
+    learning_rate: Rate
 
 
 class NoteTrial(Section):
     """Kind `note`: a simulated population, for the tasks (classifications) that notes tell of."""
 
-    beads: int = Field(ge=40)
-    seed: int = Seed
-    tasks: list[str] = Field(min_length=1)
+    beads: Count = Field(ge=40)
+    seed: Seed
+    tasks: Tasks
 
 
 class Parity(Section):
     """Kind `parity`: the loop against Trainer, first classification and first regression."""
 
     encoder: FamilyName
-    seeds: int = Field(ge=2)
-    epochs: int = Positive
-    learning_rate: float = Positive
+    seeds: int = Field(ge=2, le=1000)
+    epochs: Epochs
+    learning_rate: Rate
 
 
 class Ablations(Section):
@@ -119,17 +125,17 @@ class Ablations(Section):
     draws of wrong outcomes or of fewer beads; its score is the mean.
     """
 
-    seed: int = Seed
-    seeds: int = Positive
+    seed: Seed
+    seeds: int = Field(ge=1, le=1000)
     engine: Engine
-    tasks: list[str] = Field(min_length=1)
-    curve_tasks: list[str]
-    noise_tasks: list[str]
+    tasks: Tasks
+    curve_tasks: Names
+    noise_tasks: Names
     leave_out: str
-    rates: list[float] = Field(min_length=1)
-    sizes: list[PositiveInt] = Field(min_length=1)
-    noise: list[float] = Field(min_length=1)
-    split_seeds: list[NonNegativeInt] = Field(min_length=2)
+    rates: Annotated[list[Rate], Field(min_length=1), Once]
+    sizes: Annotated[list[Count], Field(min_length=1), Once]
+    noise: Annotated[list[Wrong], Field(min_length=1), Once]
+    split_seeds: Annotated[list[SplitSeed], Field(min_length=2), Once]
     choice: Choice
     ladder: Ladder
     losses: Losses

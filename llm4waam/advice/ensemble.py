@@ -20,7 +20,7 @@ from llm4waam.baselines.classifiers import CLASSIFIERS
 from llm4waam.baselines.features import encoder_of
 from llm4waam.card.card import Card
 from llm4waam.decisions.decisions import fit_temperature, tempered
-from llm4waam.inference.predictor import PREDICTIONS, Predictor, read_rows
+from llm4waam.inference.predictor import Predictor, out_of_fold
 from llm4waam.splits.tasks import known_targets
 
 PAIRS = 1  # of opposite offsets around a set-point
@@ -90,9 +90,8 @@ class Ensemble:
         for predictor in self.encoders.values():
             outputs = normal_outputs(predictor)
             scores = predictor.raw_scores(plain, [name for name, *_ in outputs])
-            sure = predictor.confidences
             parts = [
-                predictor.of_good(sure[name].probabilities(scores[name])[:, place])
+                predictor.of_good(predictor.calibrated(name, scores[name])[:, place])
                 for name, place, _ in outputs
             ]
             columns.append(np.mean(parts, axis=0))
@@ -165,16 +164,20 @@ def _temperature(
     for name, encoder in encoders.items():
         parts = []
         for task, _, label in normal_outputs(encoder):
-            rows = read_rows(PREDICTIONS / name / f"{task}.csv", "oof")
+            rows = out_of_fold(name, name, encoder.tasks[task], ())
             by_bead = rows[rows["label"] == label].groupby("bead")[["score", "target"]].mean()
-            parts.append(encoder.of_good(encoder.confidences[task].probabilities(by_bead["score"])))
+            parts.append(encoder.of_good(encoder.calibrated(task, by_bead["score"])))
             truth = by_bead["target"] if truth is None else truth
         columns.append(pd.concat(parts, axis=1).mean(axis=1))
     for name in classifiers:
-        rows = read_rows(PREDICTIONS / "baselines" / f"{predictor.aim}.csv", "oof")
-        by_bead = rows[rows["model"] == name].groupby("bead")[["score", "target"]].mean()
+        aim = predictor.tasks[predictor.aim]
+        known = known_targets(predictor.card, aim, predictor.domain.training)
+        rows = out_of_fold(name, "baselines", aim, known)
+        by_bead = rows.groupby("bead")[["score", "target"]].mean()
         columns.append(predictor.of_good(by_bead["score"]))
         truth = by_bead["target"] if truth is None else truth
-    truth, by_member = predictor.of_good(truth), pd.concat(columns, axis=1).loc[truth.index]
+    # Of beads that every member predicted.
+    by_member = pd.concat(columns, axis=1).reindex(truth.index).dropna()
+    truth = predictor.of_good(truth.loc[by_member.index])
     chance = lower_bound(by_member.to_numpy())
     return fit_temperature(chance[:, None], truth.to_numpy(float)[:, None])

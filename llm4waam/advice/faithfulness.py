@@ -184,9 +184,10 @@ def certainty(predictor: Predictor, beads: pd.DataFrame) -> dict:
     """
     scores, found = predictor.raw_scores(beads, list(predictor.models)), {}
     for name, task in predictor.tasks.items():
-        sure, truth = predictor.confidences[name], targets(predictor.card, task, beads)
+        sure = predictor.models[name].calibration
+        truth = targets(predictor.card, task, beads)
         if task.kind == "regression":
-            low, high = sure.interval(scores[name][:, 0])
+            low, high = sure.interval(scores[name][:, 0], beads)
             intervals = pd.DataFrame({"target": truth[:, 0], "low": low, "high": high})
             found[name] = {k: rounded(v) for k, v in coverage_of(intervals).items()}
             continue

@@ -1,6 +1,5 @@
 """Everything that is known of one bead before a sentence is written about it."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from llm4waam.baselines.classifiers import CLASSIFIERS
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_json
 from llm4waam.core.made_from import STUDY, differences, made_now
 from llm4waam.core.settings import PARAMS_FILE
 from llm4waam.inference.applicability import Reason
@@ -134,8 +134,8 @@ class Examiner:
         """All findings on one bead, a row of the clean table (outcomes are not looked at)."""
         predictor, rows = self.predictor, bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
-        outside, notes = predictor.domain.reasons(bead), predictor.card.named("note")
-        missing = [n for n in fields_of(predictor) if pd.isna(bead[n]) and n not in notes]
+        outside = predictor.domain.reasons(bead)
+        missing = [name for name in predictor.domain.names if pd.isna(bead[name])]
         if self.adviser is None:
             unadvised = Counterfactual(reason="outside" if outside else "aimless")
             return Findings(
@@ -263,7 +263,7 @@ def read_tried(file: Path = METRICS) -> Mapping | None:
     """
     if not file.is_file():
         return None
-    found = json.loads(file.read_text(encoding="utf-8"))
+    found = read_json(file)
     if found.get("advice") is None:
         return None
     differs = differences(found, made_now())

@@ -10,34 +10,25 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-
-import yaml
 
 from llm4waam.advice.counterfactual import Change, Move
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
 from llm4waam.advice.settings import Language
 from llm4waam.advice.shapley import Attribution
+from llm4waam.advice.wording import called, words
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
+from llm4waam.inference.predictor import indispensable
 from llm4waam.sentences.fields import field_of
 
 Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
 
-WORDS = Path(__file__).with_name("words.yaml")
 DIGITS = 3  # what a reader takes in, and more than any model here is sure of
 REASONS = 3  # the fields that do most; more would not be read
 LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
 RULES = 2  # the first of the broken rules
-
-
-@lru_cache(maxsize=1)
-def words() -> dict:
-    """What words.yaml holds."""
-    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -62,9 +53,8 @@ class Writer:
 
     def name(self, kind: str, key: str) -> str:
         """A field, label, rule or target; a field without a word of its own by its phrase."""
-        word = words()[kind].get(key)
-        if word:
-            return word[self.language]
+        if word := called(self.card, kind, key, self.language):
+            return word
         if kind == "fields":
             return field_of(self.card, key).phrase or key
         return self.card.columns[key].meaning if kind == "targets" else key
@@ -146,10 +136,13 @@ def _missing(writer: Writer, findings: Findings) -> str:
 
 
 def _numbers(writer: Writer, findings: Findings) -> str:
-    parts = []
+    """The values of the regressions, and which are not given for want of a field."""
+    parts, sentences = [], []
     ranged = [name.removesuffix("_low") for name in findings.answer.index if name.endswith("_low")]
     for target in ranged:
         values = [findings.answer[f"{target}{end}"] for end in ("", "_low", "_high")]
+        if math.isnan(values[0]):
+            sentences.append(_not_given(writer, findings, target))
         if any(math.isnan(one) for one in values):
             continue
         v, low, high = (writer.value(target, float(f"{one:.3g}")) for one in values)
@@ -161,7 +154,16 @@ def _numbers(writer: Writer, findings: Findings) -> str:
         else:
             f = writer.value(target, float(f"{by_formula:.3g}"))
             parts.append(writer.say("number_formula", f=f, **said))
-    return writer.say("numbers", parts=writer.join(parts)) if parts else ""
+    said = [writer.say("numbers", parts=writer.join(parts))] if parts else []
+    return " ".join([*said, *sentences])
+
+
+def _not_given(writer: Writer, findings: Findings, target: str) -> str:
+    card = writer.card
+    [task] = [name for name, one in card.tasks.items() if one.columns == [target]]
+    lacks = [name for name in indispensable(card, task) if name in findings.missing]
+    fields = writer.join([writer.name("fields", name) for name in lacks])
+    return writer.say("not_given", target=writer.name("targets", target), fields=fields)
 
 
 def _reasons(writer: Writer, findings: Findings) -> str:

@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 from llm4waam.advice.counterfactual import process_map
 from llm4waam.advice.figures import contribution_figure, process_map_figure
 from llm4waam.advice.findings import Examiner, good_beads
-from llm4waam.advice.narration import Writer, narrate, words
+from llm4waam.advice.narration import Writer, narrate
 from llm4waam.advice.settings import Advice, Language
+from llm4waam.advice.wording import in_language, words
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, drawing
 from llm4waam.plotting.style import save, title
@@ -187,8 +188,9 @@ def render(
     )
 
 
-def empty(reason: str, language: str) -> str:
+def empty(reason: str, language: Language, card: Card) -> str:
     """The page of a table that no advice can be given for."""
+    reason = in_language(reason, card, language)
     heading = words()["page"]["title"][language]
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from llm4waam.baselines.settings import CLASSIFIER_NAMES
-from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.core.settings import Count, Once, Section, Seed
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.encoders.settings import FamilyName
 
@@ -27,9 +27,9 @@ class Trial(Section):
     Each is run `runs` times. No other number of the study was chosen on beads of this seed.
     """
 
-    beads: int = Positive
-    seed: int = Seed
-    runs: int = Positive
+    beads: Count
+    seed: Seed
+    runs: Count
 
 
 class Advice(Section):
@@ -41,9 +41,9 @@ class Advice(Section):
     """
 
     encoder: FamilyName
-    seed: int = Seed
-    background: int = Positive
+    seed: Seed
+    background: Count
     bar: float = Field(gt=0, lt=1)
-    members: list[Annotated[str, AfterValidator(_known)]] = Field(min_length=1)
-    shown: int = Positive
+    members: Annotated[list[Annotated[str, AfterValidator(_known)]], Field(min_length=1), Once]
+    shown: Count
     trial: Trial

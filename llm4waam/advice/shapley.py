@@ -200,7 +200,7 @@ def model_output(
     def output(beads: pd.DataFrame) -> np.ndarray:
         named = beads.assign(bead=np.arange(len(beads)).astype(str))
         scores = predictor.raw_scores(named, [task])[task]
-        sure = predictor.confidences[task].probabilities
+        sure = predictor.models[task].calibration.probabilities
         return sign * one_number(predictor.tasks[task], sure, scores)
 
     sign = predictor.towards_good(task)

@@ -65,9 +65,7 @@ def measure_jumps(predictor: Predictor, beads: pd.DataFrame) -> pd.DataFrame:
             for name, task in predictor.tasks.items():
                 regression = task.kind == "regression"
                 part = scores[name][rows]
-                values = (
-                    np.log(part) if regression else predictor.confidences[name].probabilities(part)
-                )
+                values = np.log(part) if regression else predictor.calibrated(name, part)
                 size = jumps(values).max(axis=1)
                 kind = "regression" if regression else "classification"
                 at = float(table[field].iloc[int(size.argmax())])

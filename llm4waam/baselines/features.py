@@ -36,7 +36,8 @@ def make_features(
 ) -> Features:
     """Features of all beads for one task."""
     known = card.with_formulas(beads).set_index("bead")
-    texts = {row["bead"]: row["text"] for row in reversed(prompts) if row["task"] in (None, task)}
+    whole = [r for r in prompts if r["task"] in (None, task) and not r.get("without")]
+    texts = {row["bead"]: row["text"] for row in reversed(whole)}
     formulas = {
         name: evaluate(formula, known) for name, formula in card.tasks[task].formulas.items()
     }

@@ -10,9 +10,16 @@ from threadpoolctl import threadpool_limits
 from llm4waam.baselines.features import Features
 from llm4waam.baselines.models import Baseline, Fold
 from llm4waam.baselines.settings import Baselines
+from llm4waam.core.errors import StudyError
 from llm4waam.core.processes import in_processes
 from llm4waam.decisions.decisions import default_thresholds
-from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_rows
+from llm4waam.decisions.predictions import (
+    Job,
+    fold_jobs,
+    members,
+    place_name,
+    prediction_rows,
+)
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.splits.tasks import Task
 
@@ -62,7 +69,8 @@ def predict_jobs(
     """Prediction rows of `models` for every job: (repeat, fold), train and test beads.
 
     Baselines decide at 0.5: their scores are the probabilities that their own fitting gives. A
-    bead without a target takes no part.
+    bead without a target takes no part. Raises StudyError for a baseline that refuses the values
+    that it is given, and for one whose answers are not finite.
     """
     thresholds = None if task.kind == "regression" else default_thresholds(task)
     for place, *parts in jobs:
@@ -72,7 +80,7 @@ def predict_jobs(
         y, truth = (np.array([targets[bead] for bead in part]) for part in (train, test))
         fold = Fold(task, features.of(train), y, features.of(test), trees, seed)
         for name, baseline in models.items():
-            scores = baseline(fold)
+            scores = _scores(name, baseline, fold, place)
             if scores is not None:
                 if task.kind == "multi_class":
                     scores = _summing_to_one(scores)
@@ -80,6 +88,18 @@ def predict_jobs(
                 yield prediction_rows(
                     name, place, test, task.outputs, truth, scores, losses, thresholds
                 )
+
+
+def _scores(name: str, baseline: Baseline, fold: Fold, place: tuple[int, int]) -> np.ndarray | None:
+    """What a baseline says; that it refuses what it is given is told in one line."""
+    try:
+        return baseline(fold)
+    except StudyError:
+        raise
+    except ValueError as error:
+        what = f"{name} for {fold.task.name}, {place_name(place)}"
+        expected = "values that it can compute with, see the ranges in the card"
+        raise StudyError(what, str(error).splitlines()[0], expected=expected) from error
 
 
 def _summing_to_one(scores: np.ndarray) -> np.ndarray:

@@ -1,8 +1,6 @@
 """The parameter section `baselines`, and the classifiers that advice may ask as well."""
 
-from pydantic import Field
-
-from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.core.settings import Count, Few, Section, Seed
 
 CLASSIFIER_NAMES = ("gaussian_process", "extra_trees")  # see `llm4waam.baselines.classifiers`
 
@@ -21,8 +19,8 @@ class Baselines(Section):
     grows with the cube of the beads where there are more than `cubic_up_to`.
     """
 
-    seed: int = Seed
-    trees: int = Positive
-    workers: int = Positive
-    cubic_up_to: int = Field(default=2000, gt=0)
+    seed: Seed
+    trees: Count
+    workers: Few
+    cubic_up_to: Count = 2000
     pretrained: Pretrained = Pretrained()

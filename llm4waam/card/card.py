@@ -3,14 +3,17 @@
 Nothing else in the library knows a column by its name. What a card consists of is in `columns`.
 """
 
-import re
+import math
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from llm4waam.card.checks import check_card
 from llm4waam.card.columns import (
+    ALL_ROLES,
+    CELL,
     ROLES,
     Check,
     Column,
@@ -21,14 +24,10 @@ from llm4waam.card.columns import (
     Task,
 )
 from llm4waam.card.formulas import evaluate, names_in
-from llm4waam.card.quantities import convert, unit
-from llm4waam.core.errors import StudyError
+from llm4waam.core.errors import StudyError, require_file
+from llm4waam.core.files import read_table
 from llm4waam.core.settings import Section, read_yaml
 from llm4waam.core.tables import TableFormat
-
-CELL = "cell"
-ADDED = ("bead", CELL)  # the columns that cleaning adds
-ALL_ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Card(Section):
@@ -51,10 +50,10 @@ class Card(Section):
     split_by: str = CELL
     process_map: tuple[str, str] | None = None
     ceiling: dict[str, float] = {}
-    columns: dict[str, Column]
+    columns: dict[str, Column] = Field(min_length=1)
     derived: dict[str, Derived] = {}
     checks: list[Check] = []
-    tasks: dict[str, Task]
+    tasks: dict[str, Task] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -83,10 +82,32 @@ class Card(Section):
         return [n for n, c in columns if c.role in roles and kind in (None, c.kind)]
 
     @property
+    def cell_keys(self) -> list[str]:
+        """The columns in which beads of one cell agree: groups and set-points.
+
+        Not those that are computed: they follow from the others.
+        """
+        return [n for n in self.named("group", "set_point") if self.columns[n].formula is None]
+
+    @property
     def clean_columns(self) -> list[str]:
         """Names of the card's columns in the clean table."""
         columns = self.columns.items()
         return [n for n, c in columns if c.role != "identifier" and (c.header or c.formula)]
+
+    def read_beads(self, file: Path) -> pd.DataFrame:
+        """The clean table: numbers and flags as floats, everything else as texts.
+
+        A wire called 5356 is a word. Raises StudyError for a table that the card does not fit.
+        """
+        numbers = {n for n, c in self.columns.items() if c.kind in ("number", "flag")}
+        types = {name: float if name in numbers else str for name in self.clean_columns}
+        require_file(file, "what the stage clean makes")
+        try:
+            return read_table(file, types=types)
+        except ValueError as error:
+            reason = f"the card does not fit the table ({error})"
+            raise StudyError(file, reason, expected="the table that clean makes by it") from None
 
     def fields(self, information: Information, derived: int) -> list[str]:
         """Columns and derived fields that a sentence or a feature table may use, in order.
@@ -107,6 +128,25 @@ class Card(Section):
             if derived.tier <= tier and names_in(derived.formula) <= known:
                 known.add(name)
                 found.append(name)
+        return found
+
+    def inputs(self, formula: str) -> set[str]:
+        """The columns without which a formula has no value, through derived fields and properties.
+
+        A column with a nominal value is not among them.
+        """
+        found: set[str] = set()
+        for name in names_in(formula):
+            if name in self.derived:
+                found |= self.inputs(self.derived[name].formula)
+            elif name in self.columns:
+                found |= {name} if self.columns[name].nominal is None else set()
+            else:
+                found |= {
+                    column
+                    for column in self.named(*ALL_ROLES, kind="category")
+                    if any(name in one.properties for one in self.columns[column].levels.values())
+                }
         return found
 
     def properties(self, roles: tuple[Role, ...]) -> set[str]:
@@ -138,8 +178,25 @@ class Card(Section):
             raise StudyError(file, "no such task in the card", value=name, expected=expected)
         return self.tasks[name]
 
+    def with_computed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """`table` with the columns that have a formula, computed one after the other.
+
+        Missing in all rows where the table has not what a formula needs.
+        """
+        table = table.copy()
+        for name, column in self.columns.items():
+            if column.formula is not None:
+                known = self.with_formulas(table)
+                given = names_in(column.formula) <= {*known.columns}
+                table[name] = evaluate(column.formula, known) if given else math.nan
+        return table
+
     def with_formulas(self, table: pd.DataFrame) -> pd.DataFrame:
-        """`table` with the level properties and then the derived fields as further columns."""
+        """`table` with the level properties and then the derived fields as further columns.
+
+        A derived field is missing where an input is, and in all rows where the table has no such
+        column, as that of a user has no outcomes.
+        """
         table = table.copy()
         for name in self.named("set_point", "measurement", kind="category"):
             levels = self.columns[name].levels
@@ -149,7 +206,8 @@ class Card(Section):
         nominal = {n: c.nominal for n, c in self.columns.items() if c.nominal is not None}
         known = table.fillna(nominal)
         for name, derived in self.derived.items():
-            table[name] = known[name] = evaluate(derived.formula, known)
+            given = names_in(derived.formula) <= {*known.columns}
+            table[name] = known[name] = evaluate(derived.formula, known) if given else math.nan
         return table
 
 
@@ -157,7 +215,7 @@ def read_card(file: Path) -> Card:
     """Read and check a card; raises StudyError for what does not fit together."""
     card = read_yaml(Card, file)
     try:
-        _check(card)
+        check_card(card)
     except ValueError as error:
         raise StudyError(file, str(error)) from None
     return card
@@ -179,119 +237,3 @@ def _filled(name: str, given: dict, prompts: bool) -> dict:
     if role in ("set_point", "measurement"):
         column.setdefault("phrase", column["meaning"])
     return column
-
-
-def _check(card: Card) -> None:
-    """Raise ValueError where names, units, formulas or labels of a card do not fit together."""
-    numbers = {n for n, c in card.columns.items() if c.kind in ("number", "flag")}
-    known = numbers | {*card.derived} | card.properties(("set_point", "measurement"))
-    formulas = {f"derived.{name}": [d.formula] for name, d in card.derived.items()}
-    for name, column in card.columns.items():
-        try:
-            _check_column(card, name, column)
-        except ValueError as error:
-            raise ValueError(f"columns.{name}: {error}") from None
-        formulas[f"columns.{name}"] = [column.formula] if column.formula else []
-    for name, derived in card.derived.items():
-        if name in card.columns:
-            raise ValueError(f"derived.{name}: a column has the same name")
-        _unit_of(f"derived.{name}", derived.unit)
-    for check in card.checks:
-        if check.column not in card.named(*ALL_ROLES, kind="number"):
-            raise ValueError(f"checks: {check.column!r} is no column of numbers")
-        formulas[f"checks.{check.column}"] = check.expected + [r.ratio for r in check.repairs]
-    for name, task in card.tasks.items():
-        formulas[f"tasks.{name}"] = list(task.formulas.values())
-        try:
-            _check_task(card, task)
-        except ValueError as error:
-            raise ValueError(f"tasks.{name}: {error}") from None
-    for name in card.process_map or ():
-        if name not in card.turnable():
-            raise ValueError(f"process_map: {name!r} is no set-point with a step")
-    if card.split_by not in (CELL, *card.clean_columns):
-        raise ValueError(f"split_by: {card.split_by!r} is neither {CELL} nor a column")
-    for place, texts in formulas.items():
-        unknown = {name for text in texts for name in names_in(text)} - known
-        if unknown:
-            reason = "is no column of numbers, no property and no derived field"
-            raise ValueError(f"{place}: {min(unknown)!r} {reason}")
-
-
-def _unit_of(place: str, text: str) -> None:
-    try:
-        unit(text)
-    except ValueError as error:
-        raise ValueError(f"{place}: unit: {error}") from None
-
-
-def _check_column(card: Card, name: str, column: Column) -> None:
-    if not re.fullmatch(r"[a-z]\w*", name):
-        raise ValueError("this is no name; expected lower case, digits, _")
-    if name in ADDED:
-        raise ValueError("cleaning adds a column of this name; expected another, and its header")
-    if column.header is not None and column.formula is not None:
-        raise ValueError("expected a header or a formula, and not both")
-    for other in column.units:
-        unit(other)
-        convert(1.0, other, column.unit or "")
-    low, high = column.bounds
-    if low >= high:
-        raise ValueError(f"range: {low:g} is not below {high:g}")
-    if (column.kind == "labels") != bool(column.labels):
-        raise ValueError("labels: expected where kind is labels, and only there")
-    if column.levels and column.kind != "category":
-        raise ValueError("levels: expected only where kind is category")
-    if column.exclusive is not None and column.exclusive not in column.labels:
-        raise ValueError(f"exclusive: {column.exclusive!r} is no label")
-    if column.lost_unit_like is not None and column.lost_unit_like not in card.columns:
-        raise ValueError(f"lost_unit_like: {column.lost_unit_like!r} is no column")
-    if column.label_of is not None:
-        if column.label_of not in card.named("identifier"):
-            raise ValueError(f"label_of: {column.label_of!r} is no identifier")
-        if column.kind != "labels":
-            raise ValueError("label_of: expected kind: labels")
-
-
-# Kind of a task: the kinds of column that it may ask for.
-ASKED: dict[str, tuple[Kind, ...]] = {
-    "regression": ("number",),
-    "multi_label": ("labels", "flag"),
-    "multi_class": ("category",),
-    "binary": ("labels", "category", "flag", "number"),
-}
-
-
-def _check_task(card: Card, task: Task) -> None:
-    for name in task.columns:
-        if name not in card.named("outcome"):
-            raise ValueError(f"{name!r} is no outcome column")
-        kind = card.columns[name].kind
-        if kind not in ASKED[task.kind]:
-            fit = [one for one, kinds in ASKED.items() if kind in kinds]
-            raise ValueError(f"{task.kind} of a {kind} column; expected kind: {' or '.join(fit)}")
-    first, column = task.columns[0], card.columns[task.columns[0]]
-    flags = task.kind == "multi_label" and column.kind == "flag"
-    if len(task.columns) > 1 and not flags:
-        raise ValueError("columns: only a multi_label task of flags has more than one")
-    if column.kind == "category" and len(column.levels) < 2:
-        raise ValueError(f"columns.{first} needs its levels, two or more")
-    if task.kind == "binary":
-        _check_binary(task, first, column)
-    elif task.threshold is not None or task.label is not None or task.good is not None:
-        raise ValueError("label, threshold and good are of binary tasks alone")
-
-
-def _check_binary(task: Task, first: str, column: Column) -> None:
-    if column.kind == "number" and task.threshold is None:
-        raise ValueError(f"threshold is missing: the answer is yes where {first} is at least that")
-    if column.kind != "number" and task.threshold is not None:
-        raise ValueError(f"threshold: {first} is no number")
-    named = {"labels": [*column.labels], "category": [*column.levels], "flag": [first]}
-    known = named.get(column.kind, [task.label])
-    if task.label not in known and not (column.kind == "flag" and task.label is None):
-        raise ValueError(f"{task.label!r} is no label of {first}; expected {', '.join(known)}")
-    if task.classes[0] == task.classes[1]:
-        raise ValueError("classes: expected two names")
-    if task.good is not None and task.good not in task.classes:
-        raise ValueError(f"good: {task.good!r} is none of {', '.join(task.classes)}")

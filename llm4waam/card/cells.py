@@ -1,29 +1,55 @@
 """Cells: beads of one campaign with the same set-points, found from the table itself."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+SLACK = 1 + 1e-9  # 8.65 written as 8.6 or 8.7 is as far from both as it may be
+# Key -> the columns `unit`, in which a row was written, and `half`: half of what its last decimal
+# is worth, in the unit of the table.
+Written = Mapping[str, pd.DataFrame]
 
-def find_cells(table: pd.DataFrame, keys: list[str]) -> np.ndarray:
+
+def find_cells(table: pd.DataFrame, keys: list[str], written: Written | None = None) -> np.ndarray:
     """Cell number of every row, shape (rows,), counted from 0 in order of appearance.
 
     Two rows share a cell when they agree in every key that both have: a missing set-point may
-    hide a repeat, so it separates nothing. The relation is closed (if A joins B and B joins C, the
-    three are one cell), so that no doubt about a repeat can become a leak.
+    hide a repeat, so it separates nothing. Of keys in `written`, numbers of two units agree where
+    rounding tells them apart: 8.6 m/min and 338.58 in/min. The relation is closed (if A joins B and
+    B joins C, the three are one cell), so that no doubt about a repeat can become a leak.
     """
     if not keys:
         return np.arange(len(table))
-    codes = np.column_stack([pd.factorize(table[key])[0] for key in keys])  # -1 means missing
-    combinations, inverse = np.unique(codes, axis=0, return_inverse=True)
+    parts = {key: pd.factorize(table[key])[0] for key in keys}  # -1 means missing
+    for key, how in (written or {}).items():
+        parts |= {f"unit of {key}": pd.factorize(how["unit"])[0], f"half of {key}": how["half"]}
+    whole = pd.DataFrame({name: np.asarray(part) for name, part in parts.items()})
+    inverse = whole.groupby([*whole], sort=False, dropna=False).ngroup().to_numpy()
+    first = np.unique(inverse, return_index=True)[1]
+    codes = whole.loc[first, keys].to_numpy()
+    doubtful, rounded = (codes < 0).any(axis=1), {}
+    for key in written or {}:
+        units = whole.loc[first, f"unit of {key}"].to_numpy()
+        values = table[key].to_numpy(dtype=float)[first]
+        rounded[key] = units, values, whole.loc[first, f"half of {key}"].to_numpy()
+        doubtful |= units != np.bincount(units[units >= 0], minlength=1).argmax()
     edges = []
-    for one in np.flatnonzero((combinations < 0).any(axis=1)):
-        both = (combinations >= 0) & (combinations[one] >= 0)
-        agree = ((combinations == combinations[one]) | ~both).all(axis=1)
+    for one in np.flatnonzero(doubtful):
+        agree = np.ones(len(codes), dtype=bool)
+        for place, key in enumerate(keys):
+            own, others = codes[one, place], codes[:, place]
+            fit = (others == own) | (others < 0) | (own < 0)
+            if key in rounded:
+                units, values, halves = rounded[key]
+                near = np.abs(values - values[one]) <= np.fmax(halves, halves[one]) * SLACK
+                fit |= near & (units != units[one])
+            agree &= fit
         edges += [(one, other) for other in np.flatnonzero(agree)]
     rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
-    return pd.factorize(components(rows, columns, len(combinations))[inverse.ravel()])[0]
+    return pd.factorize(components(rows, columns, len(codes))[inverse])[0]
 
 
 def components(one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
@@ -43,3 +69,23 @@ def joined_cells(table: pd.DataFrame, keys: list[str], cells: np.ndarray) -> dic
     counts = complete.groupby("cell")["combination"].nunique()
     joined = pd.Series(cells, index=table.index)[~known].map(counts).fillna(0).astype(int)
     return joined[joined > 1].to_dict()
+
+
+def rounded_alike(table: pd.DataFrame, cells: np.ndarray, written: Written) -> dict[int, list]:
+    """Index of a row -> [key, row], of the first row of its cell that has the same in another unit.
+
+    Only where the numbers differ, by no more than their rounding; `cells` is what `find_cells`
+    gave.
+    """
+    found: dict[int, list] = {}
+    for key, how in written.items():
+        rows = how.assign(cell=cells, value=table[key]).dropna()
+        for _, same in rows.groupby("cell", sort=False):
+            for row in same.index[1:] if same["unit"].nunique() > 1 else ():
+                before = same.loc[: same.index[same.index.get_loc(row) - 1]]
+                half = np.fmax(before["half"], same.at[row, "half"]) * SLACK
+                off = (before["value"] - same.at[row, "value"]).abs()
+                near = (off > 0) & (off <= half) & (before["unit"] != same.at[row, "unit"])
+                if near.any():
+                    found.setdefault(row, [key, near.idxmax()])
+    return found

@@ -1,7 +1,7 @@
 """What a data card consists of: columns, derived fields, checks and tasks."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -9,12 +9,16 @@ from llm4waam.core.settings import Section
 from llm4waam.core.tables import plain_header
 
 Role = Literal["identifier", "group", "set_point", "measurement", "outcome", "note", "prompt"]
+ALL_ROLES: tuple[Role, ...] = get_args(Role)
+CELL = "cell"
+ADDED = ("bead", CELL)  # the columns that cleaning adds
 Kind = Literal["number", "category", "text", "labels", "flag"]
 Information = Literal["pre_weld", "post_weld"]
 ROLES: dict[str, tuple[Role, ...]] = {
     "pre_weld": ("set_point",),
     "post_weld": ("set_point", "measurement"),
 }
+Digits = Annotated[int, Field(ge=1, le=17)]  # as many as a float has
 
 
 class Level(Section):
@@ -53,9 +57,9 @@ class Column(Section):
     missing: list[str] = []
     required: bool = False
     phrase: str | None = None
-    digits: int = 4
+    digits: Digits = 4
     nominal: float | None = None
-    step: float | None = Field(default=None, gt=0)
+    step: float | None = Field(default=None, ge=1e-6)
     levels: dict[str, Level] = {}
     labels: dict[str, list[str]] = {}
     exclusive: str | None = None
@@ -93,7 +97,7 @@ class Derived(Section):
     unit: str
     tier: Literal[1, 2] = 1
     phrase: str | None = None
-    digits: int = 4
+    digits: Digits = 4
 
 
 class Repair(Section):
@@ -107,8 +111,8 @@ class Check(Section):
     """A column that must agree with one of the formulas (the first that is defined)."""
 
     column: str
-    expected: list[str]
-    tolerance: float = Field(gt=0)
+    expected: list[str] = Field(min_length=1)
+    tolerance: float = Field(gt=0, le=1)
     repairs: list[Repair] = []
 
 

@@ -30,7 +30,7 @@ def normalise(text: str, spellings: dict[str, list[str]], exclusive: str | None)
     found = set()
     for part in parts(text):
         if key(part) not in known:
-            raise ValueError(f"{part!r} is no known label; expected {', '.join(spellings)}")
+            raise ValueError(f"{part[:60]!r} is no known label; expected {', '.join(spellings)}")
         found.add(known[key(part)])
     if not found:
         raise ValueError("there is no label")

@@ -12,33 +12,13 @@ from functools import lru_cache
 import numpy as np
 import pint
 
-# "N" is not among them: it may be nitrogen.
-MISSING = frozenset(
-    {"", "-", "--", "–", "—", "?", "n/a", "#n/a", "n.a.", "na", "nan", "<na>", "none", "null"}
-    | {"missing", "n.d.", "nd", "not measured", "#value!", "#ref!", "#div/0!", "미측정"}
-)
-# As welders and tables write them -> as pint knows them (to which "cfm" is a centifermi).
-_UNITS = {
-    "ipm": "in/min",
-    "fpm": "ft/min",
-    "lpm": "L/min",
-    "slpm": "L/min",
-    "cfh": "ft**3/hour",
-    "scfh": "ft**3/hour",
-    "cfm": "ft**3/min",
-    "nm": "N*m",
-    "wt%": "percent",
-    "vol%": "percent",
-    "at%": "percent",
-    "r/min": "rpm",
-    "rev/min": "rpm",
-    "volts": "V",
-    "amps": "A",
-    "degc": "degC",
-    "degf": "degF",
-}
+from llm4waam.card import vocabulary
+
+# Units of which pint misreads the short forms in welding_words.yaml: to it "cfm" is a centifermi.
+_SHORTENED = ("in/min", "ft/min", "m/min", "cm/min", "L/min", "ft**3/hour", "ft**3/min", "N*m", "%")
 _LONGEST_UNIT = 40  # characters; pint takes minutes for what nobody writes
-_NO_UNIT = re.compile(r"\d{3}|\*\*.*\*\*.*\*\*|[^\w\s/*%°.()^-]")
+# A long number, a number to the power of another (pint computes 9**9**9), and other signs.
+_NO_UNIT = re.compile(r"\d{3}|\d\s*(?:\*\*|\^)|//|[^\w\s/*%°.()^-]")
 
 _SPLIT = re.compile(r"([+-]?[\d.,'\s]*\d)(?:e([+-]?\d+))?\s*(.*)", re.IGNORECASE)
 _ENGLISH = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -53,7 +33,12 @@ def is_missing(text: str, words: Collection[str] = ()) -> bool:
     Case and spaces around do not matter.
     """
     said = text.strip().casefold()
-    return said in MISSING or said in {word.strip().casefold() for word in words}
+    return said in _missing() or said in {word.strip().casefold() for word in words}
+
+
+@lru_cache(maxsize=1)
+def _missing() -> frozenset[str]:
+    return frozenset(word.casefold() for word in vocabulary.words().missing)
 
 
 def split_unit(text: str) -> tuple[str, str]:
@@ -138,23 +123,35 @@ def unit(text: str) -> pint.Unit:
     spelled = unicodedata.normalize("NFKC", spelled).replace("∕", "/").replace("⋅", "*")
     spelled = re.sub(r"(?<=[a-zA-Z])\.", "", spelled).strip()
     spelled = re.sub(r"(?<=[a-zA-Z])([23])(?!\w)", r"**\1", spelled)
-    known = _UNITS.get(spelled.casefold().replace(" ", ""))
-    if spelled == "nm":  # a nanometre; the newton metre is written Nm or N m
-        known = None
-    if len(spelled) > _LONGEST_UNIT or re.search(
-        r"\d{3}|\*\*.*\*\*.*\*\*|[^\w\s/*%°.()^-]", spelled
-    ):
+    known = meanings(spelled) if spelled != "nm" else ()  # a nanometre; not the newton metre
+    short = len(known) == 1 and known[0] in _SHORTENED
+    if len(spelled) > _LONGEST_UNIT or _NO_UNIT.search(spelled):
         raise ValueError(f"no unit is called {text[:_LONGEST_UNIT]!r}")
-    try:
-        return registry().Unit(known or spelled)
-    except (pint.errors.PintError, ValueError, AttributeError, TypeError, AssertionError) as error:
-        raise ValueError(f"no unit is called {text!r}") from error
+    # pint first: to it Mm/s is no mm/s. What it does not know may be a word: "meters/분".
+    for one in (known[0],) if short else (spelled, *known[: len(known) == 1]):
+        try:
+            return registry().Unit(one)
+        except Exception:  # what pint ends in: its own errors, 1/0, a bracket without end
+            continue
+    raise ValueError(f"no unit is called {text!r}")
+
+
+def meanings(spelled: str) -> tuple[str, ...]:
+    """The units, as pint knows them, that a spelling of welding_words.yaml may mean, or ()."""
+    units = vocabulary.units()
+    small = spelled.casefold()
+    slashed = re.sub(r"\s*(?:/|\bper\b|·|(?<=[a-z])\s+an?\s|(?<=[a-z.])\s)\s*", "/", small)
+    for one in (small, slashed, small.replace(" ", "")):
+        if one in units:
+            return units[one]
+    return ()
 
 
 def accepted(text: str, units: Collection[str]) -> str | None:
-    """The one of `units` that `text` spells, None where it is none of them.
+    """The unit that `text` spells where it measures what `units` measure, else None.
 
-    "mm/sec" spells mm/s, and C spells degC. "MM/S" spells mm/s, but Mm/s (megametres) does not.
+    One of `units` as it stands there; else one of welding_words.yaml: in a column of mm/s also
+    "mm/sec" and "ipm", and C spells degC beside it. "MM/S" spells mm/s; Mm/s (megametres) does not.
     """
     if text in units:
         return text
@@ -165,12 +162,26 @@ def accepted(text: str, units: Collection[str]) -> str | None:
     alike = [one for one in units if said is not None and unit(one) == said]
     if alike:
         return alike[0]
-    if text in ("C", "F") and f"deg{text}" in units:
-        return f"deg{text}"
     small = [one for one in units if one.casefold() == text.casefold()]
-    if said is not None and any(unit(one).is_compatible_with(said) for one in small):
-        return None
-    return small[0] if small else None
+    meant = [
+        one
+        for one in (*small, *meanings(text))
+        if said is None or said == unit(one) or not _both(said, one)  # Mm/s is no mm/s
+    ]
+    same = [own for own in units for one in meant if unit(own) == unit(one)]
+    measured = [one for one in meant if any(_both(unit(own), one) for own in units)]
+    return next(iter(same or measured), None)
+
+
+def _both(one: pint.Unit, other: str) -> bool:
+    """Whether a unit and a spelled one measure the same, be it in other sizes.
+
+    To pint degrees and percents are both numbers, and a turn in a second is 2 pi of a Hz; here
+    such units are not the same.
+    """
+    if one.dimensionless or one.dimensionality == {"[time]": -1}:
+        return one == unit(other)
+    return bool(one.is_compatible_with(unit(other)))
 
 
 @lru_cache(maxsize=65536)

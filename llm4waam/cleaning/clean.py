@@ -9,11 +9,11 @@ import pandera.pandas as pa
 
 from llm4waam.card import labels
 from llm4waam.card.card import Card
-from llm4waam.card.cells import find_cells, joined_cells
+from llm4waam.card.cells import find_cells, joined_cells, rounded_alike
 from llm4waam.card.columns import Column
-from llm4waam.card.formulas import evaluate
+from llm4waam.card.formulas import evaluate, names_in
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog
-from llm4waam.cleaning.parsing import parse_column
+from llm4waam.cleaning.parsing import parse_column, written
 from llm4waam.cleaning.prompt_file import merge_prompts
 from llm4waam.core.errors import StudyError
 from llm4waam.core.tables import missing_column
@@ -31,10 +31,13 @@ def clean_table(
     log = CleaningLog()
     for row, cells in broken.items():
         log.reject(row, WHOLE_ROW, f"{cells} cells", f"expected {len(raw.columns)} cells")
+    wanted = {}
     for column in card.columns.values():
         for header in filter(None, (column.header, column.unit_header)):
             if header not in raw.columns:
                 raise missing_column(file, header, raw.columns, column.meaning)
+            wanted[header] = raw[header]
+    raw = pd.DataFrame(wanted, index=raw.index)  # a table may have columns by the thousand
     table = pd.DataFrame(index=raw.index)
     for name, column in card.columns.items():
         if column.header is not None:
@@ -48,10 +51,10 @@ def clean_table(
         table = merge_prompts(table, card, log)
     else:
         table = _merge_duplicates(table, card, log)
-        table = _with_formulas(table, card)
+        table = _with_formulas(table, card, log)
         table = _checked(table, card, log)
         table.insert(0, "bead", _bead_names(table, card))
-        table.insert(1, "cell", _cells(table, card, log))
+        table.insert(1, "cell", _cells(table, raw.loc[table.index], card, log))
     if table.empty:
         first = log.rejected()[0]
         place = {"row": first.row, "column": first.column, "value": first.value}
@@ -116,7 +119,7 @@ def _join_labels(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFr
 
 def _drop_unusable(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
     """Leave out rows without a required value, without any outcome, or with nothing but it."""
-    required = [name for name, column in card.columns.items() if column.required]
+    required = [name for name, c in card.columns.items() if c.required or c.role == "prompt"]
     outcomes = [n for n in card.named("outcome") if card.columns[n].formula is None]
     known = [*card.named("set_point", "measurement", "prompt")]
     known = [name for name in known if name in table]
@@ -164,10 +167,17 @@ def _merge_duplicates(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.D
     return table
 
 
-def _cells(table: pd.DataFrame, card: Card, log: CleaningLog) -> list[str]:
-    """The name of each bead's cell; rows whose gaps make one cell of several are noted."""
-    keys = card.named("group", "set_point")
-    cells = find_cells(table, keys)
+def _cells(table: pd.DataFrame, raw: pd.DataFrame, card: Card, log: CleaningLog) -> list[str]:
+    """The name of each bead's cell; rows that gaps or units put into one of several are noted."""
+    keys = card.cell_keys
+    groups = pd.Series("", index=table.index)
+    for name in card.named("group"):
+        groups = groups + "\n" + table[name].astype(str)
+    how = written(raw, card, card.named("set_point"), groups)
+    cells = find_cells(table, keys, how)
+    for row, (name, other) in rounded_alike(table, cells, how).items():
+        reason = f"{name} as written is that of row {other} in another unit: one cell"
+        log.note(row, "cell", reason)
     for row, count in joined_cells(table, keys, cells).items() if keys else ():
         gone = ", ".join(name for name in keys if pd.isna(table.at[row, name]))
         log.note(row, "cell", f"without {gone} it may repeat beads of {count} settings: one cell")
@@ -191,11 +201,16 @@ def _check_logarithms(table: pd.DataFrame, card: Card, file: object) -> None:
                 )
 
 
-def _with_formulas(table: pd.DataFrame, card: Card) -> pd.DataFrame:
-    table = table.copy()
-    for name, column in card.columns.items():
-        if column.formula is not None:
-            table[name] = evaluate(column.formula, card.with_formulas(table))
+def _with_formulas(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
+    """The table with the computed columns; where one has no finite number, that is noted."""
+    table = card.with_computed(table)
+    known = card.with_formulas(table)
+    given = known.fillna({n: c.nominal for n, c in card.columns.items() if c.nominal is not None})
+    fields = {n: c.formula for n, c in card.columns.items() if c.formula is not None}
+    for name, formula in (fields | {n: d.formula for n, d in card.derived.items()}).items():
+        there = given[[*names_in(formula)]].notna().all(axis=1)
+        for row in table.index[there & known[name].isna()]:
+            log.note(row, name, "the formula has no finite value")
     return table
 
 
@@ -224,11 +239,17 @@ def _checked(table: pd.DataFrame, card: Card, log: CleaningLog) -> pd.DataFrame:
 
 def _bead_names(table: pd.DataFrame, card: Card) -> list[str]:
     """The table's own identifier, or the number of the row where there is none."""
-    names = {row: f"bead_{row:05d}" for row in table.index}
-    for name in card.named("identifier")[:1]:
+    names = {}
+    for name in card.named("identifier"):
         for row, value in table[name].dropna().items():
-            names[row] = f"{value:g}" if isinstance(value, float) else value
-    return list(names.values())
+            names[row] = f"{value:.15g}" if isinstance(value, float) else value
+    taken = {*names.values()}
+    for row in table.index.difference([*names]):
+        name = f"bead_{row:05d}"
+        while name in taken:  # by another row, which the table calls so
+            name += "_"
+        names[row] = name
+    return [names[row] for row in table.index]
 
 
 def schema(card: Card) -> pa.DataFrameSchema:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from llm4waam.card import labels
-from llm4waam.card.card import ADDED, read_card
+from llm4waam.card.card import read_card
+from llm4waam.card.columns import ADDED
 from llm4waam.cleaning.card_text import card_text
 from llm4waam.cleaning.clean import clean_table
 from llm4waam.cleaning.guesses import (
@@ -132,6 +133,10 @@ def _give_roles(guesses: list[Guess], rows: int) -> None:
             guess.left_out = (
                 "dates and times are no set-points; as role group they may be a session"
             )
+    for role in ("identifier", "prompt"):
+        first, *others = [g for g in kept if g.role == role and not g.left_out] or [None]
+        for guess in others:
+            guess.left_out = f"a card has one {role}, which is {first.header}"
     kept = [guess for guess in kept if not guess.left_out]
     if not any(g.role in ("set_point", "prompt") for g in kept):
         for guess in (g for g in kept if g.role == "measurement"):

@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from llm4waam.card import labels
-from llm4waam.card.quantities import convert, is_missing, readings, split_unit, unit
+from llm4waam.card import labels, vocabulary
+from llm4waam.card.quantities import convert, is_missing, meanings, readings, split_unit, unit
 from llm4waam.core.tables import plain_header
 
 FILE = Path(__file__).with_name("draft_words.yaml")
@@ -123,7 +123,7 @@ def unit_called(text: str) -> str | None:
     A C or F is a temperature, as nobody welds with coulombs or farads.
     """
     text = plain_header(text).replace(" ", "")
-    spelled = words()["units"].get(text.casefold())
+    spelled = _spelled(text.casefold())
     if spelled is None:
         spelled = "/".join(map(_part_of_unit, text.split("/")))
     if not re.match(r"[^\W\d]|%", spelled) or len(spelled) > 20:
@@ -136,11 +136,17 @@ def unit_called(text: str) -> str | None:
     return None if known.dimensionless and spelled not in counted else spelled
 
 
+def _spelled(small: str) -> str | None:
+    """The unit that a spelling in small letters means in a header, None where the words lack it."""
+    known = meanings(small)
+    return words()["units"].get(small) or (known[0] if len(known) == 1 else None)
+
+
 def _part_of_unit(own: str) -> str:
     """A part of a unit as pint knows it: v, a, w and k are capital ones, mm and s small ones."""
     small = own.casefold()
-    if small in words()["units"]:
-        return words()["units"][small]
+    if spelled := _spelled(small):
+        return spelled
     capital = {
         "v": "V",
         "mv": "mV",
@@ -161,8 +167,8 @@ def _part_of_unit(own: str) -> str:
 
 def _flag_words(texts: pd.Series) -> dict | None:
     """The keys of a column of flags beyond its kind; None where it is none."""
-    known, found = words()["flags"], {text.casefold() for text in texts} - {""}
-    ticks, yes, no = (set(known[name]) for name in ("ticks", "present", "absent"))
+    usual, found = vocabulary.words(), {text.casefold() for text in texts} - {""}
+    ticks, yes, no = {"x", "×"}, {*usual.present, "1.0", "v"}, {*usual.absent, "0.0"} - {"×"}
     blank = (texts == "").any()
     if not found or not found <= ticks | yes | no:
         return None
@@ -254,7 +260,7 @@ def _as_words(guess: Guess, texts: pd.Series) -> None:
         return
     if guess.has("verdicts") and "" not in texts.tolist():
         # "None" beside the names of defects says that there is none.
-        none = texts.str.casefold() == "none"
+        none = texts.str.casefold().isin(["none", "없음"])
         if none.any():
             cells = guess.cells = texts[texts.index.isin(cells.index) | none]
             guess.doubts.append("is None a bead without a defect, or not looked at?")

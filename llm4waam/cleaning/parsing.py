@@ -2,22 +2,22 @@
 
 Used for the raw table, for tables that users bring and for the values of a shop-floor log, so that
 a cell means the same everywhere. What the card says comes first: its levels, labels and spellings,
-then its words for "no value", then the usual ones. A cell that cannot be read is rejected, and the
-rest of the table goes on.
+then its words for "no value", then what everybody writes (card/welding_words.yaml). A cell that
+cannot be read is rejected, and the rest of the table goes on.
 """
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
 
-from llm4waam.card import labels
-from llm4waam.card.card import ALL_ROLES, Card
-from llm4waam.card.columns import Column
+from llm4waam.card import labels, vocabulary
+from llm4waam.card.card import Card
+from llm4waam.card.cells import Written
+from llm4waam.card.columns import ALL_ROLES, Column
 from llm4waam.card.quantities import accepted, convert, is_missing, parse_number, split_unit
 from llm4waam.cleaning.log import CleaningLog
 
-PRESENT = ("1", "true", "yes", "y", "t", "○", "◯", "●", "o", "✓", "✔", "√", "예", "있음", "발생")
-ABSENT = ("0", "false", "no", "n", "f", "×", "✗", "✘", "아니오", "아니요", "없음")
 # An x ticks a box in one table, and says no in another, where a circle says yes.
 TICKS = {"x": "o", "X": "O"}
 UNIT_LOST = "unit lost and no other row tells it"
@@ -34,7 +34,7 @@ def parse_column(
     `alone`, no cell tells of another.
     """
     column = card.columns[name]
-    cells = raw[column.header].str.strip()
+    cells = raw[column.header].str.strip().str.replace("\r\n?", "\n", regex=True)
     words = [*card.missing, *column.missing]
     values: dict[int, object] = {}
     if column.kind == "number":
@@ -79,7 +79,7 @@ def _units(
         if not is_missing(given):
             unit = accepted(given, column.units)
             expected = ", ".join(column.units) or "no unit"
-            reason = f"{given!r}: the card does not accept this unit; expected {expected}"
+            reason = f"{given[:60]!r}: the card does not accept this unit; expected {expected}"
             found[row] = unit or ValueError(reason)
     known = {row: unit for row, unit in found.items() if isinstance(unit, str)}
     if column.unit_header is None:
@@ -95,6 +95,51 @@ def _units(
                 reason = f"unit lost; every other row of {group[row]} has {others[0]}"
                 log.alter(row, column.header, cells[row], reason)
     return {row: found.get(row, ValueError(UNIT_LOST)) for row in cells.index}
+
+
+def written(raw: pd.DataFrame, card: Card, names: list[str], groups: pd.Series) -> Written:
+    """How finely the numbers of the columns `names` were written, of those with several units.
+
+    `raw` are the rows that are left, `groups` says the group of each. What a unit is written to is
+    its finest number in the group: 5 stands beside 5.5 for 5.0.
+    """
+    found = {}
+    for name in names:
+        column = card.columns[name]
+        if column.kind != "number" or column.header is None or len(column.units) < 2:
+            continue
+        cells = raw[column.header].str.strip()
+        units = pd.Series(_units(raw, card, name, cells, CleaningLog()), dtype=object)
+        units = units.where(units.map(lambda one: isinstance(one, str)), None).reindex(raw.index)
+        if units.nunique() < 2:
+            continue
+        decimals = cells.map(_decimals).groupby([groups, units], dropna=False).transform("max")
+        halves = [
+            abs(convert(0.5 * 10.0**-n, unit, column.unit) - convert(0.0, unit, column.unit))
+            if unit
+            else float("nan")
+            for n, unit in zip(decimals, units, strict=True)
+        ]
+        found[name] = pd.DataFrame({"unit": units, "half": halves})
+    return found
+
+
+def _decimals(text: str) -> int:
+    """The digits behind the decimal sign of a number as it is written."""
+    try:
+        digits = split_unit(text)[0].lower()
+        value = parse_number(digits)
+    except ValueError:
+        return 0
+    mantissa, _, exponent = digits.partition("e")
+    parts = re.fullmatch(r"[+-]?(\d*)[.,](\d+)", mantissa)
+    if value is None or not 1e-300 < abs(value) < 1e300:
+        return 0
+    if not parts:
+        return 0 - int(exponent or 0)
+    whole = abs(float(f"{parts[1]}.{parts[2]}e{exponent or 0}"))
+    grouped = abs(value) == abs(float(f"{parts[1]}{parts[2]}e{exponent or 0}")) != whole
+    return (0 if grouped else len(parts[2])) - int(exponent or 0)
 
 
 def _number(text: str, column: Column, unit: str | ValueError) -> float:
@@ -126,7 +171,8 @@ def _number(text: str, column: Column, unit: str | ValueError) -> float:
 def _spellings(column: Column) -> dict[str, object]:
     """What the card, or everybody, writes for a value, in small letters -> the value."""
     if column.kind == "flag":
-        found = dict.fromkeys(ABSENT, 0.0) | dict.fromkeys(PRESENT, 1.0)
+        usual = vocabulary.words()
+        found = dict.fromkeys(usual.absent, 0.0) | dict.fromkeys(usual.present, 1.0)
         own = dict.fromkeys(column.absent, 0.0) | dict.fromkeys(column.present, 1.0)
         return found | {spelling.strip().casefold(): value for spelling, value in own.items()}
     others = column.labels | {name: level.aliases for name, level in column.levels.items()}
@@ -135,6 +181,12 @@ def _spellings(column: Column) -> dict[str, object]:
         for name, aliases in others.items()
         for spelling in [name, *aliases]
     }
+
+
+def _everybodys(column: Column) -> dict[str, str]:
+    """Plain spelling -> the level that everybody writes so, of a category."""
+    found = vocabulary.further_spellings(column).items() if column.kind == "category" else ()
+    return {vocabulary.plain(one): name for name, spellings in found for one in spellings}
 
 
 def _ticks(raw: pd.DataFrame, card: Card, name: str, log: CleaningLog) -> dict[str, float]:
@@ -174,9 +226,11 @@ def _reader(column: Column) -> Read:
             raise ValueError("not among 1, 0, yes, no and what the card says of the flag")
         return value
 
+    everybodys = _everybodys(column)
+
     def word(text: str) -> str:
-        if column.levels:
+        if column.levels and vocabulary.plain(text) not in everybodys:
             raise ValueError(f"not among {', '.join(column.levels)}")
-        return text
+        return everybodys.get(vocabulary.plain(text), text)
 
     return flag if column.kind == "flag" else word

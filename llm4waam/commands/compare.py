@@ -18,6 +18,7 @@ from llm4waam.commands.ask_git import unpack
 from llm4waam.commands.figures_page import changed, figures_of, side_by_side
 from llm4waam.core.dotted import dotted
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import in_spreadsheet
 from llm4waam.core.files import write_table, write_text
 from llm4waam.core.made_from import KEY
 from llm4waam.core.settings import Params, read_params
@@ -78,7 +79,8 @@ def compare_with(base: str) -> Review:
 def write_review(review: Review, folder: Path) -> None:
     """Write `review.md`, `flips.csv` and, where figures differ, `index.html`; no old page stays."""
     write_text(folder / "review.md", review.text)
-    write_table(folder / "flips.csv", review.flips)
+    flips = review.flips.map(lambda cell: in_spreadsheet(cell) if isinstance(cell, str) else cell)
+    write_table(folder / "flips.csv", flips)
     (folder / "index.html").unlink(missing_ok=True)
     if review.page:
         write_text(folder / "index.html", review.page)

@@ -10,7 +10,7 @@ from llm4waam.commands.columns import in_columns, last_width
 
 WIDTHS = [17, 36]  # of the names of a stage and of those that it waits for
 LEGEND = """
-*: a run for each task of params.yaml; frozen: runs only when asked (docs/method.md)
+*: a run for each task of params.yaml; frozen: runs only when asked (docs/pipeline.md)
 What a stage waits for through another one is left out; every arrow: docs/pipeline.md
 """
 

@@ -5,13 +5,15 @@ Only what reads options stands here: a slip in them is reported before anything 
 
 import logging
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from llm4waam.core.errors import require_file
-from llm4waam.core.stage import run_stage
+from llm4waam.core.pipes import as_file
+from llm4waam.core.stage import run_command
 from llm4waam.encoders.families import FAMILIES
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -19,7 +21,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 def main() -> None:
     """Run the command; a mistake of the user ends with one line and exit status 1."""
-    run_stage(lambda: app(prog_name="llm4waam"))
+    if isinstance(sys.stdout, TextIOWrapper):  # one that knows no Korean still gets an answer
+        sys.stdout.reconfigure(errors="backslashreplace")
+    run_command(lambda: app(prog_name="llm4waam"))
 
 
 @app.callback()
@@ -34,7 +38,7 @@ def _commands() -> None:
 def predict(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="a CSV table, an Excel workbook, or JSON lines"),
+        typer.Argument(metavar="FILE", help="CSV, Excel or JSON lines; - is the standard input"),
     ] = None,
     first: Annotated[
         list[str] | None,
@@ -67,7 +71,7 @@ def predict(
     if encoder not in (None, *FAMILIES):
         reason = f"{encoder!r} is not one of {', '.join(FAMILIES)}"
         raise typer.BadParameter(reason, param_hint="'--encoder'")
-    file = Path(files[0]) if files else None
+    file = as_file(Path(files[0])) if files else None
     if file:
         require_file(file, "a CSV table, an Excel workbook (.xlsx) or JSON lines")
     from llm4waam.commands.predict import Request, predict_beads  # takes seconds

@@ -4,12 +4,22 @@ import csv
 import io
 import json
 import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from llm4waam.advice.settings import Language
+from llm4waam.advice.wording import called, column_called, words
+from llm4waam.card import labels
+from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
+from llm4waam.core.escapes import in_spreadsheet, visible
+from llm4waam.inference.predictor import probability_column
 
 if TYPE_CHECKING:
     from llm4waam.advice.findings import Findings
@@ -17,31 +27,88 @@ if TYPE_CHECKING:
 EXPLAINED = ["bead", "narration"]  # the columns of explanations as CSV
 
 
+@dataclass(frozen=True)
+class AnswerWords:
+    """What the columns and values of answers are called; in English as they are.
+
+    CSV and JSON are for programs: their columns have the same names in every language.
+    """
+
+    card: Card
+    outputs: Mapping[str, Sequence[str]]  # task -> its labels, or its target
+    language: Language
+
+    def row(self, answer: dict) -> dict[str, str]:
+        """Name -> value of one answer, as a person reads them."""
+        shown = {name: _cell(value) for name, value in answer.items()}
+        if self.language == "en":
+            return shown
+        return {self._name(name): self._value(name, text) for name, text in shown.items()}
+
+    def _name(self, column: str) -> str:
+        said = words()["answer"]
+        if column in said:
+            return said[column][self.language]
+        for name, outputs in self.outputs.items():
+            known = words()["page"]["groups"].get(name, {}).get(self.language, name)
+            if column == name:
+                return known
+            for output in outputs:
+                if column == probability_column(name, output):
+                    return f"{known}: {self._label(output)} {said['p'][self.language]}"
+                if column.removeprefix(output) in said["of_target"]:
+                    target = column_called(self.card, output, self.language)
+                    unit = self.card.columns[output].unit
+                    target += f"({unit})" if unit else ""
+                    end = said["of_target"][column.removeprefix(output)]
+                    return f"{target} {end[self.language]}".strip()
+        return column_called(self.card, column, self.language)
+
+    def _value(self, column: str, text: str) -> str:
+        if text in words()["values"]:
+            return words()["values"][text][self.language]
+        if column == "missing":
+            names = [column_called(self.card, name, self.language) for name in text.split(", ")]
+            return ", ".join(names) if text else ""
+        if column in self.outputs:
+            return " 또는 ".join(self._label(one) for one in labels.split(text))
+        if row := re.fullmatch(r"row (\d+)", text):
+            return f"{row[1]}행"
+        return text
+
+    def _label(self, label: str) -> str:
+        return (
+            called(self.card, "labels", label, self.language)
+            or words()["values"].get(label, {}).get(self.language)
+            or label
+        )
+
+
 def header(columns: list[str], form: str) -> str:
     """What stands before the first row: CSV has its columns, the others nothing."""
     return _line(columns) if form == "csv" else ""
 
 
-def body(answers: pd.DataFrame, form: str) -> str:
+def body(answers: pd.DataFrame, form: str, words: AnswerWords) -> str:
     """The rows of answers, each ended by a line feed; of a CSV without the header."""
     rows = answers.to_dict("records")
     if form == "json":
-        return "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
+        return "".join(json.dumps(_for_programs(row), ensure_ascii=False) + "\n" for row in rows)
     if form == "csv":
-        return "".join(_line([_cell(value) for value in row.values()]) for row in rows)
-    return "".join(_paragraph(row) for row in rows)
+        return "".join(_line([_csv_cell(value) for value in row.values()]) for row in rows)
+    return "".join(_paragraph(words.row(row)) for row in rows)
 
 
-def explained(findings: "Findings", text: str, form: str) -> str:
+def explained(findings: "Findings", text: str, form: str, words: AnswerWords) -> str:
     """One bead with its narration; as JSON with all that the narration is made of.
 
     CSV has one row a bead in any case: bead and narration.
     """
     answer, advice = findings.answer.to_dict(), findings.advice
     if form == "table":
-        return _paragraph(answer) + text + "\n\n"
+        return _paragraph(words.row(answer)) + visible(text) + "\n\n"
     if form == "csv":
-        return _line([str(answer["bead"]), text])
+        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text)])
     reasons = findings.attribution.values if findings.attribution else {}
     facts = {
         "narration": text,
@@ -64,14 +131,30 @@ def explained(findings: "Findings", text: str, form: str) -> str:
         "labels_after": findings.named_after,
         "after": findings.after,
         "rules": {one.rule: one.leads_to for one in findings.rules},
-        "missing": findings.missing,
     }
-    return json.dumps(_plain(answer | facts), ensure_ascii=False) + "\n"
+    return json.dumps(_for_programs(answer | facts), ensure_ascii=False) + "\n"
 
 
-def _paragraph(row: dict) -> str:
-    width = max(map(len, row))
-    return "".join(f"{name:<{width}}  {_cell(value)}\n" for name, value in row.items()) + "\n"
+def _for_programs(answer: dict) -> dict:
+    """JSON's own types; what is missing is a list of names."""
+    missing = [name for name in answer["missing"].split(", ") if name]
+    return {name: _plain(value) for name, value in answer.items()} | {"missing": missing}
+
+
+def _paragraph(row: dict[str, str]) -> str:
+    width = max(map(_width, row))
+    lines = (f"{name}{' ' * (width - _width(name))}  {value}" for name, value in row.items())
+    return "".join(visible(line).replace("\n", "\\n") + "\n" for line in lines) + "\n"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes; a Korean letter takes two."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
+
+
+def _csv_cell(value: object) -> str:
+    """A cell of a CSV: a text that a spreadsheet would compute has an apostrophe before it."""
+    return in_spreadsheet(value) if isinstance(value, str) else _cell(value)
 
 
 def _cell(value: object) -> str:

@@ -9,16 +9,18 @@ from typing import TextIO
 import pandas as pd
 
 from llm4waam.advice.settings import Advice, Language
+from llm4waam.advice.wording import messages_in
 from llm4waam.baselines.settings import Baselines
-from llm4waam.card.card import Card
+from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.log import CleaningLog
-from llm4waam.commands.output import EXPLAINED, body, explained, header
+from llm4waam.commands.output import EXPLAINED, AnswerWords, body, explained, header
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import has_half_character, short
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
-from llm4waam.core.tables import Row, nearest, read_rows
+from llm4waam.core.tables import Row, read_rows
 from llm4waam.inference.predictor import Predictor, load_predictor
-from llm4waam.inference.user_table import chunks, form_of, known_columns
+from llm4waam.inference.user_table import TWICE, check_table, chunks, known_columns, take
 from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
@@ -57,19 +59,28 @@ def predict_beads(request: Request, out: TextIO) -> int:
     models, and as `rows_of` does.
     """
     params = read_params(Params)
-    style = _style(request, params.text)
-    encoder = request.encoder or params.advice.encoder
-    predictor = load_predictor(encoder, params.tasks, style, params.card_file)
+    style, card = _style(request, params.text), read_card(params.card_file)
+    with messages_in(request.language, card):
+        rows = rows_of(request, card)  # before models are waited for
+        encoder = request.encoder or params.advice.encoder
+        predictor = load_predictor(encoder, params.tasks, style, params.card_file)
+        return _answer(request, params, predictor, rows, out)
+
+
+def _answer(
+    request: Request, params: Params, predictor: Predictor, rows: Iterator[Row], out: TextIO
+) -> int:
     skipped: list[int | str] = []
-    rows = rows_of(request, predictor.card)
     tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
+    outputs = {name: task.outputs for name, task in predictor.tasks.items()}
+    words = AnswerWords(predictor.card, outputs, request.language)
     if request.explain:
         out.write(header(EXPLAINED, request.format))
-        out.writelines(_explanations(predictor, params, tables, request))
+        out.writelines(_explanations(predictor, params, tables, request, words))
     else:
         for number, answers in enumerate(predictor.answers_of_each(tables)):
             out.write("" if number else header(answers.columns.tolist(), request.format))
-            out.write(body(answers, request.format))
+            out.write(body(answers, request.format, words))
     return SKIPPED if skipped else 0
 
 
@@ -90,15 +101,19 @@ def _accepted(
     for beads, log in parts:
         for row, column, value, _, reason in log.entries:
             name = log.names.get(row, "")
-            said = f"row {row}" + f" ({name})" * (name not in ("", f"row {row}"))
-            logging.warning("skipped: %s, column %s: %r: %s", said, column, value, reason)
+            said = f"row {row}" + f" ({short(name)})" * (name not in ("", f"row {row}"))
+            logging.warning("skipped: %s, column %s: %r: %s", said, column, short(value), reason)
             skipped.append(row)
         if not beads.empty:
             yield beads
 
 
 def _explanations(
-    predictor: Predictor, params: Params, tables: Iterable[pd.DataFrame], request: Request
+    predictor: Predictor,
+    params: Params,
+    tables: Iterable[pd.DataFrame],
+    request: Request,
+    words: AnswerWords,
 ) -> Iterator[str]:
     # Here, as only those who ask for reasons should wait for scikit-learn.
     from llm4waam.advice.findings import make_examiner, read_tried
@@ -110,40 +125,40 @@ def _explanations(
         for place in range(len(beads)):
             findings = examiner.examine(beads.iloc[place])
             text = narrate(findings, examiner.predictor.card, request.language)
-            yield explained(findings, text, request.format)
+            yield explained(findings, text, request.format, words)
 
 
 def rows_of(request: Request, card: Card) -> Iterator[Row]:
-    """Rows of cells by column, as `llm4waam.inference.user_table` takes them.
+    """Rows of cells by column, as `llm4waam.inference.user_table` takes them; checked already.
 
     What a log does not say clearly is logged as a warning. Raises StudyError for a column that
-    the card does not have, for a log without a value, and as `read_rows` does.
+    the card does not have, for a value given twice, for a log without a value, for text that is not
+    UTF-8, and as `check_table` and `read_rows` do.
     """
-    known = known_columns(card)
     if request.file:
-        for number, cells in read_rows(request.file, form_of(request.file, card)):
-            if number == 1 and not isinstance(cells, str):
-                _check_header(request.file, list(cells), known)
-            yield number, cells
-    elif request.pairs:
-        pairs = [pair.partition("=") for pair in request.pairs]
-        for name, sign, _ in pairs:
-            if name not in known or not sign:
-                expected = "COLUMN=VALUE with one of " + ", ".join(sorted(known))
-                raise StudyError("--set", "no such column", value=name, expected=expected)
-        yield 1, {name: value for name, _, value in pairs}
-    else:
-        yield 1, _from_log(request.log or "", card)
+        return read_rows(request.file, check_table(request.file, card))
+    for option, words in (("--set", request.pairs or []), ("--log", [request.log or ""])):
+        for text in filter(has_half_character, words):
+            raise StudyError(option, "not UTF-8", value=text, expected="UTF-8")
+    if request.pairs:
+        return iter([(1, _from_pairs(request.pairs, card))])
+    return iter([(1, _from_log(request.log or "", card))])
 
 
-def _check_header(file: Path, header: list[str], known: set[str]) -> None:
-    """Refuse a slip in a column's name: its set-point would silently be unknown."""
-    strange = [name for name in header if name not in known]
-    for name in strange:
-        if near := nearest(name, known):
-            raise StudyError(file, "the card has no such column", column=name, expected=near)
-    if strange:
-        logging.warning("columns that the card does not know: %s", ", ".join(strange))
+def _from_pairs(pairs: list[str], card: Card) -> dict[str, str]:
+    known, found = known_columns(card), {}
+    for name, sign, value in (pair.partition("=") for pair in pairs):
+        if name not in known or not sign:
+            expected = "COLUMN=VALUE with one of " + ", ".join(sorted(known))
+            raise StudyError("--set", "no such column", value=name, expected=expected)
+        if found.setdefault(name, value) != value:
+            both = f"{found[name]}, {value}"
+            raise StudyError("--set", TWICE, column=name, value=both, expected="one of them")
+    # Under its header and its name in the card: only what stands there tells whether that differs.
+    for entry in take([(1, found)], card, "post_weld")[1].entries:
+        if entry.reason == TWICE:
+            raise StudyError("--set", TWICE, column=entry.column, value=entry.value)
+    return found
 
 
 def _from_log(text: str, card: Card) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from llm4waam.core.escapes import short, visible
+
 
 class StudyError(ValueError):
     """A mistake in a file or parameter that only the user can mend.
@@ -24,10 +26,10 @@ class StudyError(ValueError):
         if row is not None:
             place += f", row {row}"
         if column is not None:
-            place += f", column {column}"
-        found = "" if value is None else f"{value!r}: "
+            place += f", column {short(column)}"
+        found = "" if value is None else f"{short(repr(value))}: "
         wanted = "" if expected is None else f"; expected {expected}"
-        super().__init__(" ".join(f"{place}: {found}{reason}{wanted}".split()))
+        super().__init__(visible(" ".join(f"{place}: {found}{reason}{wanted}".split())))
 
     def __reduce__(self) -> tuple:
         # Errors come from worker processes pickled: only the line itself travels.
@@ -41,6 +43,13 @@ def _as_said(kind: type[StudyError], line: str) -> StudyError:
 
 
 def require_file(file: Path, expected: str) -> None:
-    """Raise StudyError for a file that is missing."""
-    if not file.is_file():
-        raise StudyError(file, "there is no such file", expected=expected)
+    """Raise StudyError for a file that is missing, or whose name no file can have."""
+    try:
+        there, found = file.exists(), file.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
+        said = getattr(error, "strerror", None) or str(error)
+        reason = f"this is no name of a file ({said})"
+        raise StudyError(short(str(file), 80), reason, expected=expected) from None
+    if not found:
+        reason = "this is no file" if there else "there is no such file"
+        raise StudyError(file, reason, expected=expected)

@@ -1,5 +1,6 @@
 """Files are whole or absent: each is written beside its place and then renamed."""
 
+import glob
 import hashlib
 import json
 import math
@@ -11,16 +12,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from llm4waam.core.errors import StudyError
+
+MADE = "what dvc repro makes"
+NAMES = ("bead", "cell", "label")  # columns of names, in whatever table they stand
 DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with LF line ends; the old file stays until the new one is complete."""
+    """Write UTF-8 text with LF line ends; the old file stays until the new one is complete.
+
+    What a killed write left beside it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.part"):
+        left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(path)
+    except OSError as error:  # a full disk does not say of which file
+        raise StudyError(path, f"cannot be written ({error.strerror})") from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -60,8 +72,14 @@ def fingerprint(path: Path) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes."""
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    """Write JSON with sorted keys, indent 2, no NaN and a final newline: always the same bytes.
+
+    Raises StudyError for a number that is not finite.
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        raise StudyError(path, "a number in it would not be finite") from None
     write_text(path, text + "\n")
 
 
@@ -82,19 +100,82 @@ def clear_folder(folder: Path) -> None:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Put a finished folder in its place; what stood there before is gone."""
+    """Put a finished folder in its place; what stood there before is gone.
+
+    At no moment is half a folder at `target`.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
+    remove_folder(target)
     source.rename(target)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, if there is one: at once by its name, then what it holds."""
+    gone = folder.with_name(f".{folder.name}.gone.part")
+    shutil.rmtree(gone, ignore_errors=True)
+    if folder.exists():
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def folder_hash(folder: Path) -> str | None:
+    """A hash of the names and contents of all files of a folder; None where there is none."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
 def read_jsonl(path: Path) -> list[dict]:
-    """Read what `write_jsonl` wrote."""
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    """Read what `write_jsonl` wrote; raises StudyError where it is not there or cut."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+    except (OSError, ValueError) as error:
+        raise _not_as_made(path, error) from None
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table that a stage wrote; the names of beads and cells stay strings."""
-    names = dict.fromkeys(("bead", "cell"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], encoding="utf-8")
+def read_json(path: Path) -> dict:
+    """Read an object that `write_json` wrote; raises StudyError where it is not there or cut."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _not_as_made(path, error) from None
+    if not isinstance(found, dict):
+        raise StudyError(path, "holds no JSON object", expected=MADE)
+    return found
+
+
+def read_table(
+    path: Path, columns: Iterable[str] = (), types: Mapping[str, type] | None = None
+) -> pd.DataFrame:
+    """Read a table that a stage wrote; an empty cell is missing, and nothing else is.
+
+    What has no type in `types` has that which its cells look like; names of beads, cells and labels
+    stay texts, whatever they look like. Raises StudyError where it is not there, is no table, or
+    lacks one of `columns`.
+    """
+    try:
+        table = parse_table(path, types)
+    except (OSError, ValueError) as error:
+        raise _not_as_made(path, error) from None
+    for name in columns:
+        if name not in table:
+            raise StudyError(path, "there is no such column", column=name, expected=MADE)
+    return table
+
+
+def _not_as_made(path: Path, error: Exception) -> StudyError:
+    said = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    missing = isinstance(error, FileNotFoundError)
+    reason = "there is no such file" if missing else f"cannot be read ({said})"
+    return StudyError(path, reason, expected=MADE)
+
+
+def parse_table(source: object, types: Mapping[str, type] | None = None) -> pd.DataFrame:
+    """What a CSV of `write_table` holds, a path or an open text; types as in `read_table`."""
+    given = dict.fromkeys(NAMES, str) | dict(types or {})
+    return pd.read_csv(source, dtype=given, keep_default_na=False, na_values=[""], encoding="utf-8")

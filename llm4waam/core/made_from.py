@@ -9,7 +9,7 @@ shown; what is of this table by other parameters is shown with their names.
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -28,14 +28,20 @@ STUDY = (*MODELS, "baselines")
 SHARED_OUT = ("workers", "threads")  # how the work is shared out changes no result
 DIGITS = "%.6g"  # a processor of another make may change the last digit of a formula's value
 NOT_SET = "–"
+_NOTHING = object()
+
+
+def of_model(encoder: str, task: str) -> list[str]:
+    """What of params.yaml decides one final model, as `made_from` takes it."""
+    return ["text", "train", f"encoder.{encoder}", f"target.{task}"]
 
 
 def made_from(sections: Iterable[str] = STUDY, ablations: Iterable[str] = ()) -> dict:
     """The mark of what is made now, in the current folder.
 
-    `sections` are those of params.yaml that decide it, `ablations` the names that do so in the
-    section of that name. Every value is a text, so that it is compared as it is read. Raises
-    StudyError for a file that is missing or cannot be read.
+    `sections` are those of params.yaml that decide it, or dotted names in them (encoder.bert),
+    `ablations` the names that do so in the section of that name. Every value is a text, so that it
+    is compared as it is read. Raises StudyError for a file that is missing or cannot be read.
     """
     params, raw = read_params(Params), _raw_params()
     return {
@@ -43,7 +49,7 @@ def made_from(sections: Iterable[str] = STUDY, ablations: Iterable[str] = ()) ->
         "card": _card_mark(params.card_file),
         "beads": _table_mark(BEADS),
         "folds": fingerprint(_present(FOLDS)),
-        "parameters": {name: _as_text(raw[name]) for name in sections if name in raw},
+        "parameters": _nested(dict(_values(raw, sections))),
         "ablations": {name: _as_text(raw["ablations"][name]) for name in ablations},
     }
 
@@ -94,6 +100,16 @@ def _raw_params() -> dict:
     return yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
 
 
+def _values(raw: Mapping, names: Iterable[str]) -> Iterator[tuple[str, object]]:
+    """The dotted names under which something stands, and what does, as a text."""
+    for name in names:
+        value: object = raw
+        for place in name.split("."):
+            value = value.get(place, _NOTHING) if isinstance(value, Mapping) else _NOTHING
+        if value is not _NOTHING:
+            yield name, _as_text(value)
+
+
 def _present(file: Path) -> Path:
     require_file(file, "what dvc repro makes")
     return file
@@ -131,7 +147,7 @@ def _flat(sections: Mapping) -> dict[str, object]:
     return {name: one for name, one in dotted(sections).items() if one not in (None, {})}
 
 
-def _nested(flat: Mapping[str, str]) -> dict:
+def _nested(flat: Mapping[str, object]) -> dict:
     found: dict = {}
     for name, value in flat.items():
         *places, last = name.split(".")

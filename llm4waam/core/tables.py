@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +21,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from llm4waam.core.errors import StudyError, require_file
+from llm4waam.core.escapes import short, visible
 from llm4waam.core.settings import Section
 
 EXPECTED = "a CSV table, an Excel workbook (.xlsx) or JSON lines"
@@ -28,6 +30,11 @@ EXCEL = (".xlsx", ".xlsm")
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}  # the likelier first
 LOOK = 50  # rows that are looked at before the first is given
 LISTED = 40  # headers that an error names
+LONGEST_CELL = 1 << 24  # characters; what is longer is a quote that is never closed
+LONGEST_NUMBER = 400  # digits
+csv.field_size_limit(LONGEST_CELL)
+# What no text holds: a NUL, and half of a character (as "\\ud800" in JSON gives it).
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 Row = tuple[int, dict[str, str] | str]  # its number, and its cells by column or why it has none
 
 
@@ -223,8 +230,8 @@ def _named(path: Path, cells: list[str], below: list[list[str]]) -> tuple[list[s
         header.pop()
     unnamed = [f"column_{n}" for n, name in enumerate(header, start=1) if not name]
     header = [name or f"column_{n}" for n, name in enumerate(header, start=1)]
-    for name in header:
-        if header.count(name) > 1:
+    for name, count in Counter(header).items():
+        if count > 1:
             places = [str(n) for n, one in enumerate(header, start=1) if one == name]
             expected = f"unique names; it is number {' and '.join(places)}"
             raise StudyError(path, "a column stands twice", column=name, expected=expected)
@@ -405,26 +412,66 @@ def _objects(path: Path, form: TableFormat, expected: str) -> Iterator[Row]:
     lines = read_lines(path, _encoding(path, form))
     if start:
         try:
-            found = json.loads("".join(lines))
+            found = _json("".join(lines))
         except json.JSONDecodeError as error:
             raise StudyError(path, f"line {error.lineno}: {error.msg}", expected="JSON") from None
+        except ValueError as error:
+            raise StudyError(path, str(error), expected="a list of flat objects") from None
         yield from ((number, _as_row(one)) for number, one in enumerate(found, start=1))
         return
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield number, _as_row(json.loads(line))
+            yield number, _as_row(_json(line))
         except json.JSONDecodeError as error:
             yield number, f"no JSON: {error.msg}"
-        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of [
-            yield number, "no JSON that a bead could be: too long a number or too deep"
+        except ValueError as error:
+            yield number, str(error)
+
+
+def _json(text: str) -> object:
+    """What a JSON text holds, numbers as they are written: 1.10 is a name in another table.
+
+    Raises ValueError for a key that stands twice in an object with other values, and for thousands
+    of levels or digits.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_int=_digits, parse_float=_digits)
+    except RecursionError:
+        raise ValueError("no JSON that a bead could be: nested too deep") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    found: dict = {}
+    for name, value in pairs:  # Python would silently take the last value
+        if found.setdefault(name, value) != value:
+            raise ValueError(f"column {short(name, 60)} stands twice, with other values")
+    return found
+
+
+def _digits(text: str) -> str:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError("no JSON that a bead could be: too long a number")
+    return text
 
 
 def _as_row(found: object) -> dict[str, str] | str:
-    if isinstance(found, dict) and found:
-        return {plain_header(key): _text(value) for key, value in found.items()}
-    return "no JSON object of column and value"
+    """The cells by column, or why there are none."""
+    if not isinstance(found, dict) or not found:
+        return "no JSON object of column and value"
+    row: dict[str, str] = {}
+    for key, value in found.items():
+        try:
+            name, text = plain_header(key), _text(value)
+        except RecursionError:
+            return "no JSON that a bead could be: nested too deep"
+        if row.setdefault(name, text) != text:
+            return f"column {short(name, 60)} stands twice, with other values"
+        if _NO_TEXT.search(name + text):
+            shown = visible(short(name, 60))
+            return f"column {shown}: half of a character, a lone surrogate, or a NUL"
+    return row
 
 
 def _text(value: object) -> str:

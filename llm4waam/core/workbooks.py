@@ -3,7 +3,6 @@
 import logging
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -35,10 +34,9 @@ def sheet_rows(path: Path, sheet: str | None) -> tuple[Iterator[list[str]], list
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions, which no cell needs
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except Exception as error:  # of a damaged file openpyxl raises whatever it meets
         file.close()
-        reason = f"not an Excel workbook ({error})"
-        raise StudyError(path, reason, expected=".xlsx") from None
+        raise _damaged(path, error) from None
     names = [one.title for one in book.worksheets]
     if sheet is not None and sheet not in names:
         expected = "one of " + ", ".join(map(repr, names))
@@ -49,14 +47,30 @@ def sheet_rows(path: Path, sheet: str | None) -> tuple[Iterator[list[str]], list
     others = [name for name in names if name != chosen.title]
     found = [f"sheet {chosen.title!r}" + f" (others: {', '.join(others)})" * bool(others)]
     chosen.reset_dimensions()  # some programs write a wrong size, and rows beyond it were lost
-    _warn(path, book, chosen)
-    return _rows(book, chosen), found if others or sheet else []
-
-
-def _rows(book: object, sheet: object) -> Iterator[list[str]]:
     try:
-        for row in sheet.iter_rows():
-            yield [_text(cell) for cell in row]
+        _warn(path, book, chosen)
+    except Exception as error:
+        raise _damaged(path, error) from None
+    return _rows(path, book, chosen), found if others or sheet else []
+
+
+def _damaged(path: Path, error: Exception) -> StudyError:
+    said = (str(error) or type(error).__name__).splitlines()[0]
+    reason = f"not an Excel workbook, or a damaged one ({said})"
+    return StudyError(path, reason, expected=".xlsx, such as Excel saves it anew")
+
+
+def _rows(path: Path, book: object, sheet: object) -> Iterator[list[str]]:
+    rows = sheet.iter_rows()
+    try:
+        while True:
+            try:
+                row = [_text(cell) for cell in next(rows)]
+            except StopIteration:
+                return
+            except Exception as error:
+                raise _damaged(path, error) from None
+            yield row
     finally:
         book.close()
 

@@ -143,13 +143,15 @@ class Decision:
     def from_json(cls, task: Task, value: dict) -> "Decision":
         """The decision that `to_json` wrote; the order of the outputs is the task's.
 
-        Raises ValueError where it is that of other labels.
+        Raises ValueError where it is that of other labels, or not of numbers.
         """
         found = value["thresholds"]
         if set(found) != set(task.outputs) or value["exclusive"] != task.exclusive:
             raise ValueError(f"task {task.name}: a decision of other labels: {', '.join(found)}")
         thresholds = tuple(float(found[output]) for output in task.outputs)
         many, temperature = task.kind == "multi_class", float(value["temperature"])
+        if not (np.isfinite(thresholds).all() and 0 < temperature < np.inf):
+            raise ValueError(f"task {task.name}: thresholds or temperature are no numbers")
         return cls(task.outputs, temperature, thresholds, task.exclusive, many)
 
 

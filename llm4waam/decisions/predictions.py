@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from llm4waam.core.errors import StudyError
 from llm4waam.splits.folds import HOLD_OUT_FOLD
 
 # (repeat, fold), beads to train on, beads to predict
@@ -12,6 +13,8 @@ COLUMNS = [
     *("model", "repeat", "fold", "role", "bead", "label"),
     *("target", "score", "loss", "threshold"),
 ]
+# Of beads with fields left out: `without` names these, with a space between.
+INCOMPLETE = ["repeat", "fold", "role", "bead", "without", "label", "target", "score"]
 
 
 def fold_jobs(folds: pd.DataFrame) -> list[tuple[int, int]]:
@@ -30,6 +33,13 @@ def members(folds: pd.DataFrame, repeat: int, fold: int) -> tuple[list[str], lis
     return train.loc[~inside, "bead"].tolist(), train.loc[inside, "bead"].tolist()
 
 
+def place_name(place: tuple[int, int]) -> str:
+    """A (repeat, fold) as an error calls it."""
+    repeat, fold = place
+    name = "the final model" if fold == HOLD_OUT_FOLD else f"fold {fold}"
+    return name + f" of repeat {repeat}" * (repeat > 0)
+
+
 def prediction_rows(
     model: str,
     place: tuple[int, int],
@@ -45,10 +55,16 @@ def prediction_rows(
     `targets`, `scores` and `losses` have shape (beads, outputs): truth and prediction as 0 or 1
     and a probability, or both in physical units; the loss is the training criterion's.
     `thresholds` (outputs,) are those of this fold's decision; a regression has none and leaves the
-    column empty.
+    column empty. Raises StudyError for a score or a loss that is not finite.
     """
     repeat, fold = place
     size = len(outputs)
+    bad = ~(np.isfinite(scores) & np.isfinite(losses)).all(axis=1)
+    if bad.any():
+        reason = f"its prediction of bead {beads[int(bad.argmax())]} is not finite"
+        expected = "a model that has not diverged: see the learning rate and the target's scale"
+        what = f"{model} for {', '.join(outputs)}, {place_name(place)}"
+        raise StudyError(what, reason, expected=expected)
     thresholds = np.full(size, np.nan) if thresholds is None else np.asarray(thresholds, float)
     return pd.DataFrame(
         {
@@ -64,4 +80,32 @@ def prediction_rows(
             "threshold": np.broadcast_to(thresholds, targets.shape).ravel(),
         },
         columns=COLUMNS,
+    )
+
+
+def incomplete_rows(
+    place: tuple[int, int],
+    told: list[tuple[str, str]],
+    outputs: tuple[str, ...],
+    targets: np.ndarray,
+    scores: np.ndarray,
+) -> pd.DataFrame:
+    """One row for each (bead, fields left out) of `told` and output, with the columns INCOMPLETE.
+
+    `targets` and `scores` have shape (len(told), outputs), as in `prediction_rows`.
+    """
+    repeat, fold = place
+    size = len(outputs)
+    return pd.DataFrame(
+        {
+            "repeat": repeat,
+            "fold": fold,
+            "role": "hold_out" if fold == HOLD_OUT_FOLD else "oof",
+            "bead": np.repeat([bead for bead, _ in told], size),
+            "without": np.repeat([without for _, without in told], size),
+            "label": np.tile(outputs, len(told)),
+            "target": targets.ravel(),
+            "score": scores.ravel(),
+        },
+        columns=INCOMPLETE,
     )

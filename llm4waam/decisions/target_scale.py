@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from llm4waam.core.errors import StudyError
+
 SCALES = ("raw", "standardised", "log")
 SYNONYMS = {"none": "standardised"}  # the word of the cards' `transform`
 
@@ -22,7 +24,8 @@ class TargetScale:
 
         `scale` is `raw` (unchanged: mean 0, sd 1), `standardised` (`none` means the same) or `log`
         (the standardised logarithm). A constant target has sd 1. Raises ValueError for another
-        scale, and for a logarithm of values that are not all positive.
+        scale, and StudyError for a logarithm of values that are not all positive and for values
+        that are too large to have a standard deviation.
         """
         scale = SYNONYMS.get(scale, scale)
         if scale not in SCALES:
@@ -31,10 +34,17 @@ class TargetScale:
             return cls(False, 0.0, 1.0)
         log = scale == "log"
         if log and (values <= 0).any():
-            raise ValueError(f"the logarithm of {values.min():g} is not defined")
+            reason = f"the logarithm of {values.min():g} is not defined"
+            expected = "positive values, or target.TASK.scale and the card's transform not log"
+            raise StudyError("the target on the scale log", reason, expected=expected)
         values = np.log(values) if log else values
-        sd = float(values.std())
-        return cls(log, float(values.mean()), sd if sd > 0 else 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, sd = float(values.mean()), float(values.std())
+        if not np.isfinite([mean, sd]).all():
+            reason = f"values as large as {np.abs(values).max():g} have no standard deviation"
+            raise StudyError("the target", reason, expected="a smaller unit, or the scale log")
+        # Rounding makes the sd of equal values 1e-17 and not 0.
+        return cls(log, mean, sd if sd > 0 and values.min() < values.max() else 1.0)
 
     def scale(self, values: np.ndarray) -> np.ndarray:
         """Physical units to the learning scale, any shape."""

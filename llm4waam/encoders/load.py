@@ -34,13 +34,15 @@ SAFETENSORS = (
     "refs/pr/N of the hub's conversion bot, or convert pytorch_model.bin once with "
     "save_pretrained where that file is trusted"
 )
+FEWEST_POSITIONS = 8  # as train.max_tokens
 TOKENIZER = "tokenizer.json, or vocab.txt (BERT), or vocab.json and merges.txt (RoBERTa)"
 
 
-def check_checkpoint(encoder: str, checkpoint: str, revision: str | None) -> None:
-    """Raise StudyError unless `checkpoint` is one of the encoder's family and can be had.
+def check_checkpoint(encoder: str, checkpoint: str, revision: str | None) -> int:
+    """How many tokens of a prompt the checkpoint takes: it has a position for each, and no more.
 
-    Weights are looked for in a folder, but read only by `load_trunk`.
+    Raises StudyError unless it is one of the encoder's family and can be had. Weights are looked
+    for in a folder, but read only by `load_trunk`.
     """
     place, folder = f"encoder.{encoder}.checkpoint", Path(checkpoint)
     if folder.exists() and not (folder / "config.json").is_file():
@@ -55,10 +57,17 @@ def check_checkpoint(encoder: str, checkpoint: str, revision: str | None) -> Non
     if files.intersection(PICKLED) and not files.intersection(SAFE):
         reason = f"{place}: its weights are pickled"
         raise _error(checkpoint, reason, SAFETENSORS.format(encoder))
-    tokens = len(load_tokenizer(checkpoint, revision))
+    tokenizer = load_tokenizer(checkpoint, revision)
+    tokens = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values()))
     if tokens > config.vocab_size:
         reason = f"{place}: its tokenizer has {tokens} tokens"
         raise _error(checkpoint, reason, f"{config.vocab_size}, as config.json says")
+    first = config.pad_token_id + 1 if FAMILIES[encoder].starts_after_padding else 0
+    positions = config.max_position_embeddings - first
+    if positions < FEWEST_POSITIONS:
+        reason = f"{place}: its config.json has positions for {positions} tokens"
+        raise _error(checkpoint, reason, f"at least {FEWEST_POSITIONS}")
+    return positions
 
 
 def load_tokenizer(checkpoint: str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -75,6 +84,8 @@ def load_tokenizer(checkpoint: str, revision: str | None = None) -> PreTrainedTo
     # Where there are no files transformers makes up a tokenizer that knows special tokens only.
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
         raise _error(checkpoint, "has no tokenizer", TOKENIZER)
+    # Whether HF_HUB_OFFLINE was set is told there, and would be saved with the model.
+    tokenizer.init_kwargs.pop("local_files_only", None)
     if not tokenizer.is_fast:
         raise _error(checkpoint, "its tokenizer tells no places", "a fast one (tokenizer.json)")
     return tokenizer
@@ -114,6 +125,10 @@ def load_trunk(
         reason = f"its weights are damaged or of another size ({_first_line(error)})"
         expected = "whole files (no pointers of Git LFS) that fit config.json"
         raise _error(checkpoint, reason, expected) from None
+    for name, weight in trunk.named_parameters():
+        if not torch.isfinite(weight).all():
+            expected = "numbers: these weights are of a training that went wrong"
+            raise _error(checkpoint, f"its weights are not finite ({name})", expected)
     missing = sorted(report["missing_keys"])
     if missing:
         reason = f"lacks {len(missing)} weights of the encoder, such as {missing[0]}"

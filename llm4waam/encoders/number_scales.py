@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from llm4waam.core.errors import StudyError
 from llm4waam.core.settings import Section
 from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt
 
@@ -34,6 +35,7 @@ def fit_scales(prompts: Iterable[TokenisedPrompt], names: list[str]) -> Scales:
     """The scale of every field that the prompts give a number for; each value counts once a prompt.
 
     What is passed decides what they know: the beads of a training fold, or other laboratories.
+    Raises StudyError for values that are too large to have a standard deviation.
     """
     seen: dict[int, list[float]] = {}
     for prompt in prompts:
@@ -47,7 +49,12 @@ def fit_scales(prompts: Iterable[TokenisedPrompt], names: list[str]) -> Scales:
         log = bool((known > 0).all())
         used = np.log(known) if log else known
         # A field that never varies says nothing; rounding makes its sd 3e-17 and not 0.
-        sd = float(used.std()) if known.min() < known.max() else 1.0
+        with np.errstate(over="ignore"):
+            sd = float(used.std()) if known.min() < known.max() else 1.0
+        if not math.isfinite(sd):
+            reason = f"values as large as {np.abs(known).max():g} have no standard deviation"
+            expected = "a range in the card that leaves them out"
+            raise StudyError(f"the field {names[field - 1]}", reason, expected=expected)
         floor = float(known.min()) if log else 0.0
         scales[names[field - 1]] = FieldScale(log=log, mean=float(used.mean()), sd=sd, floor=floor)
     return scales
@@ -65,7 +72,7 @@ def standardise(prompt: TokenisedPrompt, scales: Scales, names: list[str]) -> To
         if (field, number) not in scores:
             scores[field, number] = scale.z(number)
         numbers[token] = scores[field, number]
-    return TokenisedPrompt(prompt.ids, prompt.fields, numbers)
+    return TokenisedPrompt(prompt.ids, prompt.fields, numbers, prompt.cut)
 
 
 @dataclass(frozen=True)

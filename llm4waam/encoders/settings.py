@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from llm4waam.core.settings import Positive, Section
+from llm4waam.core.settings import Gain, Rate, Section
 from llm4waam.encoders.families import FAMILIES, known_families
 
 
@@ -26,7 +26,7 @@ class Encoder(Section):
 
     checkpoint: str = Field(min_length=1)
     revision: str | None
-    learning_rate: float = Positive
+    learning_rate: Rate
 
 
 class Encoders(RootModel[dict[FamilyName, Encoder]]):
@@ -79,12 +79,12 @@ class ModelSettings(Section):
     """
 
     numbers: Literal["tokens", "skip", "both", "none"] = "tokens"
-    gain: float = Field(default=30.0, gt=0)
+    gain: Gain = 30.0
     digits: bool = True
     pooling: Literal["mean", "first"] = "mean"
     random_weights: bool = False
-    frozen_layers: int = Field(default=0, ge=0)
-    lora_rank: int = Field(default=0, ge=0)
+    frozen_layers: int = Field(default=0, ge=0, le=256)
+    lora_rank: int = Field(default=0, ge=0, le=4096)
 
     @property
     def embeds_numbers(self) -> bool:

@@ -15,12 +15,14 @@ class TokenisedPrompt:
 
     `ids` are the tokenizer's, `fields` the number of the field whose value the token is part of
     (1 for the first name, NO_FIELD for all else), `numbers` the value of that field in the card's
-    unit (NaN for words and between the values).
+    unit (NaN for words and between the values). `cut` says that the prompt was longer than it may
+    be: what stood at its end, such as a note, is not among the tokens.
     """
 
     ids: list[int]
     fields: list[int]
     numbers: list[float]
+    cut: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -65,7 +67,8 @@ def tokenise(
                     first = token if first is None else first
                 token += 1
         kept = [n for n in range(len(ids)) if n not in left_out]
-        prompts.append(TokenisedPrompt(*([row[n] for n in kept] for row in (ids, fields, numbers))))
+        parts = ([row[n] for n in kept] for row in (ids, fields, numbers))
+        prompts.append(TokenisedPrompt(*parts, cut=bool(read.overflowing)))
     return prompts
 
 

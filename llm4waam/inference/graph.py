@@ -21,6 +21,7 @@ class Graph:
         """`model` is what stands in the file."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # a core has a batch of its own, see `begin`
+        options.log_severity_level = 4  # what goes wrong is raised, and need not be logged as well
         self._session = onnxruntime.InferenceSession(model, options)
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._model, self._pad_id = model, pad_id

@@ -7,12 +7,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import numpy as np
+from pydantic import Field
 from tokenizers import Tokenizer
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.manifest import AGAIN, Manifest, check_manifest
 from llm4waam.core.settings import Section, checked
+from llm4waam.decisions.confidence import CALIBRATION, Calibration
 from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.links import LINKS
 from llm4waam.decisions.target_scale import TargetScale
@@ -20,6 +24,8 @@ from llm4waam.encoders.number_scales import NumberScales, Scales
 from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
 from llm4waam.inference.graph import Graph
 from llm4waam.splits.tasks import Task
+
+Made = TypeVar("Made")
 
 
 class Fitted(Section):
@@ -33,11 +39,11 @@ class Fitted(Section):
 
     fields: list[str]
     scales: Scales
-    max_tokens: int
+    max_tokens: int = Field(gt=0)
     pad_id: int
     mask_id: int | None
     average: bool
-    link: str
+    link: Literal["sigmoid", "second_class", "marginals", "identity"]
     sets: list[list[float]] | None
     target_scale: dict | None
     decision: dict | None
@@ -50,11 +56,13 @@ class Fitted(Section):
 
 @dataclass(frozen=True)
 class FinalModel:
-    """What `llm4waam.training.save` wrote; `graphs` are averaged.
+    """What `llm4waam.training.save` wrote into `folder`; `graphs` are averaged.
 
     Models whose `reads` are equal take the same prompts from the same rows.
     """
 
+    folder: Path
+    manifest: Manifest
     task: Task
     fitted: Fitted
     tokenizer: Tokenizer
@@ -62,6 +70,7 @@ class FinalModel:
     reads: str
     target_scale: TargetScale | None
     decision: Decision | None
+    calibration: Calibration
 
     def prompts(self, rows: list[dict]) -> list[TokenisedPrompt]:
         """Rows of `llm4waam.sentences.prompts.make_prompts` as the graphs take them."""
@@ -74,6 +83,7 @@ class FinalModel:
 
         Rows of other tasks are passed over; a bead's prompts are averaged first, as in training.
         Probabilities are those of the decision's temperature; a regression is in physical units.
+        Raises StudyError where they are not finite, or not those of the task's outputs.
         """
         return self.begin(rows, self.prompts(rows))()
 
@@ -90,7 +100,21 @@ class FinalModel:
         begun = [graph.begin(told) for graph in self.graphs]
 
         def scores() -> np.ndarray:
-            found = np.mean([self._scores(logits(), of, len(beads)) for logits in begun], axis=0)
+            try:
+                each = [self._scores(logits(), of, len(beads)) for logits in begun]
+            except Exception as error:  # ONNX Runtime raises no other kind, as for unknown tokens
+                reason = f"tokenizer, fitted.json and graph do not fit ({_said(error)})"
+                raise StudyError(self.folder, reason, expected=AGAIN) from None
+            found = np.mean(each, axis=0)
+            if not np.isfinite(found).all():
+                reason = (
+                    "the answers of this model are not finite: its weights are not, or too large"
+                )
+                raise StudyError(self.folder, reason, expected=f"{AGAIN}, or a lower learning rate")
+            if found.shape[1] != len(self.task.outputs):
+                reason = f"the model has {found.shape[1]} answers"
+                expected = f"{len(self.task.outputs)}, as the card says, by dvc repro"
+                raise StudyError(self.folder, reason, expected=expected)
             return self.decision.apply(found) if self.decision else found
 
         return scores
@@ -105,35 +129,59 @@ class FinalModel:
         return self.target_scale.restore(found) if self.target_scale else found
 
 
-def load_final(folder: Path, task: Task) -> FinalModel:
-    """Read the folder of a task's final model.
+def load_final(folder: Path, encoder: str, task: Task) -> FinalModel:
+    """Read the folder of a task's final model, whose every file is as its manifest says.
 
-    Raises StudyError where there is none, where it was saved by a commit that says other things of
-    a model than this one, and where its head is a classical model, which no graph holds.
+    Raises StudyError where there is none or a file is not as it was made, where it was saved by a
+    commit, or for a card, that says other things of a model than this one, and where its head is a
+    classical model, which no graph holds.
     """
-    file = folder / "fitted.json"
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        reason, expected = "there is no final model", "the outcome of dvc repro"
-        raise StudyError(error.filename, reason, expected=expected) from None
-    fitted = checked(Fitted, saved, file)
-    graphs = sorted(folder.glob("seed-*/model.onnx"), key=_seed)
-    if not graphs:
+    manifest = check_manifest(folder, encoder, task.name)
+    fitted = _read(
+        folder / "fitted.json", lambda text: checked(Fitted, json.loads(text), Path("fitted.json"))
+    )
+    decided, scaled = fitted.decision is not None, fitted.target_scale is not None
+    if (decided, scaled) != (task.kind != "regression", task.kind == "regression"):
+        reason, expected = "the model is of another kind of task", f"{task.kind}, {AGAIN}"
+        raise StudyError(folder / "fitted.json", reason, expected=expected)
+    names = [name for name in manifest.files if Path(name).name == "model.onnx"]
+    if not names:
         reason = "the final model has no graph, as train.head is not neural"
         raise StudyError(folder, reason, expected="train.head: neural, and dvc repro")
     reads = json.dumps(fitted.model_dump(include={"fields", "scales", "max_tokens", "mask_id"}))
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    tokens = (folder / "tokenizer.json").read_text(encoding="utf-8")
     return FinalModel(
+        folder,
+        manifest,
         task,
         fitted,
-        Tokenizer.from_str(text),
-        [Graph(one.read_bytes(), fitted.pad_id) for one in graphs],
-        reads + text,
-        TargetScale(**fitted.target_scale) if fitted.target_scale else None,
-        Decision.from_json(task, fitted.decision) if fitted.decision else None,
+        _read(folder / "tokenizer.json", Tokenizer.from_buffer),
+        [
+            _read(folder / name, lambda model: Graph(model, fitted.pad_id))
+            for name in sorted(names, key=_seed)
+        ],
+        reads + tokens,
+        _read(folder / "fitted.json", lambda _: TargetScale(**fitted.target_scale))
+        if scaled
+        else None,
+        _read(folder / "fitted.json", lambda _: Decision.from_json(task, fitted.decision))
+        if decided
+        else None,
+        _read(folder / CALIBRATION, lambda text: Calibration.from_json(json.loads(text.decode()))),
     )
 
 
-def _seed(graph: Path) -> int:
-    return int(graph.parent.name.split("-")[1])
+def _read(file: Path, make: Callable[[bytes], Made]) -> Made:
+    """What is made of the bytes of a file; raises StudyError, with its name, where nothing is."""
+    try:
+        return make(file.read_bytes())
+    except Exception as error:  # tokenizers and ONNX Runtime raise no other kind
+        raise StudyError(file, f"cannot be read ({_said(error)})", expected=AGAIN) from None
+
+
+def _said(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _seed(graph: str) -> int:
+    return int(Path(graph).parent.name.split("-")[1])

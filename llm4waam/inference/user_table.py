@@ -4,20 +4,35 @@ Incomplete beads are welcome; a bead with a value that cannot be read is left ou
 """
 
 import itertools
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from llm4waam.card.card import Card
-from llm4waam.card.columns import ROLES, Information
+from llm4waam.card.columns import ROLES, Column, Information
 from llm4waam.card.quantities import is_missing, split_unit
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog, Entry
 from llm4waam.cleaning.parsing import UNIT_LOST, parse_column
 from llm4waam.core.errors import StudyError
-from llm4waam.core.tables import JSON_LINES, Row, TableFormat, read_header
+from llm4waam.core.escapes import short
+from llm4waam.core.tables import (
+    JSON_LINES,
+    LISTED,
+    Row,
+    TableFormat,
+    nearest,
+    read_header,
+    read_rows,
+)
 
 CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
+SHOWN = 6  # headers that an error names
+TWICE = "given twice, with other values"
+SAME = 1e-3  # relative: two ways to write a value are rounded apart
 
 
 def form_of(file: Path, card: Card) -> TableFormat:
@@ -35,6 +50,48 @@ def form_of(file: Path, card: Card) -> TableFormat:
     return plain
 
 
+def check_table(file: Path, card: Card) -> TableFormat:
+    """How a user's file is written, after all of it was looked at, and before anything slow.
+
+    Columns that the card does not know are logged. Raises StudyError where one of them looks like a
+    slip, whose set-point would silently be unknown, for a file without a bead, and as `read_rows`.
+    """
+    with _quietly():  # what there is to say of the file is said when its rows are taken
+        form = form_of(file, card)
+        rows = read_rows(file, form)
+        names: dict[str, None] = {}
+        if file.suffix.lower() not in JSON_LINES:
+            names |= dict.fromkeys(read_header(file, form))
+        count = 0
+        for count, (_, cells) in enumerate(rows, start=1):  # noqa: B007
+            names |= dict.fromkeys(cells if isinstance(cells, dict) else ())
+    if not count:
+        raise StudyError(file, "there are no beads", expected="a row for each")
+    known = known_columns(card)
+    strange = [name for name in names if name not in known]
+    for name in strange:
+        if near := nearest(name, known):
+            raise StudyError(file, "the card has no such column", column=name, expected=near)
+    if strange:
+        named = ", ".join(short(name) for name in strange[:LISTED])
+        more = f" and {len(strange) - LISTED} more" * (len(strange) > LISTED)
+        logging.warning("columns that the card does not know: %s%s", named, more)
+    if names and not known.intersection(names):  # there are none where no row can be read
+        expected = "headers such as " + ", ".join(sorted(known)[:SHOWN])
+        raise StudyError(file, "no column is one of the card", expected=expected)
+    return form
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def chunks(
     rows: Iterator[Row], card: Card, information: Information
 ) -> Iterator[tuple[pd.DataFrame, CleaningLog]]:
@@ -47,28 +104,41 @@ def take(rows: list[Row], card: Card, information: Information) -> tuple[pd.Data
     """Beads with the columns of the clean table that may be known, and the cleaning log.
 
     Columns go by the raw table's header or by their name in the card; a number under the latter
-    has the card's unit where the cell gives none. A row of which any value cannot be read is
-    rejected as a whole: nothing is predicted from a guess. Outcomes are never read, measurements
+    has the card's unit where the cell gives none. A row of which any value cannot be read, or is
+    given under both names with other values, is rejected as a whole: nothing is predicted from a
+    guess. Outcomes are never read, measurements
     only where sentences say them. `bead` is the card's identifier, else the number of the row.
     """
     log = CleaningLog()
     for number, cells in rows:
         if isinstance(cells, str):
             log.reject(number, WHOLE_ROW, "", cells)
-    whole = {number: cells for number, cells in rows if not isinstance(cells, str)}
-    raw = pd.DataFrame.from_dict(whole, orient="index").fillna("").astype(str)
+    known = known_columns(card)  # a table may have others by the thousand
+    whole = {
+        number: {name: cell for name, cell in cells.items() if name in known}
+        for number, cells in rows
+        if not isinstance(cells, str)
+    }
+    raw = pd.DataFrame(list(whole.values()), index=list(whole)).fillna("").astype(str)
     wanted = [*card.named(*ROLES[information]), *card.named("note")]
     table = pd.DataFrame(index=raw.index)
     for name in dict.fromkeys([*wanted, *card.named("measurement")]):
         column = card.columns[name]
         dtype = float if column.kind in ("number", "flag") else object
-        given = _given(raw, card, name) if name in wanted else None
-        if given is None:
-            table[name] = pd.Series(None, index=raw.index, dtype=dtype)
-        else:
-            table[name] = parse_column(given, card, name, log, alone=True).astype(dtype)
+        table[name] = pd.Series(None, index=raw.index, dtype=dtype)
+        read = name in wanted and column.formula is None
+        for source in _sources(raw, column, name) if read else ():
+            given = _given(raw, card, name, source)
+            found = parse_column(given, card, name, log, alone=True).astype(dtype)
+            for row in raw.index[_differ(table[name], found)]:
+                said = f"{column.header}: {raw.at[row, column.header]}, {name}: {raw.at[row, name]}"
+                log.reject(row, name, said, TWICE)
+            table[name] = table[name].where(table[name].notna(), found)
+    computed = card.with_computed(table)
+    for name in (one for one in table if card.columns[one].formula is not None):
+        table[name] = computed[name].astype(float)
     log.entries = [_how_to_write(entry, card) for entry in log.entries]
-    table.insert(0, "bead", _names(raw, card))
+    table.insert(0, "bead", _names(raw, card, log))
     log.names = dict(zip(raw.index.tolist(), table["bead"].tolist(), strict=True))
     bad = {entry.row for entry in log.rejected()}
     table = table[~table.index.isin(bad)]
@@ -94,23 +164,35 @@ def known_columns(card: Card) -> set[str]:
     return {n for name, c in columns for n in (name, c.header, c.unit_header) if n}
 
 
-def _given(raw: pd.DataFrame, card: Card, name: str) -> pd.DataFrame | None:
-    """The column under the raw table's header, with its unit beside it; None where it is not."""
+def _sources(raw: pd.DataFrame, column: Column, name: str) -> list[str]:
+    """Where a column stands: under the raw table's header, under its name in the card, or both."""
+    return [one for one in dict.fromkeys((column.header, name)) if one in raw]
+
+
+def _differ(one: pd.Series, other: pd.Series) -> np.ndarray:
+    """Where both have a value and it is not the same, (rows,)."""
+    both = (one.notna() & other.notna()).to_numpy()
+    if one.dtype == float:
+        near = np.isclose(one, other, rtol=SAME, atol=0)
+        return both & ~near
+    return both & (one != other).to_numpy()
+
+
+def _given(raw: pd.DataFrame, card: Card, name: str, source: str) -> pd.DataFrame:
+    """The column `source` under the raw table's header, with its unit beside it."""
     column = card.columns[name]
-    sources = [one for one in dict.fromkeys((column.header, name)) if one in raw]
-    if not sources:
-        return None
-    given = pd.DataFrame({column.header: raw[sources[0]]})
-    by_name = pd.Series(sources[0] != column.header, index=raw.index)
-    if len(sources) == 2:  # one row has the one, the next the other
-        by_name = given[column.header].map(is_missing)
-        given[column.header] = given[column.header].where(~by_name, raw[name])
+    given, by_name = pd.DataFrame({column.header: raw[source]}), source != column.header
     if column.unit_header:
         units = raw.get(column.unit_header, pd.Series("", index=raw.index))
-        given[column.unit_header] = units.mask(by_name & units.map(is_missing), column.unit)
-    elif column.raw_unit:
+        if by_name:  # a unit that stands beside a value under the header is that value's
+            taken = units.map(is_missing)
+            if column.header in raw:
+                taken |= ~raw[column.header].map(is_missing)
+            units = units.mask(taken, column.unit)
+        given[column.unit_header] = units
+    elif column.raw_unit and by_name:
         own = given[column.header].map(lambda cell: _with_unit(cell, column.unit or ""))
-        given[column.header] = given[column.header].mask(by_name, own)
+        given[column.header] = own
     if column.lost_unit_like:
         # Rows of a user need not be of one laboratory: none gives its unit to another.
         given[card.columns[column.lost_unit_like].header] = raw.index.astype(str)
@@ -125,8 +207,14 @@ def _with_unit(cell: str, unit: str) -> str:
         return cell
 
 
-def _names(raw: pd.DataFrame, card: Card) -> list[str]:
-    one = card.named("identifier")[:1]
-    headers = [h for name in one for h in (card.columns[name].header, name) if h in raw]
-    named = raw[headers[0]].str.strip() if headers else ""
-    return [name or f"row {row}" for row, name in pd.Series(named, index=raw.index).items()]
+def _names(raw: pd.DataFrame, card: Card, log: CleaningLog) -> list[str]:
+    """What each bead is called: by the card's identifier, else "row 3"."""
+    names = pd.Series("", index=raw.index)
+    for name in card.named("identifier")[:1]:
+        for source in _sources(raw, card.columns[name], name):
+            found = raw[source].str.strip()
+            for row in raw.index[(names != "") & (found != "") & (names != found)]:
+                both = f"{names[row]}, {found[row]}"
+                log.reject(row, name, both, TWICE)
+            names = names.where(names != "", found)
+    return [name or f"row {row}" for row, name in names.items()]

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llm4waam.card.card import Card
+from llm4waam.logbook.corrections import apply_corrections
+from llm4waam.logbook.fits import Fits
 from llm4waam.logbook.lexicon import lexicon
+from llm4waam.logbook.scopes import mark_scopes
 from llm4waam.logbook.tokens import LogText, Token
-from llm4waam.logbook.values import Claims, apply_corrections
+from llm4waam.logbook.values import Claims
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ def read_log(text: str, card: Card) -> Log:
     `logbook.yaml` itself is wrong.
     """
     log = LogText(unicodedata.normalize("NFC", text), lexicon(card.model_dump_json()))
-    doubts = apply_corrections(log)
-    claims = Claims(log)
+    fits = Fits(log.lexicon)
+    doubts = [*mark_scopes(log, fits), *apply_corrections(log)]
+    claims = Claims(log, fits)
     values = {name: claims.value_of(name) for name in card.columns}
     found = {name: value for name, value in values.items() if value is not None}
     for token in log.tokens:  # "material: 316L"

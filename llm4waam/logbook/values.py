@@ -1,108 +1,17 @@
-"""Which value of a log belongs to which column: what is taken back, what is claimed, what fits.
+"""Which value of a log belongs to which column.
 
-First the corrections ("6, no 6.5") drop what the log takes back. Then the tokens claim columns:
-names beside a number, near words, units alone. Whether a number fits a column is for the card's own
-cleaning to say. What stays unclear is a doubt and no value.
+What is of something else (`scopes`) or taken back (`corrections`) is dropped before. Then the
+tokens claim columns: names beside a number, near words, units alone. Whether a number fits a column
+is for the cleaning of the card to say. What stays unclear is a doubt and no value.
 """
 
-import itertools
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
-import pandas as pd
-
-from llm4waam.card.card import Card
-from llm4waam.card.quantities import unit
-from llm4waam.cleaning.log import CleaningLog
-from llm4waam.cleaning.parsing import parse_column
-from llm4waam.logbook.lexicon import Lexicon
+from llm4waam.card.quantities import accepted
+from llm4waam.logbook.fits import Fits
+from llm4waam.logbook.scopes import clauses_of
 from llm4waam.logbook.tokens import LogText, Token
-
-
-def apply_corrections(log: LogText) -> list[str]:
-    """Drop what the log takes back: "6, no 6.5", "not 6.5 but 7", "7, not 6.5".
-
-    What replaces another takes over its unit and place. Returns a doubt for each value that is
-    denied without another, and for each pair of which it is unclear which one holds.
-    """
-    doubts = []
-    places = [n for n, t in enumerate(log.tokens) if t.kind in ("number", "level")]
-    denied = {n: _denied(log, n) for n in places}
-    for first, second in itertools.pairwise(places):
-        one, two = log.tokens[first], log.tokens[second]
-        gap = log.tokens[first + 1 : second]
-        if one.dropped or one.kind != two.kind or not _alike(one, two):
-            continue
-        words = [t for t in gap if t.kind == "word" and not log.is_link(t)]
-        spoken = log.plainly(words)
-        named = any(t.kind == "term" for t in gap)
-        swap = bool(spoken) and (
-            spoken in log.words.corrected
-            or all(word in log.words.corrected for word in spoken.split())
-        )
-        denials = {id(t) for n in (first, second) for t in denied[n]}
-        plain = len(gap) < 8 and all(
-            log.said(t) not in (".", ";", "\n")
-            if t.kind == "break"
-            else id(t) in denials or log.is_small(t) or log.is_word(t, log.words.corrected)
-            for t in gap
-        )
-        if swap and (named or two.kind == "level"):
-            one.dropped = two.dropped = True
-            doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
-        elif plain and not named and (swap or denied[first] != denied[second]):
-            lost, kept = (one, two) if swap or denied[first] else (two, one)
-            lost.dropped, kept.units = True, kept.units or lost.units
-            for token in (lost, *gap, *denied[first], *denied[second]):
-                token.used = True
-            denied[first] = denied[second] = []
-        elif not named and len(gap) < 6 and not two.units and two.kind == "number":
-            # "6, no, hm, 6.5": taken back, but how is not clear.
-            marks = (*log.words.corrected, *log.words.denied_after)
-            if any(log.is_word(t, marks) for t in gap):
-                one.dropped = two.dropped = True
-                doubts.append(f"{log.said(one, two)!r}: unclear which of the two holds")
-    for n, words in denied.items():
-        if words and not log.tokens[n].dropped and log.lexicon.knows(log.tokens[n].units):
-            log.tokens[n].dropped = True
-            doubts.append(f"{log.said(log.tokens[n])!r}: denied or not sure")
-    return doubts
-
-
-def _alike(one: Token, two: Token) -> bool:
-    if one.kind == "level":
-        return one.columns == two.columns
-    units = {*one.units} & {*two.units}
-    return bool(units) or not (one.units and two.units)
-
-
-def _denied(log: LogText, place: int) -> list[Token]:
-    """The words that deny the value at a place, [] where none does."""
-    before, strange = [], False
-    for token in reversed(log.tokens[max(0, place - 6) : place]):
-        if token.kind == "term" or log.is_link(token):
-            continue
-        if token.kind == "word" and log.is_word(token, log.words.fillers):
-            continue
-        before.insert(0, token)
-        spoken = log.plainly(before)
-        if spoken in (log.words.far if strange else log.words.denied):
-            return before
-        if any(phrase.endswith(" " + spoken) for phrase in log.words.denied):
-            continue
-        if strange or token.kind != "word" or re.search(log.words.conditions, log.said(token)):
-            break
-        before, strange = [], True  # "not the usual 316L"
-    after = log.tokens[place + 1 : place + 3]
-    if after and log.said(after[0]) == "?":
-        return after[:1]
-    for token in after:
-        if log.is_word(token, log.words.denied_after):
-            return [token]
-        if not log.is_link(token):
-            break
-    return []
 
 
 class Claims:
@@ -111,24 +20,42 @@ class Claims:
     `claims`: column -> (text as the cleaning reads it, the tokens that say so).
     """
 
-    def __init__(self, log: LogText) -> None:
-        self.log, self.fits = log, Fits(log.lexicon)
+    def __init__(self, log: LogText, fits: Fits) -> None:
+        self.log, self.fits = log, fits
         self.claims: dict[str, list[tuple[str | None, list[Token]]]] = {}
+        self.strange: dict[str, list[Token]] = {}  # values that may be another's, by column
+        self.column: dict[int, str] = {}  # by the token's id
         self.doubts: list[str] = []
+        self.clauses = {id(t): clause for clause in clauses_of(log) for t in clause.tokens}
         self._levels()
         self._named_numbers()
+        self._measured_numbers()
+        self._wires()
         self._near_numbers()
         self._bare_numbers()
+        self._measured_numbers(told=True)
 
     def value_of(self, name: str) -> str | None:
         """The value of a column where all claims agree; None, and a doubt, where they do not."""
         claims = self.claims.get(name, [])
         if all(text is None for text, _ in claims):
             return None
+        claims = self._as_measured(claims)
         values = {None if text is None else self.fits.read(name, text)[0] for text, _ in claims}
         signs = [t for t in self.log.tokens if t.negative and t.columns == (name,)]
         if not all(token.claimed for token in signs):  # "torch angle 10 deg, in drag"
             self.doubts.append(f"{name}: {self.log.said(signs[0])!r} may turn its sign")
+            return None
+        measured = self.log.lexicon.scopes["measured"]
+        bare = [
+            tokens
+            for _, tokens in claims
+            if not any((t.kind == "term" and t.strong) or self._is(t, measured) for t in tokens)
+        ]
+        if name in self.strange and bare:
+            others = [repr(self.log.said(token)) for token in self.strange[name]]
+            spelled = dict.fromkeys([*(repr(self.log.span(tokens)) for tokens in bare), *others])
+            self.doubts.append(f"{name}: said more than once, {' and '.join(spelled)}")
             return None
         if len(values) > 1:
             spelled = dict.fromkeys(repr(self.log.span(tokens)) for _, tokens in claims)
@@ -142,7 +69,7 @@ class Claims:
     def _levels(self) -> None:
         """Levels of categories claim their column; what is not on the card is a doubt."""
         for token in self.log.tokens:
-            if token.kind == "unlisted":
+            if token.kind == "unlisted" and not token.dropped:
                 self._claim(token.columns[0], None, [token])
                 self.doubts.append(f"{self.log.said(token)!r}: not on the card")
             elif token.kind == "level" and not token.dropped:
@@ -166,15 +93,29 @@ class Claims:
             names, number = pairs[-1]
             if number is chain[-2] and names[0].columns == chain[-1][0].columns:
                 pairs[-1] = ([*names, *chain[-1]], number)  # "torch angle 10 deg drag"
+            if not self._good(pairs):
+                pairs = self._one_by_one(chain) or pairs
             for names, [number] in pairs:
                 number.units = number.units or names[0].units
                 self._bind(names, number)
+
+    def _one_by_one(self, chain: list[list[Token]]) -> list[tuple[list[Token], list[Token]]]:
+        """Pairs of a chain in which some number has no name: each by the one name that it fits."""
+        found: list[tuple[list[Token], list[Token]]] = []
+        for place, part in enumerate(chain):
+            if part[0].kind != "number" or not part[0].units:
+                continue
+            beside = [chain[n] for n in (place - 1, place + 1) if 0 <= n < len(chain)]
+            good = [names for names in beside if names[0].columns and self._good([(names, part)])]
+            if len(good) == 1 and good[0] not in [names for names, _ in found]:
+                found.append((good[0], part))
+        return found
 
     def _good(self, pairs: list[tuple[list[Token], list[Token]]]) -> bool:
         """Whether every number fits its name; one that the card does not know takes any."""
         return bool(pairs) and all(
             not names[0].columns
-            or self.fits.fit(number, names[0].columns[0], beside=names[0].units)[0]
+            or self.fits.fit(number, names[0].columns[0], beside=names[0].units, per_minute=True)[0]
             for names, [number] in pairs
         )
 
@@ -183,11 +124,65 @@ class Claims:
             number.claimed = True
             return
         [name] = names[0].columns
-        text, reason = self.fits.fit(number, name, any(token.negative for token in names))
+        turned = any(token.negative for token in names)
+        spoken = any(self.log.said(token).casefold() != "travel" for token in names)
+        text, reason = self.fits.fit(number, name, turned, per_minute=spoken)
         if text is None:
             self._refuse([*names, number], reason)
         else:
             self._claim(name, text, [*names, number])
+
+    def _measured_numbers(self, told: bool = False) -> None:
+        """Name the second number of "CTWD 15 mm nominal, really 18 mm" by the first.
+
+        `told`: only that of a meter or a person, such as "12 L/min, but the flow meter said 9".
+        """
+        named = None
+        for place, token in enumerate(self.log.tokens):
+            if token.kind != "number":
+                continue
+            own = self.clauses[id(token)].own and not token.claimed and not token.dropped
+            own &= not told or self._is(token, self.log.lexicon.scopes["tells"])
+            if own and named and (text := self.fits.fit(token, named)[0]):
+                self._claim(named, text, [token])
+            named = self.column.get(id(token)) or self.log.name_before(place)
+
+    def _is(self, token: Token, pattern: re.Pattern) -> bool:
+        """Whether the pattern stands in the token's clause."""
+        return self.clauses[id(token)].says(pattern)
+
+    def _as_measured(
+        self, claims: list[tuple[str | None, list[Token]]]
+    ) -> list[tuple[str | None, list[Token]]]:
+        """The claims that were measured, where others were only set; else all."""
+        scopes = self.log.lexicon.scopes
+        pattern = scopes["exception" if scopes["same"].search(self.log.text) else "measured"]
+        there = [one for one in claims if any(self._is(token, pattern) for token in one[1])]
+        return there if there and len({text for text, _ in claims}) > 1 else claims
+
+    def _wires(self) -> None:
+        """Wires without a name: ".045" anywhere, "1.2" alone in its clause."""
+        name, words = self.log.lexicon.column_of("wire diameter"), self.log.words
+        for _, number in self._open_numbers() if name else ():
+            inches = number.units == ("in",) and number.value in words.inch_wires
+            bare = not number.units and number.value in words.metric_wires
+            bare = bare and all(
+                token is number or self.log.is_small(token)
+                for token in self.clauses[id(number)].tokens
+            )
+            text = self.fits.fit(number, name)[0] if inches or bare else None
+            if text and not self._of_plate(number):
+                self._claim(name, text, [number])
+
+    def _strange(self, number: Token) -> bool:
+        """Whether a word that is not understood stands in the clause of a number."""
+        tokens = self.clauses[id(number)].tokens
+        return any(t.kind == "word" and not self.log.is_small(t) for t in tokens)
+
+    def _of_plate(self, number: Token) -> bool:
+        """Whether a length stands in a clause of the plate, or of what else is no bead."""
+        length = not number.units or any(accepted(unit, ["mm"]) for unit in number.units)
+        return length and self._is(number, self.log.lexicon.scopes["grounds"])
 
     def _near_numbers(self) -> None:
         """Numbers beside a weak name or a level, where they fit one column: "wire 1.2"."""
@@ -196,12 +191,25 @@ class Claims:
                 if near is None:
                     continue
                 names = near.columns
-                if near.kind == "level":
+                if {*near.columns} & {*self.log.lexicon.categories}:
                     names = self.log.lexicon.near(near.columns[0])
-                fits = {n: self.fits.fit(number, n)[0] for n in names if self._allowed(number, n)}
+                # "argon 18 L", "속도 80 cm"
+                flow = "L" in number.units or "속도" in self.log.said(near)
+                fits = {
+                    n: self.fits.fit(number, n, per_minute=flow)[0]
+                    for n in names
+                    if self._allowed(number, n)
+                }
                 good = [name for name, text in fits.items() if text]
+                signed = good and self.log.lexicon.card.columns[good[0]].bounds[0] < 0
+                if signed and self._strange(number):  # "torch 10 deg back"
+                    self._refuse([number], "which way it leans is not clear")
+                    break
+                if good and self._of_plate(number):
+                    self._refuse([number], "may be of the plate or of a gap")
+                    break
                 if len(good) == 1:
-                    tokens = [number] if near.kind == "level" else [near, number]
+                    tokens = [near, number] if near.kind == "term" else [number]
                     self._claim(good[0], fits[good[0]], tokens)
                     break
 
@@ -223,30 +231,38 @@ class Claims:
         following = self.log.tokens[place + 1 : place + 2] if step > 0 else []
         if following and following[0].kind == "number":
             return None
-        weak = token.kind == "term" and not token.strong and not token.claimed
-        return token if weak or token.kind == "level" else None
+        named = bool({*token.columns} & {*self.log.lexicon.categories})  # "보호가스 15리터"
+        weak = token.kind == "term" and not token.claimed and (named or not token.strong)
+        return token if weak or token.kind in ("level", "unlisted") else None
 
     def _bare_numbers(self) -> None:
         """Numbers with a unit alone: by plausibility, then by what is left."""
         numbers, unsure = self.log.lexicon.numbers, []
-        for _, number in self._open_numbers():
+        for place, number in self._open_numbers():
             if not number.units:
                 continue
             fits = {n: self.fits.fit(number, n)[0] for n in numbers}
             good = [n for n, text in fits.items() if text]
             bare = [n for n in good if self.log.lexicon.of(n).bare]
-            if len(bare) == 1:
+            strange = self._strange_beside(place) if bare and not number.to else ""
+            if strange:  # "clutch 24 V", and "8 mm/s or 10 mm/s": then no other is read either
+                self._refuse([number], f"may be another's: {strange!r}")
+                for name in bare:
+                    self.strange.setdefault(name, []).append(number)
+            elif len(bare) == 1:
                 self._claim(bare[0], fits[bare[0]], [number])
             elif bare:
                 unsure.append((number, {n: fits[n] for n in bare}))
+            elif len(good) == 1 and self._temperature(number, good[0]):
+                self._claim(good[0], fits[good[0]], [number])
             elif good:
                 self._refuse([number], f"no name; may be {' or '.join(good)}")
             elif measured := [n for n in numbers if self.fits.measures(number, n)]:
                 reason = f"no name, and no plausible {' or '.join(measured)}"
                 self._refuse([number], "more than one number" if number.many else reason)
-        order = self.log.words.order
+        order = {u: self.log.lexicon.column_of(q) for u, q in self.log.words.order.items()}
         pair = [order.get(u) for number, _ in unsure for u in number.units]
-        if pair == list(order.values()) and not {*pair} & {*self.claims}:
+        if pair == list(order.values()) and not {None, *self.claims} & {*pair}:
             for (number, fits), name in zip(unsure, pair, strict=True):
                 self._claim(name, fits[name], [number])
             return
@@ -258,10 +274,31 @@ class Claims:
             else:
                 self._refuse([number], f"may be {' or '.join(fits)}")
 
+    def _temperature(self, number: Token, name: str) -> bool:
+        """Whether a temperature is named in the clause: "preheated with the torch to 120 C"."""
+        tokens = [t for t in self.clauses[id(number)].tokens if t.kind == "term"]
+        heat = any(accepted(unit, ["degC"]) for unit in number.units) and "degC" in number.units
+        return heat and any(name in t.columns for t in tokens) and all(t.columns for t in tokens)
+
+    def _strange_beside(self, place: int) -> str:
+        """The word beside a number that names it as something unknown, "" where there is none."""
+        token = self.log.tokens[place - 1] if place else None
+        if token is None or token.kind != "word" or token.used or self.log.is_small(token):
+            return ""
+        said, number = self.log.said(token), self.log.tokens[place]
+        electric = any(accepted(unit, ("V", "A")) for unit in number.units)
+        proper = said != said.lower() and not electric  # "AlMg 5 m/min"; but "Kemppi 350 A"
+        symbols = [one for q in self.log.words.quantities.values() for one in q.symbols]
+        scopes = ("own", "measured", "planned", "changes", "amounts", "parts")
+        known = any(self.log.lexicon.scopes[n].search(said) for n in scopes)
+        known |= bool(re.search(self.log.words.conditions, said)) or said in symbols
+        return "" if known or proper or not said[0].isalpha() else said
+
     def _claim(self, name: str, text: str | None, tokens: list[Token]) -> None:
         """Enter what the tokens say of a column; None for something that no value of it is."""
         for token in tokens:
             token.claimed = True
+            self.column[id(token)] = name
         self.claims.setdefault(name, []).append((text, tokens))
 
     def _refuse(self, tokens: list[Token], reason: str) -> None:
@@ -280,74 +317,3 @@ class Claims:
         """Whether the column has been given this very value."""
         value = self.fits.read(name, text)[0]
         return any(said and self.fits.read(name, said)[0] == value for said, _ in self.claims[name])
-
-
-class Fits:
-    """What the cells of one text would be in the clean table; each is cleaned once."""
-
-    def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self.checked: dict[tuple[str, str], tuple[object, str]] = {}
-
-    def read(self, name: str, text: str) -> tuple[object, str]:
-        """(value, "") as the card's cleaning reads the text, or (None, why it does not)."""
-        if (name, text) not in self.checked:
-            self.checked[name, text] = cleaned(text, self.lexicon.card, name)
-        return self.checked[name, text]
-
-    def fit(
-        self, token: Token, name: str, turned: bool = False, beside: tuple[str, ...] = ()
-    ) -> tuple[str | None, str]:
-        """(text for the column, "") where the number fits there, else (None, the reason).
-
-        `turned` turns the sign, as "drag" does; `beside` is what the unit beside the name means.
-        """
-        given = token.units or beside
-        column, digits = self.lexicon.card.columns[name], token.value
-        own = self.lexicon.card.columns[name].units
-        if token.many:
-            return None, "more than one number"
-        if (token.dash or (turned and digits.startswith("-"))) and column.bounds[0] < 0:
-            return None, "a minus sign or a dash"
-        digits = "-" + digits.lstrip("+") if turned else digits
-        if given:
-            units = [u for u in own if any(same(u, other) for other in given)]
-            if not units:
-                return None, f"the card does not accept this unit; expected {', '.join(own)}"
-        else:
-            units = own if column.unit_header else [column.raw_unit or column.unit or ""]
-        texts = [f"{digits} {one}".strip() for one in units]
-        good = [text for text in texts if self.read(name, text)[1] == ""]
-        if given or len(texts) == 1:
-            good, texts = good[:1], texts[:1]
-        if len(good) == 1:
-            return good[0], ""
-        return None, f"unit not said: {' or '.join(good)}" if good else self.read(name, texts[0])[1]
-
-    def measures(self, number: Token, name: str) -> bool:
-        """Whether the card accepts the number's unit for the column."""
-        own = self.lexicon.card.columns[name].units
-        return any(same(u, other) for u in own for other in number.units)
-
-
-def cleaned(text: str, card: Card, name: str) -> tuple[object, str]:
-    """(value in the card's unit, "") of a cell, or (None, why the card's cleaning rejects it)."""
-    headers = (column.header for column in card.columns.values())
-    units = (column.unit_header for column in card.columns.values())
-    raw = pd.DataFrame({h: [""] for h in (*headers, *units) if h}, dtype=str)
-    raw[card.columns[name].header] = text
-    cleaning = CleaningLog()
-    value = parse_column(raw, card, name, cleaning, alone=True).iloc[0]
-    rejected = cleaning.rejected()
-    return (None, rejected[0].reason) if rejected else (value, "")
-
-
-@lru_cache(maxsize=1024)
-def same(one: str, other: str) -> bool:
-    """Whether two spellings name the same unit; one that nobody knows is only like itself."""
-    if one == other:
-        return True
-    try:
-        return unit(one) == unit(other)
-    except ValueError:
-        return False

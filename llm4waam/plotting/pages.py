@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
+from llm4waam.core.escapes import in_cell, in_markdown
+
 DASH = "–"  # not run, or not defined
 
 
@@ -48,7 +50,11 @@ def paired(pair: Mapping) -> str:
 
 
 def markdown_table(table: pd.DataFrame, left: int = 1) -> str:
-    """A table of texts in Markdown; all but the first `left` columns stand to the right."""
+    """A table of texts in Markdown; all but the first `left` columns stand to the right.
+
+    A `|`, HTML or a line break in a cell is no part of the table's markup.
+    """
+    table = table.map(lambda cell: in_cell(cell) if isinstance(cell, str) else cell)
     sides = ["left"] * left + ["right"] * (len(table.columns) - left)
     return table.to_markdown(index=False, disable_numparse=True, colalign=sides)
 
@@ -60,7 +66,7 @@ def kind_of_data(*, simulated: bool) -> str:
 
 def of_table(page: str, title: str, card_file: object) -> str:
     """A Markdown page and, as its last line, the table that it is about: it outlives its run."""
-    return f"{page}\nTable: {title} (`{card_file}`).\n"
+    return f"{page}\nTable: {in_markdown(title)} (`{card_file}`).\n"
 
 
 def sentence_case(text: str) -> str:

@@ -25,6 +25,7 @@ matplotlib.rcParams.update(
         "axes.spines.top": False,
         "axes.spines.right": False,
         "legend.frameon": False,
+        "text.parse_math": False,  # a $ in a text of a user is a $
         "figure.dpi": 100,
     }
 )

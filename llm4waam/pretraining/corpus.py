@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, PositiveInt
+from pydantic import Field, model_validator
 
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import convert
-from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.core.settings import BatchSize, Count, Epochs, Few, Rate, Section, Seed
 from llm4waam.sentences.fields import Said, field_of, is_number, question, say, statement
 from llm4waam.simulator.population import simulate_population
 
@@ -19,17 +19,23 @@ UNTOLD = 0.15  # cells that a laboratory left empty, units and fields that a sen
 class Pretrain(Section):
     """The small encoders; `epochs` of tiers 0, 1 and 2, every one with as many new `beads`."""
 
-    seed: int = Seed
-    vocabulary: int = Field(ge=300)
-    layers: int = Positive
-    width: int = Positive
-    heads: int = Positive
-    beads: int = Positive
-    epochs: tuple[PositiveInt, PositiveInt, PositiveInt]
-    batch_size: int = Field(ge=4)
-    learning_rate: float = Positive
-    workers: int = Positive
-    threads: int = Positive
+    seed: Seed
+    vocabulary: int = Field(ge=300, le=1_000_000)
+    layers: Few
+    width: int = Field(gt=0, le=16_384)
+    heads: Few
+    beads: Count
+    epochs: tuple[Epochs, Epochs, Epochs]
+    batch_size: BatchSize = Field(ge=4)
+    learning_rate: Rate
+    workers: Few
+    threads: Few
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "Pretrain":
+        if self.width % self.heads:
+            raise ValueError(f"a width of {self.width} is not shared out among {self.heads} heads")
+        return self
 
 
 def other_laboratories(beads: int, seed: int) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 That is a checkpoint as transformers writes it, and the number embedding beside it.
 """
 
+import hashlib
 import json
 import logging
 import shutil
@@ -12,11 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+import transformers
 from safetensors.torch import load_model, save_file, save_model
 from transformers import set_seed
 
 from llm4waam.card.card import Card
-from llm4waam.core.files import move_folder, write_json, write_text
+from llm4waam.core.files import fingerprint, move_folder, write_json, write_text
+from llm4waam.core.unfinished import Unfinished, code_hash
 from llm4waam.decisions.prior_knowledge import FACTS
 from llm4waam.encoders.number_embedding import NUMBERS_FILE
 from llm4waam.pretraining.batches import HIGHEST_TIER, SentenceSource
@@ -24,6 +27,7 @@ from llm4waam.pretraining.corpus import Pretrain, make_corpus, other_laboratorie
 from llm4waam.pretraining.pretrain import PretrainingModel, pretrain
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
 
+ROOMS = ("card", "core", "decisions", "encoders", "pretraining", "sentences", "simulator")
 TIERS = {
     0: "masked words and values",
     1: "masked words and values, then formulas of the arc and the bead",
@@ -99,12 +103,13 @@ class Tiers:
         model = PretrainingModel(config, len(source.names), len(source.formulas))
         model.to("cuda" if cuda else "cpu")
         curve: list[dict] = []
+        finished = Unfinished(self.unfinished / encoder, self._mark())
         for tier in range(HIGHEST_TIER + 1):
-            weights = self.unfinished / encoder / f"tier{tier}.safetensors"
-            losses = weights.with_suffix(".json")
-            if losses.is_file():
+            weights = finished.folder / f"tier{tier}.safetensors"
+            done = finished.load(f"tier{tier}")
+            if done and weights.is_file() and done["weights"] == fingerprint(weights):
                 load_model(model, weights)
-                curve = json.loads(losses.read_text(encoding="utf-8"))
+                curve = done["curve"]
                 continue
             for row in self._tier(model, source, tier, cuda):
                 curve.append({"tier": tier} | {name: round(x, 6) for name, x in row.items()})
@@ -113,10 +118,16 @@ class Tiers:
             beside = self.folder / f".{encoder}-mini-tier{tier}.part"
             write_checkpoint(beside, encoder, model, source, tier, seen)
             move_folder(beside, self.folder / f"{encoder}-mini-tier{tier}")
-            losses.parent.mkdir(parents=True, exist_ok=True)
+            weights.parent.mkdir(parents=True, exist_ok=True)
             save_model(model, weights)
-            write_json(losses, curve)
+            finished.store(f"tier{tier}", {"curve": curve, "weights": fingerprint(weights)})
         return pd.DataFrame(curve, columns=CURVE)
+
+    def _mark(self) -> str:
+        """A hash of the settings, the card, the code and the versions of the libraries."""
+        versions = [torch.__version__, transformers.__version__]
+        facts = [repr(self.settings), repr(self.card), code_hash(ROOMS), versions]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _tier(
         self, model: PretrainingModel, source: SentenceSource, tier: int, cuda: bool

@@ -111,7 +111,11 @@ def token_counter(checkpoint: str, revision: str | None) -> Count:
 
 
 def sentence_lengths(prompts: list[dict], counters: dict[str, Count]) -> pd.DataFrame:
-    """encoder, template, tokens, prompts: how many prompts have how many tokens."""
+    """encoder, template, tokens, prompts: how many prompts have how many tokens.
+
+    Of beads as they are: with fields left out they are shorter.
+    """
+    prompts = [prompt for prompt in prompts if not prompt.get("without")]
     texts = [prompt["text"] for prompt in prompts]
     tables = [
         pd.DataFrame(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Column
+from llm4waam.core.escapes import in_markdown
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.significance import BETTER, WORSE
@@ -22,6 +23,7 @@ from llm4waam.plotting.style import title
 from llm4waam.sentences.fields import field_of, say
 from llm4waam.splits.tasks import Task
 
+RATES = ("precision", "recall", "f1")
 SHOWN = (
     *("engine", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "loss"),
     *("numbers", "gain", "pooling", "prompts", "average", "selection", "inner_folds", "seed"),
@@ -47,8 +49,8 @@ def model_card(
     name, architecture = title(encoder), FAMILIES[encoder].architecture
     parts = [
         f"# {name} for {title(task.name)}",
-        f"*{task.question}* A {architecture} fine-tuned on sentences about single "
-        f"beads ({card.title}; {kind}). Headline, {title(headline)}: "
+        f"*{in_markdown(task.question)}* A {architecture} fine-tuned on sentences about single "
+        f"beads ({in_markdown(card.title)}; {kind}). Headline, {title(headline)}: "
         f"{between(found[headline], found['interval']['low'], found['interval']['high'])} out of "
         f"fold (95 % interval), {number(metrics['hold_out'][headline])} on the hold-out."
         + _verdict(against),
@@ -59,7 +61,7 @@ def model_card(
                 ["checkpoint it starts from", f"`{source['checkpoint']}`"],
                 ["revision", source["revision"] or "–"],
                 ["knows beforehand", f"tier {tier}"],
-                ["outputs", ", ".join(task.outputs)],
+                ["outputs", in_markdown(", ".join(task.outputs))],
                 ["unit", task.unit or "probability"],
                 ["files", f"`data/models/{encoder}/{task.name}`"],
                 *([key, str(recipe[key])] for key in SHOWN),
@@ -80,7 +82,11 @@ def model_card(
     ]
     if metrics["per_label"]:
         rows = [
-            [title(label), *(number(one[k]) for k in ("precision", "recall", "f1")), one["support"]]
+            [
+                in_markdown(title(label)),
+                *(number(one[k]) for k in ("precision", "recall", "f1")),
+                one["support"],
+            ]
             for label, one in metrics["per_label"].items()
         ]
         heads = ["label", "precision", "recall", "F1", "beads"]
@@ -113,7 +119,7 @@ def data_card(card: Card, cleaning: Mapping, left_out: Mapping[str, object]) -> 
     columns = [
         [
             f"`{name}`",
-            column.meaning,
+            in_markdown(column.meaning),
             column.role.replace("_", " "),
             column.unit or "–",
             _range(column),
@@ -121,12 +127,15 @@ def data_card(card: Card, cleaning: Mapping, left_out: Mapping[str, object]) -> 
         ]
         for name, column in card.columns.items()
     ]
-    tasks = [[title(name), t.kind.replace("_", " "), t.question] for name, t in card.tasks.items()]
+    tasks = [
+        [title(name), t.kind.replace("_", " "), in_markdown(t.question)]
+        for name, t in card.tasks.items()
+    ]
     parts = [
-        f"# {card.title}",
-        card.description.strip(),
-        f"Data: {kind_of_data(simulated=card.simulated)}. Source: {card.source}. Licence: "
-        f"{card.licence}.",
+        f"# {in_markdown(card.title)}",
+        "\n".join(map(in_markdown, card.description.strip().splitlines())),
+        f"Data: {kind_of_data(simulated=card.simulated)}. Source: {in_markdown(card.source)}. "
+        f"Licence: {in_markdown(card.licence)}.",
         "## Tasks",
         _table(["task", "kind", "question"], tasks),
         "## What cleaning found",
@@ -138,7 +147,7 @@ def data_card(card: Card, cleaning: Mapping, left_out: Mapping[str, object]) -> 
     if left_out:
         phrases = {name: field_of(card, name).phrase or "" for name in left_out}
         told = [say(card, n, value, phrases[n], units=True).text for n, value in left_out.items()]
-        said = "; ".join(map(" ".join, zip(phrases.values(), told, strict=True)))
+        said = in_markdown("; ".join(map(" ".join, zip(phrases.values(), told, strict=True))))
         parts += [
             "## What sentences leave out",
             f"The same for every training bead, so that it tells a model nothing: {said}. A bead "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from llm4waam.card.card import CELL
+from llm4waam.core.escapes import in_markdown
 from llm4waam.plotting.pages import between, kind_of_data, markdown_table, number
 from llm4waam.plotting.style import title
 
@@ -19,7 +20,7 @@ def other_table_page(
     `rows` are those of plots/results/results.csv with the column `by`, `runs` the counts by `by`.
     """
     kind = kind_of_data(simulated=simulated)
-    parts = [f"# {heading}", f"The study on a table of other people, {kind}."]
+    parts = [f"# {in_markdown(heading)}", f"The study on a table of other people, {kind}."]
     counts = []
     for by, run in runs.items():
         what = "cells" if by == CELL else "groups"

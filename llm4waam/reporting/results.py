@@ -12,6 +12,7 @@ import pandas as pd
 
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import fingerprint
 from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.evaluation.assessment import (
@@ -32,6 +33,7 @@ from llm4waam.plotting.pages import (
     paired,
 )
 from llm4waam.plotting.style import title
+from llm4waam.reporting.incomplete_beads import incomplete_section
 from llm4waam.splits.folds import GROUP
 from llm4waam.splits.tasks import Task
 
@@ -225,15 +227,17 @@ def results_page(
     information: str,
     ceilings: Mapping[str, float],
     groups: Mapping[str, Mapping[str, int]],
+    incomplete: Mapping[str, Mapping[str, Mapping]],
 ) -> str:
     """The Markdown page of all tasks.
 
     `comparisons` are those of metrics/comparisons.json, `information` is the set that the models
-    saw, `ceilings` are those of `known_ceilings`, `groups` is what `crossing_groups` found.
+    saw, `ceilings` are those of `known_ceilings`, `groups` is what `crossing_groups` found,
+    `incomplete` is metrics/incomplete.json.
     """
     kind = kind_of_data(simulated=card.simulated)
     known = information.replace("_", "-")
-    parts = [f"# Results on {kind}, {known} information", f"{card.title}."]
+    parts = [f"# Results on {kind}, {known} information", f"{in_markdown(card.title)}."]
     parts += [
         f"Groups: {found['in_several_folds']} of the {found['groups']} values of {column} stand in "
         "several folds: the scores are of new settings of known groups, not of a new group."
@@ -242,6 +246,8 @@ def results_page(
     ]
     for name, assessments in study.items():
         parts += _section(list(assessments), comparisons[name], information, ceilings)
+    tasks = {name: assessments[0].task for name, assessments in study.items()}
+    parts += incomplete_section(incomplete, tasks)
     if any(one.is_optimistic for assessments in study.values() for one in assessments):
         parts.append(OPTIMISTIC)
     footnote = f"{FOOTNOTE} {CIRCULAR}" if is_circular(card) else FOOTNOTE
@@ -278,7 +284,10 @@ def _section(
     ceilings: Mapping[str, float],
 ) -> list[str]:
     task, first = assessments[0].task, assessments[0]
-    parts = [f"## {title(task.name).capitalize()}", f"{task.question} ({_size(first)}.)"]
+    parts = [
+        f"## {title(task.name).capitalize()}",
+        f"{in_markdown(task.question)} ({_size(first)}.)",
+    ]
     parts.append(_table(task, ranked(assessments)))
     if task.kind == "regression":
         parts.append(_formula_sentences(assessments, pairs, information))

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Container, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from pydantic import Field
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Information
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import PARAMS_FILE, Section, Seed
+from llm4waam.core.settings import PARAMS_FILE, Once, Section, Seed
 from llm4waam.sentences.fields import (
     Rounding,
     Said,
@@ -36,19 +36,21 @@ class TextStyle(Section):
     `derived` is the highest tier of the card's physics fields (0: none). The first of `orders` is
     the card's order of the fields, every other is drawn for each bead. `rounding` says how finely
     numbers are written, see `fields.say`. Without `constant`, what is the same for every training
-    bead is not said, see `constant_fields`.
+    bead is not said, see `constant_fields`. With `incomplete` every bead is also told with fields
+    left out, so many times with random ones, see `sentences.incomplete`; 0: never.
     """
 
     information: Information
-    templates: list[Template] = Field(min_length=1)
-    orders: int = Field(default=1, ge=1)
+    templates: Annotated[list[Template], Field(min_length=1), Once]
+    orders: int = Field(default=1, ge=1, le=100)
     names: Literal["phrases", "shuffled", "none"]
     units: bool
     rounding: Rounding = "digits"
     derived: Literal[0, 1, 2]
     note: bool
     constant: bool = True
-    seed: int = Seed
+    incomplete: int = Field(default=0, ge=0, le=100)
+    seed: Seed
 
 
 def constant_fields(training: pd.DataFrame, card: Card, style: TextStyle) -> dict[str, object]:

@@ -5,12 +5,13 @@ experiments. Columns without prefix are the true record; `lab_` ones say how the
 `latent_` ones are hidden from every reader of the raw table.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from llm4waam.core.settings import Positive, Section, Seed
+from llm4waam.core.settings import Count, Section, Seed
 from llm4waam.simulator import physics
 from llm4waam.simulator.columns import COLUMNS
 from llm4waam.simulator.defects import Thresholds, draw_kinds, draw_states, name_labels
@@ -18,6 +19,8 @@ from llm4waam.simulator.designs import draw_campaign, draw_cells
 from llm4waam.simulator.materials import MODES, of
 from llm4waam.simulator.notes import write_notes
 from llm4waam.simulator.weld import run_welds, scores_of
+
+RAW_FILE, METRICS_FILE = Path("data/raw/waam_beads.csv"), Path("metrics/simulator.json")
 
 # At these the population shows each defect as often as the 140 beads of the original study do.
 # Found by bisection on the scores of 12,000 beads of seed 0; a test repeats it.
@@ -32,9 +35,9 @@ class Simulate(Section):
     `design: population` takes any number of beads, from random laboratories.
     """
 
-    seed: int = Seed
+    seed: Seed
     design: Literal["study", "population"]
-    beads: int = Positive
+    beads: Count
 
 
 def simulate_population(beads: int, seed: int) -> pd.DataFrame:

@@ -38,8 +38,8 @@ class Split(Section):
 
     by: str | None = None
     seed: int = Field(ge=0, lt=4000)
-    folds: int = Field(ge=2)
-    repeats: int = Field(ge=1)
+    folds: int = Field(ge=2, le=10_000)
+    repeats: int = Field(ge=1, le=1000)
     hold_out: float = Field(ge=0, lt=0.5)
 
     def options(self) -> dict:
@@ -195,7 +195,7 @@ def check_folds(
 def _twins(beads: pd.DataFrame, card: Card) -> np.ndarray:
     if card.named("prompt"):
         return pd.factorize(beads["cell"])[0]
-    return find_cells(beads, card.named("group", "set_point"))
+    return find_cells(beads, card.cell_keys)
 
 
 def _enough(names: np.ndarray, needed: int, folds: int, file: object) -> None:

@@ -63,6 +63,8 @@ def targets(card: Card, task: Task, beads: pd.DataFrame) -> np.ndarray:
     said = beads[spec.columns[0]]
     known = said.notna().to_numpy()
     rows = np.full((len(beads), len(task.outputs)), np.nan)
+    if not known.any():
+        return rows
     rows[known] = [
         [float(output in parts) for output in task.outputs]
         for parts in (

@@ -23,7 +23,10 @@ DELAY_S = 10.0  # a training that ends sooner shows no bar of its own
 
 
 def engine_of(recipe: Recipe) -> Engine:
-    """The recipe's engine; raises StudyError for a precision that the device does not have."""
+    """The recipe's engine; raises StudyError for a device or a precision that is not there."""
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        reason = "train.device: there is no GPU that torch can use"
+        raise StudyError("params.yaml", reason, value="cuda", expected="cpu")
     if recipe.precision == "fp16" and recipe.device == "cpu":
         reason = "train.precision: half precision needs a GPU"
         expected = "fp32, bf16 or train.device: cuda"
@@ -110,10 +113,11 @@ def _backward(
     total = 0.0
     for number, logits in zip(active, found.unbind(), strict=True):
         job, run = jobs[number], runs[number]
-        targets = job.examples.targets[batches[number]].to(logits.device, non_blocking=True)
+        targets = job.examples.targets_of(batches[number].tolist(), moment[0])
+        targets = targets.to(logits.device, non_blocking=True)
         losses = job.objective.loss(logits[: len(targets)], targets)
         run.train_loss.add(losses)
-        cells = sum(job.examples.targets[rows].numel() for rows in step[number])
+        cells = sum(map(len, step[number])) * targets.shape[1]
         total = total + run.scaler.scale(losses.sum() / cells)
     total.backward()
 

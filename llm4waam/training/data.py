@@ -5,8 +5,10 @@ fold.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -31,7 +33,9 @@ class TaskData:
 
     `targets[bead]` has shape (outputs,) in physical units, for beads whose outcome is known;
     `prompts[bead]` are its prompts, with numbers in the card's units; `fields` are the names that
-    the field numbers of a prompt count; `cells[bead]` is its cell; `threads` are torch's.
+    the field numbers of a prompt count; `cells[bead]` is its cell; `max_tokens` is where prompts
+    are cut; `threads` are torch's. `incomplete[bead]` are its prompts with fields left out, by the
+    names of these fields.
     """
 
     source: Source
@@ -41,7 +45,9 @@ class TaskData:
     prompts: dict[str, list[TokenisedPrompt]]
     fields: list[str]
     cells: dict[str, str]
+    max_tokens: int
     threads: int = 1
+    incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = field(default_factory=dict)
 
     def with_recipe(self, recipe: Recipe) -> "TaskData":
         """The same data for another recipe."""
@@ -69,48 +75,89 @@ def make_task_data(
 ) -> tuple[TaskData, PreTrainedTokenizerBase]:
     """The data of a task and its tokenizer; every prompt is tokenised here, once.
 
+    How many prompts are cut, since they are longer than the recipe or the encoder takes, is logged.
     Raises StudyError for a checkpoint that cannot be had or is of another family.
     """
-    check_checkpoint(source.encoder, source.checkpoint, source.revision)
+    positions = check_checkpoint(source.encoder, source.checkpoint, source.revision)
     tokenizer = load_tokenizer(source.checkpoint, source.revision)
     own = [row for row in prompts if row["task"] in (None, task.name)]
     said = sorted({value[0] for row in own for value in row["values"] if value[3] is not None})
     fields = field_names(source, recipe, said)
-    room = min(recipe.max_tokens, tokenizer.model_max_length)
+    room = min(recipe.max_tokens, tokenizer.model_max_length, positions)
     tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
+    incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = {bead: {} for bead in tokenised}
     mask_id = None if recipe.digits else tokenizer.mask_token_id
     found = tokenise(tokenizer.backend_tokenizer, own, fields, room, mask_id=mask_id)
     for row, prompt in zip(own, found, strict=True):
-        tokenised[row["bead"]].append(prompt)
+        if without := row.get("without"):
+            incomplete[row["bead"]].setdefault(without, []).append(prompt)
+        else:
+            tokenised[row["bead"]].append(prompt)
+    _say_cut(found, [row["bead"] for row in own], room, recipe)
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))
-    return TaskData(source, task, recipe, targets, tokenised, fields, cells, threads), tokenizer
+    data = TaskData(
+        source, task, recipe, targets, tokenised, fields, cells, room, threads, incomplete
+    )
+    return data, tokenizer
+
+
+def _say_cut(found: list[TokenisedPrompt], beads: list[str], room: int, recipe: Recipe) -> None:
+    """Log of how many prompts the end is not read."""
+    cut = [bead for bead, prompt in zip(beads, found, strict=True) if prompt.cut]
+    if cut:
+        limit = "train.max_tokens" if room == recipe.max_tokens else "all that the encoder takes"
+        reason = "%d of %d prompts, of %d beads, are cut at %d tokens (%s): their end, such as a "
+        counts = len(cut), len(found), len(set(cut)), room, limit
+        logging.warning(reason + "note, is not read", *counts)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What is learned from: `choices[i]` are the prompts of row i, `targets` is (rows, outputs).
+    """What is learned from: `choices[i]` are the prompts of bead i, `targets` is (beads, outputs).
 
-    Where a row has several prompts, each epoch draws one of them, by `seed`, epoch and row alone.
+    A row is one telling of a bead in an epoch. The first rows are the beads in their order: where a
+    bead has several prompts, each epoch draws one of them, by `seed`, epoch and row alone. Then
+    follow rows of beads with fields left out, the share `again` of the beads: each epoch draws
+    which beads, and one prompt of each from `incomplete[i]`, or from `choices[i]` where that is
+    empty.
     """
 
     choices: list[list[TokenisedPrompt]]
     targets: torch.Tensor
     seed: int = 0
+    incomplete: list[list[TokenisedPrompt]] = field(default_factory=list)
+    again: float = 0.0
 
     def __len__(self) -> int:
-        return len(self.choices)
+        return len(self.choices) + round(self.again * len(self.choices))
 
     def prompt(self, row: int, epoch: int) -> TokenisedPrompt:
         """The prompt of a row in an epoch (from 1)."""
-        choices = self.choices[row]
+        bead = self._bead(row, epoch)
+        whole = row < len(self.choices) or not self.incomplete[bead]
+        choices = self.choices[bead] if whole else self.incomplete[bead]
         # Not a checksum: those of neighbours differ in a fixed pattern of bits.
         drawn = hashlib.sha256(f"{self.seed} {epoch} {row}".encode()).digest()
         return choices[int.from_bytes(drawn[:8], "big") % len(choices)]
 
+    def targets_of(self, rows: list[int], epoch: int) -> torch.Tensor:
+        """The targets (rows, outputs) of rows in an epoch."""
+        return self.targets[[self._bead(row, epoch) for row in rows]]
+
     def first(self) -> list[TokenisedPrompt]:
-        """The first prompt of every row: all there are, where nothing is drawn."""
+        """The first prompt of every bead: all there are, where nothing is drawn."""
         return [choices[0] for choices in self.choices]
+
+    def _bead(self, row: int, epoch: int) -> int:
+        count = len(self.choices)
+        return row if row < count else _order(self.seed, epoch, count)[row - count]
+
+
+@lru_cache(maxsize=64)
+def _order(seed: int, epoch: int, count: int) -> list[int]:
+    """The beads of an epoch in the order in which they are told again."""
+    return np.random.default_rng([seed, epoch]).permutation(count).tolist()
 
 
 def fit_numbers(data: TaskData, recipe: Recipe, train: list[str]) -> NumberScales:
@@ -134,6 +181,11 @@ class Scorer:
         """The prompts of each bead as the model reads them."""
         return [[self.numbers.apply(p) for p in self.data.prompts[bead]] for bead in beads]
 
+    def incomplete_prompts(self, bead: str) -> dict[str, list[TokenisedPrompt]]:
+        """The prompts of a bead with fields left out as the model reads them, by these fields."""
+        told = self.data.incomplete.get(bead, {})
+        return {names: [self.numbers.apply(p) for p in some] for names, some in told.items()}
+
     def scored_prompts(self, beads: Sequence[str]) -> list[list[TokenisedPrompt]]:
         """The prompts by which each bead is scored: all, or the first (`average: false`)."""
         prompts = self.prompts(beads)
@@ -152,12 +204,18 @@ class Scorer:
         if not beads:
             return np.empty((2, 0, len(self.data.task.outputs)))
         counts = [len(prompts) for prompts in self.scored_prompts(beads)]
-        mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
+        scores, mean = self.mean_scores(logits, counts)
         values = self.data.values(beads)
         truth = torch.tensor(self.target_scale.scale(values) if self.target_scale else values)
+        return scores, self.objective.loss(mean, truth).numpy()
+
+    def mean_scores(
+        self, logits: torch.Tensor, counts: list[int]
+    ) -> tuple[np.ndarray, torch.Tensor]:
+        """Scores (beads, outputs) and mean logits, where a bead has so many prompts each."""
+        mean = torch.stack([part.mean(dim=0) for part in logits.split(counts)]).double()
         scores = self.objective.scores(mean).numpy()
-        losses = self.objective.loss(mean, truth).numpy()
-        return self.target_scale.restore(scores) if self.target_scale else scores, losses
+        return self.target_scale.restore(scores) if self.target_scale else scores, mean
 
     def validation_examples(self, beads: Sequence[str]) -> Examples:
         """`flat_prompts` as examples, with targets on the learning scale."""
@@ -171,8 +229,18 @@ class Scorer:
     def training_examples(self, beads: Sequence[str], targets: np.ndarray) -> Examples:
         """What an epoch takes of these beads; `targets` is (beads, outputs) as learned."""
         prompts, rows = self.prompts(beads), torch.tensor(targets, dtype=torch.float32)
+        seed, again = self.recipe.seed, self.recipe.incomplete
+        told = [list(self.incomplete_prompts(bead).values()) if again else [] for bead in beads]
+        again = again if any(told) else 0.0
         if self.recipe.prompts == "random":
-            return Examples(prompts, rows, self.recipe.seed)
+            flat = [[prompt for some in each for prompt in some] for each in told]
+            return Examples(prompts, rows, seed, flat, again)
         counts = torch.tensor([len(some) for some in prompts])
         choices = [[prompt] for some in prompts for prompt in some]
-        return Examples(choices, rows.repeat_interleave(counts, dim=0), self.recipe.seed)
+        # The same template and order with fields left out.
+        flat = [
+            [incomplete[n] for incomplete in each]
+            for each, some in zip(told, prompts, strict=True)
+            for n in range(len(some))
+        ]
+        return Examples(choices, rows.repeat_interleave(counts, dim=0), seed, flat, again)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,20 @@ import torch
 
 from llm4waam.core.processes import in_processes
 from llm4waam.decisions.decisions import Decision
-from llm4waam.decisions.predictions import Job, fold_jobs, members, prediction_rows
+from llm4waam.decisions.predictions import (
+    Job,
+    fold_jobs,
+    incomplete_rows,
+    members,
+    place_name,
+    prediction_rows,
+)
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel, build_model
 from llm4waam.splits.folds import HOLD_OUT_FOLD, inner_folds, inner_hold_out, inner_strata
 from llm4waam.training.data import Scorer, TaskData, fit_numbers
 from llm4waam.training.early_stopping import selection_value
-from llm4waam.training.loop import FineTuning, Validation, predict
+from llm4waam.training.loop import FineTuning, Validation, check_weights, predict
 from llm4waam.training.losses import make_objective
 from llm4waam.training.recipe import Recipe
 
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 Engine = Callable[[Sequence[FineTuning]], list[list[dict]]]
 
 SEEDS_APART = 100_000  # between the models whose scores are averaged
+TOGETHER = 32  # prompts that are scored at a time
 STACKED_ON_A_CPU = 6  # folds: more at a time than the cache of a processor is good for
 
 
@@ -58,15 +66,40 @@ class TrainedModel:
         prompts = self.scorer.flat_prompts(beads)
         return self.scorer.scores(predict(self.model, prompts, self.scorer.recipe), beads)
 
+    def score_incomplete(self, beads: list[str]) -> tuple[list[tuple[str, str]], np.ndarray]:
+        """(bead, fields left out) of each telling, and its scores (tellings, outputs).
+
+        Empty for a classical model, which cannot be asked about a user's beads.
+        """
+        scorer = self.scorer
+        told = {
+            (bead, without): some if scorer.recipe.average else some[:1]
+            for bead in beads
+            for without, some in scorer.incomplete_prompts(bead).items()
+        }
+        if self.classical or not told:
+            return [], np.empty((0, len(scorer.data.task.outputs)))
+        prompts = [prompt for some in told.values() for prompt in some]
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+        recipe = scorer.recipe.model_copy(update={"batch_size": TOGETHER})
+        logits = predict(self.model, [prompts[place] for place in order], recipe)
+        logits = logits[torch.tensor(order).argsort()]
+        return list(told), scorer.mean_scores(logits, [len(some) for some in told.values()])[0]
+
 
 @dataclass
 class FittedFold:
-    """What a fold leaves: models, decision, prediction rows and learning curve (of the first)."""
+    """What a fold leaves: models, decision, prediction rows and learning curve (of the first).
+
+    `incomplete` are the rows of its beads with fields left out, see `INCOMPLETE`; None where they
+    were not asked for.
+    """
 
     models: list[TrainedModel]
     decision: Decision | None
     predictions: pd.DataFrame
     history: list[dict] = field(default_factory=list)
+    incomplete: pd.DataFrame | None = None
 
 
 def fit_task(
@@ -98,30 +131,37 @@ def _fit_places(
     engine: Engine,
     places: Sequence[tuple[int, int]],
 ) -> list[FittedFold]:
-    """What some folds leave, without their models, which stay in this process."""
-    found = {place: finished.load(place) for place in places}
-    jobs = [
-        (place, *(data.known(part) for part in members(folds, *place)))
-        for place, done in found.items()
-        if done is None
-    ]
-    for (place, _, _), fitted in zip(jobs, fit_folds(data, jobs, engine), strict=True):
-        if place[1] == HOLD_OUT_FOLD:
+    """What some folds leave, without their models, which stay in this process.
+
+    They are fitted together or not at all: beside other folds a fold differs in its last digits.
+    """
+    found = finished.load(places)
+    if found is not None:
+        return found
+    jobs = [(place, *(data.known(part) for part in members(folds, *place))) for place in places]
+    found = fit_folds(data, jobs, engine, incomplete=True)
+    for (_, fold), fitted in zip(places, found, strict=True):
+        if fold == HOLD_OUT_FOLD:
             save(fitted)
-        finished.store(place, fitted)
+    finished.store(places, found)
+    for fitted in found:
         fitted.models = []
-        found[place] = fitted
-    return list(found.values())
+    return found
 
 
 def fit_folds(
-    data: TaskData, jobs: Sequence[Job], engine: Engine, *, watch: bool = True
+    data: TaskData,
+    jobs: Sequence[Job],
+    engine: Engine,
+    *,
+    watch: bool = True,
+    incomplete: bool = False,
 ) -> list[FittedFold]:
     """Fine-tune on the training beads of every job and predict its others.
 
     A job is ((repeat, fold), training beads, others); what a fold leaves does not depend on the
     other jobs. Without `watch` there is no learning curve, which changes nothing but the time it
-    takes.
+    takes. With `incomplete` the beads are also predicted with fields left out.
 
     Scales, weights, decision and the number of steps come from a fold's training beads alone, and
     the epoch as well unless the recipe selects as published. The seed is the recipe's plus
@@ -132,20 +172,24 @@ def fit_folds(
         data.recipe.model_copy(update={"seed": data.recipe.seed + 1000 * repeat + fold + 1})
         for (repeat, fold), _, _ in jobs
     ]
-    decisions = fit_decisions(data, recipes, [train for _, train, _ in jobs], engine)
+    decisions = fit_decisions(data, recipes, jobs, engine)
     wanted = []
-    for ((_, fold), train, test), recipe in zip(jobs, recipes, strict=True):
+    for (place, train, test), recipe in zip(jobs, recipes, strict=True):
         # The hold-out is looked at once, by the final model, and never along the way.
-        unseen = fold == HOLD_OUT_FOLD or not watch
+        unseen = place[1] == HOLD_OUT_FOLD or not watch
         watched = [] if recipe.selection == "none" and unseen else test
         for number in range(recipe.seeds):
             seed = recipe.seed + SEEDS_APART * number
-            wanted.append((recipe.model_copy(update={"seed": seed}), train, watched))
+            again = recipe.model_copy(update={"seed": seed})
+            wanted.append(Wanted(again, train, watched, _where(data, place)))
     models = iter(fine_tune(data, wanted, engine))
-    return [
-        _predict_fold(data, job, [next(models) for _ in range(data.recipe.seeds)], decision)
-        for job, decision in zip(jobs, decisions, strict=True)
-    ]
+    found = []
+    for job, decision in zip(jobs, decisions, strict=True):
+        own = [next(models) for _ in range(data.recipe.seeds)]
+        found.append(_predict_fold(data, job, own, decision))
+        if incomplete:
+            found[-1].incomplete = _predict_incomplete(data, job, own, decision)
+    return found
 
 
 def compute_alike(threads: int) -> None:
@@ -156,31 +200,44 @@ def compute_alike(threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def fine_tune(
-    data: TaskData, wanted: Sequence[tuple[Recipe, list[str], list[str]]], engine: Engine
-) -> list[TrainedModel]:
-    """A trained model for each (recipe, training beads, watched beads).
+class Wanted(NamedTuple):
+    """A model that is wanted; `watched` are the beads of its learning curve.
 
-    The recipes differ in their seeds at most. The watched beads are those of the learning curve,
-    which choose nothing unless the recipe selects as published; with selection `inner`, a grouped
-    hold-out of the training beads takes their place.
+    They choose nothing unless the recipe selects as published; with selection `inner`, a grouped
+    hold-out of the training beads takes their place. `where` is what an error calls it.
+    """
+
+    recipe: Recipe
+    train: list[str]
+    watched: list[str]
+    where: str
+
+
+def _where(data: TaskData, place: tuple[int, int]) -> str:
+    return f"{place_name(place)} ({data.source.encoder}, {data.task.name})"
+
+
+def fine_tune(data: TaskData, wanted: Sequence[Wanted], engine: Engine) -> list[TrainedModel]:
+    """A trained model for each that is wanted; their recipes differ in their seeds at most.
+
+    Raises StudyError for one whose loss or weights are not finite.
     """
     models, jobs = [], []
-    for recipe, train, watched in wanted:
-        model, job = _prepare(data, recipe, train, watched)
+    for one in wanted:
+        model, job = _prepare(data, one)
         models.append(model)
         jobs += [job] if job else []
     histories = engine(jobs) if jobs else []
+    for job in jobs:
+        check_weights(job)
     for model, history in zip(models, histories, strict=False):
         model.history = history
     return models
 
 
-def _prepare(
-    data: TaskData, recipe: Recipe, train: list[str], watched: list[str]
-) -> tuple[TrainedModel, FineTuning | None]:
+def _prepare(data: TaskData, wanted: Wanted) -> tuple[TrainedModel, FineTuning | None]:
     """A model that has not learned yet, and what is to be done; a classical head has learned."""
-    task = data.task
+    task, (recipe, train, watched, where) = data.task, wanted
     if recipe.selection == "inner":
         strata = inner_strata(task, data.values(train))
         train, watched = inner_hold_out(train, data.cells, strata, recipe.seed)
@@ -212,7 +269,8 @@ def _prepare(
         return found
 
     validation = Validation(scorer.validation_examples(watched), metrics) if watched else None
-    job = FineTuning(model, scorer.training_examples(train, values), recipe, objective, validation)
+    examples = scorer.training_examples(train, values)
+    job = FineTuning(model, examples, recipe, objective, validation, where)
     return TrainedModel(model, scorer), job
 
 
@@ -238,8 +296,24 @@ def _predict_fold(
     return FittedFold(models, decision, rows, [where | row for row in models[0].history])
 
 
+def _predict_incomplete(
+    data: TaskData, job: Job, models: list[TrainedModel], decision: Decision | None
+) -> pd.DataFrame:
+    (repeat, fold), _, test = job
+    parts = [model.score_incomplete(test) for model in models]
+    told, scores = parts[0][0], np.mean([found for _, found in parts], axis=0)
+    beads = [bead for bead, _ in told]
+    return incomplete_rows(
+        (repeat, fold),
+        told,
+        data.task.outputs,
+        data.values(beads),
+        decision.apply(scores) if decision else scores,
+    )
+
+
 def fit_decisions(
-    data: TaskData, recipes: Sequence[Recipe], trains: Sequence[list[str]], engine: Engine
+    data: TaskData, recipes: Sequence[Recipe], jobs: Sequence[Job], engine: Engine
 ) -> list[Decision | None]:
     """Thresholds and temperature of every fold, from inner folds of its training beads.
 
@@ -251,13 +325,13 @@ def fit_decisions(
     if not data.recipe.inner_folds:
         return [Decision.default(task)] * len(recipes)
     parts = []
-    for recipe, train in zip(recipes, trains, strict=True):
+    for recipe, (_, train, _) in zip(recipes, jobs, strict=True):
         strata = inner_strata(task, data.values(train))
         parts.append(inner_folds(train, data.cells, strata, recipe.inner_folds, recipe.seed))
     changes = {"selection": "none"} if data.recipe.selection == "published" else {}
     wanted = [
-        (recipe.model_copy(update=changes), inside, [])
-        for recipe, pairs in zip(recipes, parts, strict=True)
+        Wanted(recipe.model_copy(update=changes), inside, [], f"inside {_where(data, place)}")
+        for recipe, (place, _, _), pairs in zip(recipes, jobs, parts, strict=True)
         for inside, _ in pairs
     ]
     models, decisions = iter(fine_tune(data, wanted, engine)), []

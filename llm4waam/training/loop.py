@@ -9,7 +9,7 @@ engine (`llm4waam.stacked`) takes the order, the optimizer and the end of an epo
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,8 @@ from functools import partial
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
+from llm4waam.core.errors import StudyError
+from llm4waam.core.settings import PARAMS_FILE
 from llm4waam.encoders.model import BeadModel, batch_of, layers_of
 from llm4waam.encoders.tokens import TokenisedPrompt
 from llm4waam.training.data import Examples
@@ -38,20 +40,25 @@ class Validation:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """One fine-tuning to carry out; the model is changed in place."""
+    """One fine-tuning to carry out; the model is changed in place.
+
+    `where` is what an error calls it: "fold 3 (bert, quality)".
+    """
 
     model: BeadModel
     examples: Examples
     recipe: Recipe
     objective: Objective
     validation: Validation | None = None
+    where: str = "the training"
 
 
 def fine_tune(job: FineTuning) -> list[dict]:
     """Fine-tune the model in place; returns a row for each epoch.
 
     A row holds `epoch`, `train_loss` and what the validation measures. Where the recipe selects an
-    epoch, the model is left with the weights of the best one, else with the last.
+    epoch, the model is left with the weights of the best one, else with the last. Raises StudyError
+    where a loss is not finite.
     """
     model, examples, recipe = job.model, job.examples, job.recipe
     run = Run(job)
@@ -65,11 +72,12 @@ def fine_tune(job: FineTuning) -> list[dict]:
         draw_as_a_data_loader()
         for step in steps_of(order_of(len(examples), recipe, epoch), recipe):
             # A step is the mean over all target cells of its batches, the last of which is smaller.
-            cells = sum(examples.targets[rows].numel() for rows in step)
-            for rows in step:
-                prompts = [examples.prompt(row, epoch) for row in rows.tolist()]
+            cells = sum(map(len, step)) * examples.targets.shape[1]
+            for rows in map(torch.Tensor.tolist, step):
+                prompts = [examples.prompt(row, epoch) for row in rows]
                 logits = forward(model, prompts, recipe)
-                losses = job.objective.loss(logits, examples.targets[rows].to(logits.device))
+                targets = examples.targets_of(rows, epoch).to(logits.device)
+                losses = job.objective.loss(logits, targets)
                 run.train_loss.add(losses)
                 run.scaler.scale(losses.sum() / cells).backward()
             run.step()
@@ -127,8 +135,8 @@ class Run:
     """A fine-tuning under way: optimizer, learning rate, best weights and history."""
 
     def __init__(self, job: FineTuning) -> None:
-        self.model, self.recipe, self.validation = job.model, job.recipe, job.validation
-        recipe = job.recipe
+        self.job, self.model, self.recipe = job, job.model, job.recipe
+        self.validation, recipe = job.validation, job.recipe
         self.optimizer = torch.optim.AdamW(
             parameter_groups(job.model, recipe), lr=recipe.learning_rate, fused=True
         )
@@ -162,8 +170,10 @@ class Run:
         """Write the epoch's row; `logits` are those of the validation prompts, if there are any."""
         epoch = len(self.history) + 1
         self.history.append({"epoch": epoch, "train_loss": self.train_loss.mean()})
+        check_losses(self.history[-1], self.job)
         if self.validation:
             self.history[-1] |= self.validation.metrics(logits)
+            check_losses(self.history[-1], self.job)
         if self.validation and self.recipe.selection != "none":
             self.early_stopping.observe(epoch, self.history[-1][self.recipe.select_by])
             if self.early_stopping.best_epoch == epoch:
@@ -174,6 +184,25 @@ class Run:
         if self.best is not None:
             self.model.load_state_dict(self.best)
         return self.history
+
+
+def check_losses(row: Mapping[str, float | None], job: FineTuning) -> None:
+    """Raise StudyError where a loss of an epoch's row is not finite: the training has diverged."""
+    for name in ("train_loss", "val_loss"):
+        if not math.isfinite(row.get(name, 0.0)):
+            _refuse(f"the loss is not finite at epoch {row['epoch']} of {job.where}", job)
+
+
+def check_weights(job: FineTuning) -> None:
+    """Raise StudyError where a weight is not finite: the last steps leave no loss behind."""
+    if not all(torch.isfinite(weight).all() for weight in job.model.parameters()):
+        _refuse(f"the weights are not finite after the last epoch of {job.where}", job)
+
+
+def _refuse(what: str, job: FineTuning) -> None:
+    rate = f"{job.recipe.learning_rate:g}"
+    expected = f"a learning rate below {rate}, or a scale that keeps the values of the target small"
+    raise StudyError(PARAMS_FILE, what, expected=expected)
 
 
 @dataclass

@@ -1,11 +1,23 @@
 """Everything that fixes one fine-tuning; an engine carries it out."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.settings import PARAMS_FILE, Params, Positive, Section, Seed
+from llm4waam.core.settings import (
+    PARAMS_FILE,
+    BatchSize,
+    Count,
+    Epochs,
+    Few,
+    Gain,
+    Once,
+    Params,
+    Rate,
+    Section,
+    Seed,
+)
 from llm4waam.decisions.prior_knowledge import baseline_tier, encoder_tier
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.encoders.settings import Encoders, FamilyName, ModelSettings
@@ -26,34 +38,44 @@ class Training(ModelSettings):
     to fit thresholds and a temperature, for labels with at least `support_floor` beads.
 
     `prompts` random draws one template and field order for each bead and epoch, all takes every
-    one; `average` averages a bead's logits over all of them when it is scored, else the first is
-    scored alone. `layer_decay` is the rate of each layer relative to the one above, `seeds` the
-    number of models whose scores are averaged. `head` linear or trees freezes the encoder and
-    gives its state with the numbers to a classical model, which needs no skip.
+    one. `incomplete` is the share of the beads that each epoch tells once more, with fields left
+    out, where there are such prompts (`text.incomplete`). `average` averages a bead's logits over
+    all prompts of the bead as it is when it is scored, else the first is scored alone.
+    `layer_decay` is the rate of each layer relative to the one above, `seeds` the number of models
+    whose scores are averaged. `head` linear or trees freezes the encoder and gives its state with
+    the numbers to a classical model, which needs no skip.
     """
 
     engine: Engine
-    seed: int = Seed
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    accumulation: int = Field(default=1, gt=0)
-    max_tokens: int = Field(ge=8)
-    weight_decay: float = Field(ge=0)
+    seed: Seed
+    epochs: Epochs
+    batch_size: BatchSize
+    accumulation: BatchSize = 1
+    max_tokens: int = Field(ge=8, le=32_768)
+    weight_decay: float = Field(ge=0, le=100)
     warmup: float = Field(ge=0, lt=1)
     schedule: Literal["linear", "constant"] = "linear"
-    max_grad_norm: float | None = Field(gt=0)
+    max_grad_norm: float | None = Field(gt=0, le=1_000_000)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     device: Literal["cpu", "cuda"] = "cpu"
     selection: Literal["none", "inner", "published"] = "none"
     select_by: str = "val_loss"
-    patience: int = Field(default=3, gt=0)
-    inner_folds: int = Field(default=0, ge=0)
-    support_floor: int = Field(default=5, ge=1)
+    patience: Epochs = 3
+    inner_folds: int = Field(default=0, ge=0, le=1000)
+    support_floor: Count = 5
     prompts: Literal["random", "all"] = "random"
+    incomplete: float = Field(default=0.0, ge=0, le=1)
     average: bool = True
     layer_decay: float = Field(default=1.0, gt=0, le=1)
-    seeds: int = Field(default=1, ge=1)
+    seeds: int = Field(default=1, ge=1, le=1000)
     head: Literal["neural", "linear", "trees"] = "neural"
+
+    @field_validator("inner_folds")
+    @classmethod
+    def _none_or_two(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one inner fold leaves nothing to train on; expected 0, or 2 and more")
+        return folds
 
 
 class Recipe(Training):
@@ -63,7 +85,7 @@ class Recipe(Training):
     regression's target (null: the one that the card names).
     """
 
-    learning_rate: float = Field(gt=0)
+    learning_rate: Rate
     loss: str
     scale: Literal["raw", "standardised", "log"] | None = None
 
@@ -71,8 +93,8 @@ class Recipe(Training):
 class Train(Training):
     """The section `train`: what every fine-tuning shares, and how the folds share the cores."""
 
-    workers: int = Positive
-    threads: int = Positive
+    workers: Few
+    threads: Few
 
 
 class Target(Section):
@@ -83,9 +105,9 @@ class Target(Section):
 
     loss: str
     scale: Literal["raw", "standardised", "log"] | None = None
-    epochs: int | None = Field(default=None, gt=0)
-    batch_size: int | None = Field(default=None, gt=0)
-    gain: float | None = Field(default=None, gt=0)
+    epochs: Epochs | None = None
+    batch_size: BatchSize | None = None
+    gain: Gain | None = None
 
 
 class TrainingParams(Params):
@@ -94,7 +116,7 @@ class TrainingParams(Params):
     `encoders` are the families that have one; None: all that there are.
     """
 
-    encoders: list[FamilyName] | None = Field(default=None, min_length=1)
+    encoders: Annotated[list[FamilyName], Field(min_length=1), Once] | None = None
     encoder: Encoders
     train: Train
     target: dict[str, Target]

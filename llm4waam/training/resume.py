@@ -2,79 +2,113 @@
 
 import hashlib
 import json
-import shutil
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import torch
 import transformers
 
-from llm4waam.core.files import write_json, write_table
+from llm4waam.core.files import folder_hash, parse_table
+from llm4waam.core.unfinished import Unfinished, code_hash
+from llm4waam.decisions.predictions import INCOMPLETE
+from llm4waam.splits.folds import HOLD_OUT_FOLD
 from llm4waam.training.data import TaskData
 from llm4waam.training.fit import FittedFold
 
-LIBRARY = Path(__file__).parents[1]
+Place = tuple[int, int]  # repeat, fold
 ROOMS = ("core", "card", "splits", "decisions", "encoders", "training", "stacked")
 
 
 class FinishedFolds:
-    """A folder of finished folds, valid for one fingerprint of all that decides them.
+    """A folder of finished folds, valid for one mark: a hash of all that decides them.
 
-    A fold is the unit: a training that is killed loses the folds that it was at. The folder is
-    cleared when the task is done, and when anything that decides its folds has changed.
+    The unit is a parcel: folds that were fitted together, whose numbers are those of this parcel
+    alone. A training that is killed loses the parcels that it was at. The final model stands in
+    `model` until the task is done; without it, or with another, its parcel is not finished.
     """
 
-    def __init__(self, folder: Path, data: TaskData, folds: pd.DataFrame) -> None:
-        self.folder = folder
-        mark = folder / "fingerprint.json"
-        fingerprint = {"sha256": _fingerprint(data, folds)}
-        if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != fingerprint:
-            self.clear()
-            write_json(mark, fingerprint)
+    def __init__(
+        self, folder: Path, data: TaskData, folds: pd.DataFrame, mark: Mapping | None = None
+    ) -> None:
+        self.model = folder / "model"
+        self._parts = Unfinished(folder, _fingerprint(data, folds, mark))
 
-    def load(self, place: tuple[int, int]) -> FittedFold | None:
-        """What the fold (repeat, fold) left, without its models; None if it is not done."""
-        files = self._files(place)
-        if not all(file.is_file() for file in files):
+    @property
+    def mark(self) -> str:
+        """A hash of all that decides the folds and the model."""
+        return self._parts.mark
+
+    def load(self, places: Sequence[Place]) -> list[FittedFold] | None:
+        """What the parcel of these (repeat, fold) left, without models; None if it is not done."""
+        stored = self._parts.load(_name(places))
+        if stored is None or stored["places"] != [list(place) for place in places]:
             return None
-        # Empty cells are missing, and floats come back to the last bit.
-        rows = pd.read_csv(files[0], dtype={"bead": str})
-        history = json.loads(files[1].read_text(encoding="utf-8"))
-        return FittedFold([], None, rows, history)
+        if stored["model"] is not None and stored["model"] != folder_hash(self.model):
+            return None
+        return [
+            FittedFold([], None, _table(one["predictions"]), one["history"], _table(one["told"]))
+            for one in stored["folds"]
+        ]
 
-    def store(self, place: tuple[int, int], fitted: FittedFold) -> None:
-        """Keep what a fold left."""
-        rows, history = self._files(place)
-        write_table(rows, fitted.predictions)
-        write_json(history, fitted.history)
+    def store(self, places: Sequence[Place], fitted: Sequence[FittedFold]) -> None:
+        """Keep what a parcel left, after its final model, if it has one, was saved."""
+        has_model = any(fold == HOLD_OUT_FOLD for _, fold in places)
+        value = {
+            "places": [list(place) for place in places],
+            "folds": [
+                {
+                    "predictions": one.predictions.to_csv(index=False),
+                    "history": one.history,
+                    "told": _or_empty(one.incomplete).to_csv(index=False),
+                }
+                for one in fitted
+            ],
+            "model": folder_hash(self.model) if has_model else None,
+        }
+        self._parts.store(_name(places), value)
 
     def clear(self) -> None:
         """Forget everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _files(self, place: tuple[int, int]) -> list[Path]:
-        stem = f"fold_{place[0]}_{place[1]}"
-        return [self.folder / f"{stem}.csv", self.folder / f"{stem}.json"]
+        self._parts.clear()
 
 
-def _fingerprint(data: TaskData, folds: pd.DataFrame) -> str:
-    """A hash of recipe, task, targets, tokens, folds, checkpoint, code and library versions."""
+def _name(places: Sequence[Place]) -> str:
+    repeat, fold = places[0]
+    return f"fold_{repeat}_{fold}"
+
+
+def _or_empty(incomplete: pd.DataFrame | None) -> pd.DataFrame:
+    return pd.DataFrame(columns=INCOMPLETE) if incomplete is None else incomplete
+
+
+def _table(text: str) -> pd.DataFrame:
+    return parse_table(StringIO(text))  # floats come back to the last bit
+
+
+def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> str:
+    """A hash of recipe, task, targets, tokens, folds, checkpoint, code and library versions.
+
+    And of `mark` (see `llm4waam.core.made_from`), if there is one: the final model tells it.
+    """
     digest = hashlib.sha256()
     facts = {
         "recipe": data.recipe.model_dump(),
+        "mark": mark,
         "task": repr(data.task),
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},
-        "prompts": repr(data.prompts),
+        "prompts": repr([data.prompts, data.incomplete]),
         "fields": data.fields,
         "cells": data.cells,
         "folds": folds.to_csv(index=False),
+        "code": code_hash(ROOMS),
         "versions": [torch.__version__, transformers.__version__],
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())
     checkpoint = Path(data.source.checkpoint)
     files = sorted(checkpoint.glob("*")) if checkpoint.is_dir() else []
-    code = [file for room in ROOMS for file in sorted((LIBRARY / room).glob("*.py"))]
-    for file in [*filter(Path.is_file, files), *code]:
+    for file in filter(Path.is_file, files):
         digest.update(file.read_bytes())
     return digest.hexdigest()

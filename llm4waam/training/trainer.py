@@ -18,7 +18,7 @@ from transformers import (
 from llm4waam.encoders.model import BeadModel, batch_of
 from llm4waam.training.data import Examples
 from llm4waam.training.early_stopping import METRICS
-from llm4waam.training.loop import FineTuning, MeanLoss, parameter_groups
+from llm4waam.training.loop import FineTuning, MeanLoss, check_losses, parameter_groups
 from llm4waam.training.recipe import Recipe
 
 
@@ -38,12 +38,13 @@ class StudyTrainer(Trainer):
 class EpochLoss(TrainerCallback):
     """Keeps the training loss of each epoch, a mean over samples."""
 
-    def __init__(self, train_loss: MeanLoss) -> None:
-        self.train_loss, self.losses = train_loss, []
+    def __init__(self, train_loss: MeanLoss, job: FineTuning) -> None:
+        self.train_loss, self.job, self.losses = train_loss, job, []
 
     def on_epoch_end(self, *_: object, **__: object) -> None:
-        """Close the count of an epoch."""
+        """Close the count of an epoch; raises StudyError where its loss is not finite."""
         self.losses.append(self.train_loss.mean())
+        check_losses({"epoch": len(self.losses), "train_loss": self.losses[-1]}, self.job)
 
 
 class Rows(Dataset):
@@ -56,8 +57,8 @@ class Rows(Dataset):
         return len(self.examples)
 
     def __getitem__(self, row: int) -> dict[str, object]:
-        prompt = self.examples.prompt(row, self.epoch)
-        return {"prompt": prompt, "labels": self.examples.targets[row]}
+        [labels] = self.examples.targets_of([row], self.epoch)
+        return {"prompt": self.examples.prompt(row, self.epoch), "labels": labels}
 
 
 class NextEpoch(TrainerCallback):
@@ -76,7 +77,7 @@ def fine_tune(job: FineTuning) -> list[dict]:
     model, recipe, validation = job.model, job.recipe, job.validation
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     train_loss = MeanLoss()
-    epochs = EpochLoss(train_loss)
+    epochs = EpochLoss(train_loss, job)
     rows = Rows(job.examples)
     callbacks: list[TrainerCallback] = [epochs, NextEpoch(rows)]
     if recipe.selection != "none":
@@ -91,6 +92,7 @@ def fine_tune(job: FineTuning) -> list[dict]:
 
     def metrics(predicted: EvalPrediction) -> dict[str, float]:
         found = validation.metrics(torch.as_tensor(predicted.predictions).float())
+        check_losses({"epoch": len(epochs.losses), **found}, job)
         return {f"eval_{name}": value for name, value in found.items()}
 
     with tempfile.TemporaryDirectory() as folder:

@@ -135,5 +135,12 @@ BEADS = {
         findings(0.5, "Humping", reason="aimless", numbers=("energy",), missing=("ctwd_mm",)),
         chance=np.nan, bar=np.nan, normal="",
     ),
+    "no energy without a length": replace(
+        findings(
+            0.84, reason="outside", outside=[("bead_length_mm", "", "")],
+            missing=("bead_length_mm",), numbers=("heat_input", "energy"),
+        ),
+        answer=pd.Series({**ANSWER, **{n: np.nan for n in ANSWER if n.startswith("energy")}}),
+    ),
     "far": findings(0.88, reason="outside", outside=[("", "2.71", "1.35")]),
 }  # fmt: skip

@@ -55,7 +55,7 @@ def test_the_temperature_is_that_of_out_of_fold_predictions(
     """What the hold-out's rows say is not looked at; a member without predictions is named."""
     asked = []
     monkeypatch.setattr(
-        "llm4waam.advice.ensemble.read_rows",
+        "llm4waam.inference.predictor.read_rows",
         lambda file, role: asked.append((file.name, role)) or planted(file),
     )
 
@@ -72,7 +72,7 @@ def test_the_temperature_is_that_of_out_of_fold_predictions(
     sure = np.full((1, 3), 0.98)
     assert 0.5 < cooled.chance(sure)[0] < 0.93
     monkeypatch.undo()
-    monkeypatch.setattr("llm4waam.advice.ensemble.PREDICTIONS", tmp_path)
+    monkeypatch.setattr("llm4waam.inference.predictor.PREDICTIONS", tmp_path)
     with pytest.raises(StudyError, match="there is no such file"):
         make_ensemble(predictor, {}, CLASSIFIERS, 10, 0)
     assert ensemble.temperature > 0

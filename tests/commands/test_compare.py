@@ -180,13 +180,18 @@ def test_a_base_without_predictions_is_one_line() -> None:
         compare_with("nowhere")
 
 
-def review(folder: Path, base: str = "main") -> subprocess.CompletedProcess:
+def review(
+    folder: Path, base: str = "main", *, by_environment: bool = False
+) -> subprocess.CompletedProcess:
     known = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     known["PYTHONPATH"] = str(ROOT)
     # `make test` runs this too, and an inner make would tell which folder it enters.
     others = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    if by_environment:
+        known["BASE"] = base
+    named = [] if by_environment else [f"BASE={base}"]
     return subprocess.run(
-        ["make", "review", "STAMP=installed", f"BASE={base}"],
+        ["make", "review", "STAMP=installed", *named],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -210,3 +215,27 @@ def test_make_review_writes_text_beads_and_figures(version: Path) -> None:
     assert done.returncode
     assert "error: base: 'nowhere': git knows no such commit" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["command line", "environment"])
+@pytest.mark.parametrize(
+    "base",
+    [
+        "$(shell touch ran)", "${shell touch ran}", "$$(touch ran)", "`touch ran`", "$(touch ran)",
+        'x"; touch ran; "', "x'; touch ran; '", "x;touch ran", "--output=ran", "a b", "",
+    ],
+)  # fmt: skip
+def test_no_name_of_a_base_is_carried_out(version: Path, base: str, place: str) -> None:
+    done = review(version, base=base, by_environment=place == "environment")
+    assert done.returncode
+    assert f"error: base: {base!r}: git knows no such commit" in done.stderr
+    assert not (version / "ran").exists()
+
+
+def test_a_branch_may_be_called_anything_that_git_allows(version: Path) -> None:
+    for name in ("$(touch${IFS}ran)", "`touch${IFS}ran`", "a;touch${IFS}ran", "it's", 'a"b'):
+        git("check-ref-format", "--branch", name)
+        git("branch", name)
+        done = review(version, base=name)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert not (version / "ran").exists()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from conftest import ROOT
 
 from llm4waam.commands import main
 from llm4waam.commands.predict import SKIPPED
+from llm4waam.inference import predictor
 from llm4waam.inference.predictor import Predictor
 
 BEAD = [
@@ -74,9 +76,14 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(predict, caplog, 
     [
         (["--set", "travel_sped=5"], "--set: 'travel_sped': no such column; expected COLUMN=VALUE"),
         (["--set", "travel_speed"], "--set: 'travel_speed': no such column"),
+        (["--set", *BEAD, "material=ER625"], "material: '316L, ER625': given twice, with other"),
+        (["--set", *BEAD, "travel_speed_mm_s=6"], "travel_speed_mm_s: 6': given twice, with other"),
+        (["--set", *BEAD, "note=\udcff"], "--set: 'note=\\udcff': not UTF-8"),
+        (["--log", "316L \udcff"], "--log: '316L \\udcff': not UTF-8"),
+        (["n" * 300], "...: this is no name of a file (File name too long); expected a CSV table"),
         (["slip.csv"], "column travel speed (cm/min): the card has no such column; expected trav"),
         (["--log", "a fine day"], "--log: 'a fine day': no set-point was found"),
-        (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/fitted.json"),
+        (["--set", *BEAD, "--encoder", "roberta"], "data/models/roberta/defects/manifest.json"),
         (["--set", *BEAD, "--template", "poem"], "'poem': not learned; expected statement, quest"),
     ],
 )
@@ -117,6 +124,23 @@ def test_an_explained_bead_comes_with_reasons_and_advice(predict, language: str)
     assert predict(*how)[0].endswith(f"\n\n{found['narration']}\n\n")
 
 
+def test_in_korean_nothing_of_the_answer_is_english(predict, caplog) -> None:
+    caplog.set_level("INFO")
+    log = "316L, CMT, 송급 6.5 m/min, 이송 40 cm/min, 비드 길이 100 mm, 어제는 18V, 아크가 튐"
+    text, _, status = predict("--log", log, "--language", "ko")
+    assert status == 0
+    names = [line[: line.index("  ")] for line in text.strip().splitlines()]
+    assert {"비드", "품질", "입열량(J/mm)", "입열량(J/mm) 하한", "학습 범위 밖"} <= {*names}
+    words = set(re.findall("[A-Za-z]{2,}", text))
+    assert words <= {"mm"}
+    said = [one.getMessage() for one in caplog.records]
+    assert "확실하지 않아 읽지 않음: '18V': 이 비드의 값이 아닐 수 있음(근거: '어제')" in said
+    assert "해석하지 못한 부분: 어제는 18V" in said
+    assert any(one.startswith("읽은 값: 와이어 재질 = ER316L") for one in said)
+    columns = predict("--set", *BEAD, "--format", "csv", "--language", "ko")[0].splitlines()[0]
+    assert columns == predict("--set", *BEAD, "--format", "csv")[0].splitlines()[0]
+
+
 def test_one_sentence_gives_another_answer(predict) -> None:
     whole, other = (
         json.loads(predict("--set", *BEAD, "--format", "json", *how)[0])["quality_p_normal"]
@@ -124,6 +148,129 @@ def test_one_sentence_gives_another_answer(predict) -> None:
     )
     assert other != whole
     assert other == pytest.approx(whole, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "empty first row",
+            "material,travelspeed\n,\n316L,5 mm/s\n",
+            "travelspeed: the card has no",
+        ),
+        ("short first row", "material,travelspeed\n316L\n316L,5 mm/s\n", "expected travel_speed"),
+        ("header alone", "material,travel_speed\n", "there are no beads"),
+        ("blank rows", "material,travel_speed\n,\n , \n", "there are no beads"),
+        ("no card", "wood,glue\noak,1\n", "no column is one of the card; expected headers such as"),
+        ("quotes", 'material,note\n316L,a\n316L,"b\n', "not a CSV table"),
+    ],
+)
+def test_a_table_is_checked_before_models_are_loaded(
+    predict, monkeypatch, tmp_path, name: str, text: str, said: str
+) -> None:
+    """All of its rows, whatever the first one says; no answer is written before the mistake."""
+    monkeypatch.setattr("llm4waam.commands.predict.load_predictor", None)
+    file = tmp_path / f"{name}.csv"
+    file.write_text(text, encoding="utf-8")
+    out, error, status = predict(str(file))
+    assert (out, status) == ("", 1)
+    assert said in error.splitlines()[-1]
+
+
+def test_columns_of_json_lines_are_checked_over_all_rows(predict, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("llm4waam.commands.predict.load_predictor", None)
+    file, bead = tmp_path / "beads.jsonl", {"material": "316L", "travel_speed": "5 mm/s"}
+    slip = {"material": "316L", "travelspeed": "5 mm/s"}
+    for first in ("{}", json.dumps(bead), "no JSON", ""):
+        file.write_text(f"{first}\n{json.dumps(slip)}\n", encoding="utf-8")
+        _, error, status = predict(str(file))
+        assert (status, "column travelspeed: the card has no such column" in error) == (1, True)
+
+
+def test_a_row_that_gives_a_value_twice_is_skipped(predict, caplog, tmp_path: Path) -> None:
+    file = tmp_path / "beads.jsonl"
+    lines = [
+        '{"material": "316L", "travel_speed": "5 mm/s"}',
+        '{"material": "316L", "travel_speed": "5 mm/s", "travel_speed": "6 mm/s"}',
+        '{"material": "316L", "travel_speed": "5 mm/s", " travel_speed": "6 mm/s"}',
+        '{"material": "316L", "travel_speed": "30 cm/min", "travel_speed_mm_s": 6}',
+        '{"material": "316L", "travel_speed": "30 cm/min", "travel_speed_mm_s": 5}',
+        '{"material": "316L", "travel_speed": "5 mm/s", "note": "\\ud800"}',
+    ]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    out, _, status = predict(str(file), "--format", "json")
+    first, fifth = (json.loads(line) for line in out.splitlines())
+    assert status == SKIPPED
+    assert (first.pop("bead"), fifth.pop("bead")) == ("row 1", "row 5")
+    assert first == fifth
+    for row, said in (
+        (2, "column travel_speed stands twice, with other values"),
+        (3, "column travel_speed stands twice, with other values"),
+        (4, "'travel_speed: 30 cm/min, travel_speed_mm_s: 6': given twice, with other values"),
+        (6, "column note: half of a character"),
+    ):
+        assert any(f"row {row}," in line and said in line for line in caplog.messages), row
+
+
+def test_cells_are_escaped_for_a_terminal_and_a_spreadsheet(predict) -> None:
+    names = {"=1+1": "'=1+1", "-12": "-12", "\x1b[31mred": "\x1b[31mred"}
+    for name, written in names.items():
+        [row] = csv.DictReader(
+            predict("--set", *BEAD, f"record={name}", "--format", "csv")[0].splitlines()
+        )
+        assert row["bead"] == written
+    table = predict("--set", *BEAD, "record=\x1b[31mred\nnext")[0]
+    assert table.splitlines()[0].endswith("  \\x1b[31mred\\nnext")
+
+
+def test_the_record_of_a_bead_keeps_all_its_digits(predict, tmp_path: Path) -> None:
+    book, file = openpyxl.Workbook(), tmp_path / "beads.xlsx"
+    for row in (("record", "material", "travel_speed_mm_s"), (1234567, "316L", 5)):
+        book.active.append(row)
+    book.save(file)
+    lines = tmp_path / "beads.jsonl"
+    lines.write_text('{"record": 1234567, "material": "316L", "travel_speed_mm_s": 5}', "utf-8")
+    for one in (file, lines):
+        for form in ("csv", "json", "table"):
+            assert "1234567" in predict(str(one), "--format", form)[0]
+
+
+def test_a_note_that_is_longer_than_the_models_read_is_named(predict, caplog) -> None:
+    predict("--set", *BEAD, "note=" + "spatter " * 400, "record=r7")
+    assert "1 of 1 beads have more to say than the 320 tokens that are read" in caplog.text
+    assert "such as the note, is cut: r7" in caplog.text
+
+
+def test_models_of_another_table_card_or_recipe_are_used_with_a_warning(
+    predict, study, monkeypatch, caplog
+) -> None:
+    before = predict("--set", *BEAD)
+    assert "the models in" not in caplog.text
+    params, now = Path("params.yaml").read_text("utf-8"), predictor.made_from
+
+    def other(**changes: object):
+        return lambda sections: {**now(sections), **changes}
+
+    for changes, said in (
+        ({"card": "0" * 12}, "made from another table or card than the present one (card "),
+        ({"beads": "0" * 12}, "made from another table or card than the present one (beads "),
+        ({"folds": "0" * 12}, "made with other folds or parameters than the present ones (folds "),
+    ):
+        caplog.clear()
+        monkeypatch.setattr(predictor, "made_from", other(**changes))
+        assert predict("--set", *BEAD) == before
+        [line] = [line for line in caplog.messages if "the models in data/models/bert" in line]
+        assert said in line
+        assert "dvc repro" in line
+    monkeypatch.setattr(predictor, "made_from", now)
+    assert study.train.epochs == 1
+    caplog.clear()
+    try:
+        Path("params.yaml").write_text(params.replace("epochs: 1", "epochs: 7"), "utf-8")
+        assert predict("--set", *BEAD) == before
+    finally:
+        Path("params.yaml").write_text(params, "utf-8")
+    assert "(train.epochs 1 -> 7)" in caplog.text
 
 
 def test_a_long_table_is_answered_as_it_is_read(predict, monkeypatch, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 import datetime
 import json
 import logging
+import os
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import openpyxl
 import pytest
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.pipes import as_file
 from llm4waam.core.tables import (
     TableFormat,
     find_format,
@@ -210,3 +214,48 @@ def test_a_missing_column_is_told_with_what_there_is() -> None:
     assert str(missing_column("t.csv", "current", headers, "arc current")).endswith(
         "'width (mm)'; expected arc current"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("t.json", "[" * 10_000, "nested too deep"),
+        ("t.json", '[{"a": ' + "9" * 10_000 + "}]", "too long a number"),
+        ("t.json", '[{"a": ' + "[" * 10_000, "nested too deep"),
+        ("t.jsonl", '{"a": ' + "[" * 10_000, "row 1: .*nested too deep"),
+        ("t.jsonl", '{"a": ' + "9" * 10_000 + "}", "row 1: .*too long a number"),
+        ("t.jsonl", '{"a": 1, "a": 2}', "row 1: column a stands twice, with other values"),
+        ("t.jsonl", '{"a": "\\ud800"}', "row 1: column a: half of a character"),
+        ("t.jsonl", '{"a": "\\u0000"}', "row 1: column a: .* a NUL"),
+    ],
+)
+def test_json_that_holds_no_bead_is_one_line(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(StudyError, match=said) as caught:
+        read_strings(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hundred_thousand_columns_and_a_cell_of_200_kilobytes_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    header = ",".join(f"c{number}" for number in range(100_000))
+    file.write_text(f"{header}\n{'x' * 200_000}{',1' * 99_999}\n", encoding="utf-8")
+    start = time.perf_counter()
+    [(_, row)] = read_rows(file)
+    assert (len(row["c0"]), row["c99999"]) == (200_000, "1")
+    assert time.perf_counter() - start < 20  # it took two minutes
+
+
+def test_a_pipe_is_read_as_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for text, ending in (("a,b\n1,2\n", ".csv"), ('{"a": 1}\n', ".jsonl"), ('[{"a": 1}]', ".json")):
+        writer = threading.Thread(target=pipe.write_text, args=(text,))
+        writer.start()
+        file = as_file(pipe)
+        writer.join()
+        assert file.suffix == ending
+        assert file.read_text(encoding="utf-8") == text
+    assert as_file(tmp_path / "t.csv") == tmp_path / "t.csv"

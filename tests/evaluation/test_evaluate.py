@@ -69,7 +69,7 @@ def test_two_runs_write_all_outputs_in_the_same_bytes(study: Path) -> None:
     names = {f"metrics/{s}/{t}.json" for s in ("bert", "roberta", "baselines") for t in TASKS}
     plots = ("results", "predicted", "per_label_f1", "confusion", "reliability")
     names |= {f"plots/results/{name}.{kind}" for name in plots for kind in ("csv", "svg")}
-    names |= {"metrics/comparisons.json", "metrics/summary.json"}
+    names |= {"metrics/comparisons.json", "metrics/incomplete.json", "metrics/summary.json"}
     names |= {"plots/results/results.md", "plots/results/learning_curves.svg"}
     assert set(before) == names
     page = before["plots/results/results.md"].decode()

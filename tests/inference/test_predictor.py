@@ -11,7 +11,7 @@ from llm4waam.card import labels
 from llm4waam.core.files import read_table
 from llm4waam.core.tables import read_rows
 from llm4waam.inference.model import FinalModel
-from llm4waam.inference.predictor import BEADS, Predictor, disagree
+from llm4waam.inference.predictor import BEADS, Predictor, disagree, indispensable
 from llm4waam.inference.user_table import chunks
 from llm4waam.sentences.prompts import make_prompts
 
@@ -95,6 +95,43 @@ def test_answers_hold_every_task_with_its_doubt(predictor: Predictor) -> None:
     assert (answers["trained_on"] == "simulated beads").all()
     known = predictor.card.with_formulas(beads)["handbook_energy_j"]
     assert np.allclose(answers["energy_j_formula"], known, equal_nan=True)
+
+
+def test_what_a_bead_lacks_is_said_and_widens_its_intervals(predictor: Predictor) -> None:
+    beads = read_table(BEADS).dropna(subset=["ctwd_mm", "gas_flow_l_min"]).iloc[:10]
+    optional = [n for n in predictor.domain.names if not predictor.card.columns[n].required]
+    bare = beads.assign(**dict.fromkeys([*optional, "note"], None))
+    widths = {"half_width": 0.1, "alone": {"ctwd_mm": 0.2}, "all_left_out": 0.3}
+    models = {
+        name: replace(model, calibration=replace(model.calibration, **widths))
+        for name, model in predictor.models.items()
+    }
+    predictor = replace(predictor, models=models)
+    whole, answers = predictor.answers(beads), predictor.answers(bare)
+    assert (answers["missing"] == ", ".join(optional)).all()
+    assert not whole["missing"].str.contains("ctwd_mm").any()
+    for target in ("heat_input_j_mm", "energy_j"):
+        for found, width in ((whole, 0.1), (answers, 0.2)):
+            ratio = np.log(found[f"{target}_high"] / found[f"{target}_low"])
+            assert ratio.to_numpy() == pytest.approx(2 * width)
+
+
+def test_without_a_length_there_is_no_energy_and_without_a_speed_no_heat_input(predictor) -> None:
+    beads = read_table(BEADS).iloc[:3]
+    answers = predictor.answers(beads.assign(bead_length_mm=np.nan))
+    names = ["energy_j", "energy_j_low", "energy_j_high", "energy_j_formula"]
+    assert answers[names].isna().all(axis=None)
+    assert answers["heat_input_j_mm"].notna().all()
+    assert answers["outside"].all()
+    assert (answers["missing"].str.contains("bead_length_mm")).all()
+    answers = predictor.answers(beads.assign(travel_speed_mm_s=np.nan))
+    assert answers[["energy_j", "heat_input_j_mm"]].isna().all(axis=None)
+    assert answers["quality"].notna().all()
+    # The nominal value stands in the formula for one that is not required.
+    assert predictor.answers(beads.assign(ctwd_mm=np.nan))["energy_j"].notna().all()
+    assert indispensable(predictor.card, "heat_input") == [
+        *("material", "transfer_mode", "wire_feed_speed_m_min", "travel_speed_mm_s")
+    ]
 
 
 def with_thresholds(predictor: Predictor, task: str, *thresholds: float) -> Predictor:

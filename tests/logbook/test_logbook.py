@@ -143,7 +143,6 @@ LOGS = [
     ("WFS 6.5 m/min, sorry 7 m/min", {"wfs": 7}, None),
     ("7 m/min, not 6.5", {"wfs": 7}, None),
     ("송급속도 6.5가 아니라 7 m/min", {"wfs": 7}, None),
-    ("plan was WFS 6 but ran 7 m/min", {"wfs": 7}, None),
     ("Inconel 625 not 316L", {"wire": "ER625"}, None),
 ]  # fmt: skip
 
@@ -167,12 +166,13 @@ TRAPS = [
     ("1.5 m/min", {}, "may be"),
     ("100 mm", {}, "no name"),
     ("TS: 8", {}, "unit not said"),
-    ("gas flow 20 cfh", {}, "does not accept"),
-    ("WFS 6.5 ft/min", {}, "does not accept"),
-    ("0.5 inch stick-out", {}, "does not accept"),
+    ("gas flow 20 kg", {}, "does not accept"),
+    ("WFS 6.5 kJ", {}, "does not accept"),
+    ("0.5 L/min stick-out", {}, "does not accept"),
     ("WFS 60 m/min", {}, "outside 1 to 15"),
     ("voltage 60 V", {}, "outside 5 to 45"),
     ("WFS 6 m/min, wire speed 7 m/min", {}, "more than once"),
+    ("plan was WFS 6 but ran 7 m/min", {"wfs": 7}, "another's"),
     ("CMT, pulsed, ER70S-6", {"wire": "ER70S-6"}, "more than once"),
     ("WFS 5-6 m/min", {}, "more than one number"),
     ("용접속도 40 → 45 cm/min", {}, "more than one number"),
@@ -182,14 +182,14 @@ TRAPS = [
     ("drag -10 deg", {}, "dash"),
     ("CMT, no pulse", {"mode": "CMT"}, ""),
     ("WFS 6, no hm 6.5", {}, "unclear"),
-    ("not the usual 316L", {}, "denied"),
+    ("not the usual 316L", {}, "another's"),
     ("torch angle 10 deg, in drag", {}, "sign"),
     ("316L, no, ER70S-6", {}, "unclear"),
     ("CMT off", {}, "denied"),
     ("did not run at 6.5 m/min", {}, "denied"),
     ("6.5 m/min?", {}, "denied"),
-    ("max 7 m/min", {}, "denied"),
-    ("increased WFS by 0.5 m/min", {}, "denied"),
+    ("max 7 m/min", {}, "another's"),
+    ("increased WFS by 0.5 m/min", {}, "amount"),
     ("WFS 6 m/min, no, travel speed 6 m/min", {}, "unclear"),
     ("Ar 20% CO2, 15 L/min", {"flow": 15}, "card"),
     ("Inconel 718, CMT", {"mode": "CMT"}, "card"),
@@ -307,7 +307,7 @@ def test_a_card_with_other_columns_is_read_by_its_phrases() -> None:
     assert log.not_understood == ["stick-out 15", "humped"]
     other = SMALL.model_copy(
         update={"columns": {"rotor": SMALL.columns["voltage_v"].model_copy(
-            update={"phrase": "rotor tension"})}}
+            update={"phrase": "rotor tension", "meaning": "rotor", "header": "rotor"})}}
     )  # fmt: skip
     assert read_log("rotor tension 18 V", other).values == {"rotor": "18 V"}
     assert read_log("18 V", other).values == {}

@@ -79,6 +79,17 @@ def test_a_figure_in_english_has_the_bytes_of_matplotlib() -> None:
     assert written[0] == written[1]
 
 
+def test_a_dollar_sign_in_a_text_is_one(tmp_path: Path) -> None:
+    """Matplotlib would take what stands between two for mathematics, and fail where it is none."""
+    texts = ["costs $5", r"$\frac{", "$x^2$ and $", "$$", r"50 \$ a bead"]
+    assert drawn(labels_of(texts), tmp_path) is not None
+    one, other = (tmp_path / name for name in ("one", "other"))
+    for folder, text in ((one, "$x$"), (other, "x")):
+        folder.mkdir()
+        drawn(labels_of([text, "b"]), folder)
+    assert (one / "figure.svg").read_bytes() != (other / "figure.svg").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("text", "as_wide_as"),
     [

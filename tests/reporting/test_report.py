@@ -205,6 +205,29 @@ def test_a_measured_table_is_not_called_simulated_and_its_title_is_escaped() -> 
     assert "simulated" not in read("cards/bert_quality.md")
 
 
+@pytest.mark.usefixtures("told")
+def test_markup_of_a_card_s_texts_is_shown_and_not_obeyed() -> None:
+    file = Path("data/raw/waam_beads.yaml")
+    text = file.read_text(encoding="utf-8")
+    for old, new in (
+        ("title: Simulated single-bead WAAM trials", "title: Beads <script>x</script> *a* $5 | b"),
+        ("meaning: wire alloy", "meaning: alloy | wire <img src=x>"),
+        ("question: Will the bead be normal?", "question: Normal | not? [x](http://y) `z`"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    report.main()
+    cards = {name: read(f"cards/{name}.md") for name in ("data", "bert_quality")}
+    for card in cards.values():
+        assert "Beads &lt;script>x&lt;/script> \\*a\\* $5 | b" in card
+        assert not re.search(r"<script|<img|(?<!\\)\[x\]|(?<!\\)`z", card)
+    [row] = [line for line in cards["data"].splitlines() if line.startswith("| `material`")]
+    assert "alloy \\| wire &lt;img src=x>" in row
+    assert len(re.findall(r"(?<!\\)\|", row)) == 7  # six columns
+    assert "Normal | not? \\[x\\](http://y) \\`z\\`" in cards["bert_quality"]
+
+
 @pytest.mark.parametrize(
     ("gap", "verdict", "said"),
     [

@@ -1,6 +1,7 @@
 """A training killed at any moment goes on with the next fold and ends in the same bytes."""
 
 import multiprocessing
+import os
 import shutil
 import signal
 import threading
@@ -11,6 +12,10 @@ import pytest
 from conftest import outputs
 from tqdm import tqdm
 
+from llm4waam.core import unfinished
+from llm4waam.core.errors import StudyError
+from llm4waam.core.processes import in_processes
+from llm4waam.training import save
 from stages import train
 
 TASK = ("bert", "quality")
@@ -74,7 +79,55 @@ def test_folds_of_another_recipe_are_not_taken(study) -> None:
     expected = outputs(folder, "bert", "quality")
     study(epochs=30)
     unfinished = folder / "data/unfinished/bert/quality"
-    kill_when(start(), lambda: (unfinished / "fold_0_0.csv").is_file())
+    kill_when(start(), lambda: (unfinished / "fold_0_0.json").is_file())
     study(epochs=2)
     train.main(*TASK)
     assert outputs(folder, "bert", "quality") == expected
+
+
+def test_a_model_that_is_taken_again_tells_the_title_of_the_card_as_it_is(study) -> None:
+    folder = study(epochs=1)
+    card, page = folder / "data/raw/small.yaml", folder / "data/models/bert/quality/README.md"
+    with pytest.MonkeyPatch.context() as patch:
+        ended = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
+        patch.setattr(save.ModelFolder, "finish", ended)
+        with pytest.raises(KeyboardInterrupt):
+            train.main(*TASK)
+    assert (folder / "data/unfinished/bert/quality/model/README.md").is_file()
+    text = card.read_text(encoding="utf-8")
+    title = next(line for line in text.splitlines() if line.startswith("title: "))
+    card.write_text(text.replace(title, "title: Another title"), encoding="utf-8")
+    train.main(*TASK)
+    assert "Another title" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("what", ["params.yaml", "data/text/prompts.jsonl", "the code"])
+def test_a_training_whose_inputs_have_changed_writes_nothing(study, monkeypatch, what: str) -> None:
+    """DVC would take the outcome of the old inputs for that of the new ones."""
+    folder, real = study(epochs=1), train.fit_task
+
+    def changed_after(*given: object):
+        yield from real(*given)
+        if what == "the code":
+            monkeypatch.setattr(unfinished, "code_hash", lambda _: "other")
+        elif what == "params.yaml":
+            study(epochs=2)
+        else:
+            text = (folder / what).read_text(encoding="utf-8")
+            (folder / what).write_text(text.replace("speed is", "speed was"), encoding="utf-8")
+
+    monkeypatch.setattr(train, "fit_task", changed_after)
+    with pytest.raises(StudyError, match=r"changed while the stage ran.*dvc repro again"):
+        train.main(*TASK)
+    for name in ("predictions", "models"):
+        assert not (folder / "data" / name).exists()
+
+
+def test_a_killed_worker_is_one_line() -> None:
+    line = "2 workers: one was killed.* expected to be run again"
+    with pytest.raises(StudyError, match=line):
+        list(in_processes(_die, [1, 2], 2))
+
+
+def _die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

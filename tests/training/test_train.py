@@ -109,7 +109,7 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     prompts = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
     assert len(rows) > 2
     for bead, row in rows.iterrows():
-        texts = [prompt for prompt in prompts if prompt["bead"] == bead]
+        texts = [p for p in prompts if p["bead"] == bead and not p["without"]]
         room, mask_id = recipe.max_tokens, None if recipe.digits else tokenizer.mask_token_id
         read = tokenise(tokenizer.backend_tokenizer, texts, names, room, mask_id=mask_id)
         ready = [numbers.apply(prompt) for prompt in read]

@@ -1,0 +1,112 @@
+"""What things are called in a language, and what the command line says in it.
+
+The words stand in words.yaml and messages.yaml. Nothing slow is imported here: a prediction without
+explanations needs it too.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from pathlib import Path
+
+import yaml
+
+from llm4waam.advice.settings import Language
+from llm4waam.card.card import Card
+
+WORDS = Path(__file__).with_name("words.yaml")
+MESSAGES = Path(__file__).with_name("messages.yaml")
+_HANGUL = re.compile("[가-힣]")
+_UNIT_BEHIND = re.compile(r"\s*[\[(（][^\])）]*[\])）]\s*$")
+
+
+@lru_cache(maxsize=1)
+def words() -> dict:
+    """What words.yaml holds."""
+    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+
+
+def called(card: Card, kind: str, key: str, language: Language) -> str | None:
+    """A field, label, rule, class or target in a language; None where no word is known.
+
+    In Korean the card's own Korean header, phrase or meaning comes first.
+    """
+    if language == "ko" and key in card.columns:
+        column = card.columns[key]
+        for own in (column.header, column.phrase, column.meaning):
+            if own and _HANGUL.search(own):
+                return _UNIT_BEHIND.sub("", own)
+    word = words()[kind].get(key)
+    return word[language] if word else None
+
+
+def column_called(card: Card, name: str, language: Language) -> str:
+    """A column of the card in a language; its own name where no word is known."""
+    for kind in ("fields", "targets"):
+        if found := called(card, kind, name, language):
+            return found
+    return name
+
+
+def in_language(message: str, card: Card, language: Language) -> str:
+    """A message of the command line in a language; as it is where messages.yaml lacks it."""
+    if language == "en":
+        return message
+    for pattern, korean in _messages():
+        if found := pattern.fullmatch(message):
+            parts = {name: _part(name, text, card) for name, text in found.groupdict().items()}
+            return korean.format(**parts)
+    # "'8 kg': outside 1 to 30 mm/s": a piece of the text and why it was not read.
+    if found := re.fullmatch(r"('.*?'|\".*?\"): (.+)", message):
+        return f"{found[1]}: {in_language(found[2], card, language)}"
+    return message
+
+
+@cache
+def _messages() -> list[tuple[re.Pattern, str]]:
+    """Patterns of the English messages with the Korean ones, in order."""
+    listed = yaml.safe_load(MESSAGES.read_text(encoding="utf-8"))
+    return [
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", _group, re.escape(english)), re.DOTALL), korean)
+        for english, korean in listed.items()
+    ]
+
+
+def _group(found: re.Match) -> str:
+    name = found[1]
+    quoted = r"'[^\n]*?'|\"[^\n]*?\""
+    pattern = {"said": rf"(?:{quoted})(?: and (?:{quoted}))*", "row": r"\d+", "column": r"\w+"}
+    pattern |= {"columns": r"\w+(?: or \w+)*", "cue": quoted, "cell": quoted, "unit": r"\S+"}
+    return f"(?P<{name}>{pattern.get(name, '.+?')})"
+
+
+def _part(name: str, text: str, card: Card) -> str:
+    if name == "message":
+        return in_language(text, card, "ko")
+    if name in ("column", "columns"):
+        return ", ".join(column_called(card, one, "ko") for one in text.split(" or "))
+    if name == "values":
+        return re.sub(r"(^|, )(\w+)(?= = )", lambda m: m[1] + column_called(card, m[2], "ko"), text)
+    if name == "options":
+        return text.replace(" or ", " 또는 ")
+    return text.replace("' and '", "', '") if name == "said" else text
+
+
+@contextmanager
+def messages_in(language: Language, card: Card) -> Iterator[None]:
+    """What is logged inside, in a language, whatever part of the library says it."""
+
+    def translate(record: logging.LogRecord) -> bool:
+        record.msg, record.args = in_language(record.getMessage(), card, language), ()
+        return True
+
+    handlers = logging.getLogger().handlers if language != "en" else []
+    for handler in handlers:
+        handler.addFilter(translate)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(translate)
