@@ -24,7 +24,10 @@ from benchmarks.measure import ROOT
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
 
 TARGET = "train-bert@quality"
-MADE = ("data/split", "data/text", "data/predictions/bert", "plots/history/bert", "data/models")
+MADE = (
+    *("data/split", "data/text", "data/predictions/bert", "data/incomplete"),
+    *("plots/history/bert", "data/models"),
+)
 SEEDS = (7, 8, 9)  # of the folds: states of the study, from one of which each kill goes to others
 
 

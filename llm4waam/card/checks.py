@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 60  # characters: names are parts of paths
 MOST_STEPS = 10_000  # in the range of a set-point
 # Columns that answers have beside the tasks' own.
-ANSWERS = ("bead", "outside", "models_disagree", "trained_on")
+ANSWERS = ("bead", "missing", "outside", "models_disagree", "trained_on")
 KINDS: dict[Role, tuple[Kind, ...]] = {
     "identifier": ("text", "category", "number"),
     "note": ("text", "category"),
