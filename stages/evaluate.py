@@ -98,7 +98,7 @@ def _assess(
 
 
 def _incomplete(encoder: str, task: Task, beads: pd.DataFrame, params: Params) -> dict:
-    rows = pd.read_csv(PREDICTIONS / encoder / f"{task.name}.csv", dtype={"bead": str})
+    rows = read_table(PREDICTIONS / encoder / f"{task.name}.csv")
     told = read_incomplete(INCOMPLETE / encoder / f"{task.name}.csv")
     done = bool(params.train.inner_folds)
     return by_pattern(task, rows, told, beads, tempered_already=done)

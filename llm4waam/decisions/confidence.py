@@ -48,7 +48,7 @@ class Calibration:
         """The half-width of each bead's interval, (beads,); rows as in the clean table."""
         lacks = beads[list(self.alone)].isna().to_numpy(float)
         widths = np.array(list(self.alone.values()), float)
-        added = np.clip(np.nan_to_num(widths) ** 2 - self.half_width**2, 0, None)
+        added = np.clip(widths**2 - self.half_width**2, 0, None)
         found = np.sqrt(self.half_width**2 + lacks @ added)
         most = max(self.half_width, self.all_left_out)
         return found if math.isnan(most) else np.minimum(found, most)

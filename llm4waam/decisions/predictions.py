@@ -57,30 +57,20 @@ def prediction_rows(
     `thresholds` (outputs,) are those of this fold's decision; a regression has none and leaves the
     column empty. Raises StudyError for a score or a loss that is not finite.
     """
-    repeat, fold = place
-    size = len(outputs)
     bad = ~(np.isfinite(scores) & np.isfinite(losses)).all(axis=1)
     if bad.any():
         reason = f"its prediction of bead {beads[int(bad.argmax())]} is not finite"
         expected = "a model that has not diverged: see the learning rate and the target's scale"
         what = f"{model} for {', '.join(outputs)}, {place_name(place)}"
         raise StudyError(what, reason, expected=expected)
+    size = len(outputs)
     thresholds = np.full(size, np.nan) if thresholds is None else np.asarray(thresholds, float)
-    return pd.DataFrame(
-        {
-            "model": model,
-            "repeat": repeat,
-            "fold": fold,
-            "role": "hold_out" if fold == HOLD_OUT_FOLD else "oof",
-            "bead": np.repeat(beads, size),
-            "label": np.tile(outputs, len(beads)),
-            "target": targets.ravel(),
-            "score": scores.ravel(),
-            "loss": losses.ravel(),
-            "threshold": np.broadcast_to(thresholds, targets.shape).ravel(),
-        },
-        columns=COLUMNS,
-    )
+    shared = _shared(place, beads, outputs, targets, scores)
+    return shared.assign(
+        model=model,
+        loss=losses.ravel(),
+        threshold=np.broadcast_to(thresholds, targets.shape).ravel(),
+    )[COLUMNS]
 
 
 def incomplete_rows(
@@ -94,18 +84,28 @@ def incomplete_rows(
 
     `targets` and `scores` have shape (len(told), outputs), as in `prediction_rows`.
     """
+    shared = _shared(place, [bead for bead, _ in told], outputs, targets, scores)
+    without = np.repeat([without for _, without in told], len(outputs))
+    return shared.assign(without=without)[INCOMPLETE]
+
+
+def _shared(
+    place: tuple[int, int],
+    beads: list[str],
+    outputs: tuple[str, ...],
+    targets: np.ndarray,
+    scores: np.ndarray,
+) -> pd.DataFrame:
+    """The columns that all predictions have, one row a bead and output."""
     repeat, fold = place
-    size = len(outputs)
     return pd.DataFrame(
         {
             "repeat": repeat,
             "fold": fold,
             "role": "hold_out" if fold == HOLD_OUT_FOLD else "oof",
-            "bead": np.repeat([bead for bead, _ in told], size),
-            "without": np.repeat([without for _, without in told], size),
-            "label": np.tile(outputs, len(told)),
+            "bead": np.repeat(beads, len(outputs)),
+            "label": np.tile(outputs, len(beads)),
             "target": targets.ravel(),
             "score": scores.ravel(),
-        },
-        columns=INCOMPLETE,
+        }
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.files import read_table
 from llm4waam.decisions.confidence import Calibration, fit_calibration, pattern_of, tellings
 from llm4waam.decisions.decisions import decisions_of, default_thresholds, indicators
 from llm4waam.decisions.predictions import INCOMPLETE
@@ -21,9 +22,7 @@ from llm4waam.splits.tasks import Task
 
 def read_incomplete(file: Path) -> pd.DataFrame:
     """The rows of beads with fields left out; raises StudyError where the file is not theirs."""
-    if not file.is_file():
-        raise StudyError(file, "there is no such file", expected="predictions, by dvc repro")
-    rows = pd.read_csv(file, dtype={"bead": str, "without": str}, keep_default_na=False)
+    rows = read_table(file, types={"without": str})
     if list(rows) != INCOMPLETE:
         expected = ", ".join(INCOMPLETE)
         raise StudyError(file, "other columns", value=", ".join(rows), expected=expected)

@@ -161,10 +161,10 @@ def load_final(folder: Path, encoder: str, task: Task) -> FinalModel:
             for name in sorted(names, key=_seed)
         ],
         reads + tokens,
-        _read(folder / "fitted.json", lambda _: TargetScale(**fitted.target_scale))
+        _made(folder / "fitted.json", lambda: TargetScale(**fitted.target_scale))
         if scaled
         else None,
-        _read(folder / "fitted.json", lambda _: Decision.from_json(task, fitted.decision))
+        _made(folder / "fitted.json", lambda: Decision.from_json(task, fitted.decision))
         if decided
         else None,
         _read(folder / CALIBRATION, lambda text: Calibration.from_json(json.loads(text.decode()))),
@@ -173,8 +173,13 @@ def load_final(folder: Path, encoder: str, task: Task) -> FinalModel:
 
 def _read(file: Path, make: Callable[[bytes], Made]) -> Made:
     """What is made of the bytes of a file; raises StudyError, with its name, where nothing is."""
+    return _made(file, lambda: make(file.read_bytes()))
+
+
+def _made(file: Path, make: Callable[[], Made]) -> Made:
+    """The same of what was read of the file already."""
     try:
-        return make(file.read_bytes())
+        return make()
     except Exception as error:  # tokenizers and ONNX Runtime raise no other kind
         raise StudyError(file, f"cannot be read ({_said(error)})", expected=AGAIN) from None
 

@@ -26,7 +26,7 @@ def optional_fields(card: Card, style: TextStyle) -> list[str]:
     if card.named("prompt"):
         return []
     known = card.fields(style.information, 0)
-    optional = [name for name in known if name in card.columns and not card.columns[name].required]
+    optional = [name for name in known if not card.columns[name].required]
     return optional + (card.named("note") if style.note else [])
 
 
@@ -38,18 +38,16 @@ def without_fields(beads: pd.DataFrame, card: Card, style: TextStyle) -> pd.Data
     which that is more than ENOUGH, each bead keeps a draw of these. The draws depend on the name of
     the bead and on `style.seed`. Without a row where `style.incomplete` is 0.
     """
-    optional = optional_fields(card, style)
-    empty = beads.iloc[:0].assign(without=pd.Series(dtype=str))
-    if not style.incomplete or not optional:
-        return empty
-    parts = [empty]
-    for place, row in enumerate(beads.to_dict("records")):
+    optional, places, left_out = optional_fields(card, style), [], []
+    for place, row in enumerate(beads.to_dict("records") if style.incomplete else ()):
         has = [name for name in optional if not pd.isna(row[name])]
-        for names in _left_out(row["bead"], has, style, -(-ENOUGH // len(beads))):
-            told = beads.iloc[[place]].assign(without=BETWEEN.join(names))
-            told[names] = None
-            parts.append(told)
-    return pd.concat(parts, ignore_index=True).astype(beads.dtypes.to_dict())
+        found = _left_out(row["bead"], has, style, -(-ENOUGH // len(beads)))
+        places += [place] * len(found)
+        left_out += found
+    told = beads.iloc[places].reset_index(drop=True)
+    for name in optional:
+        told.loc[[name in names for names in left_out], name] = None
+    return told.assign(without=[BETWEEN.join(names) for names in left_out])
 
 
 def study_prompts(
