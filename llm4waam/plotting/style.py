@@ -115,13 +115,17 @@ def empty_figure(reason: str) -> Figure:
 
 def save(path: Path, figure: Figure, *, simulated: bool) -> None:
     """Write a figure as SVG, whole or not at all; a simulated table is named as one."""
+    write_text(path, svg_of(figure, f"{path.parent.name}-{path.stem}", simulated=simulated))
+
+
+def svg_of(figure: Figure, name: str, *, simulated: bool) -> str:
+    """The same as a text; what the figure defines is called by `name`, see `_rounded`."""
     if simulated:
         # The layout keeps a strip free for it.
         figure.supxlabel("simulated data", x=0.99, ha="right", fontsize=7, color=GREY)
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
-    svg = _rounded(buffer.getvalue().decode("utf-8"), f"{path.parent.name}-{path.stem}")
-    write_text(path, svg)
+    return _rounded(buffer.getvalue().decode("utf-8"), name)
 
 
 # What holds coordinates; scales, widths of lines and opacities stay as they are.
