@@ -48,8 +48,9 @@ ARROWS = {
     "advice": "card simulator sentences splits decisions baselines encoders evaluation plotting "
     "inference",
     "logbook": "card cleaning",
+    "desk": "card cleaning sentences baselines encoders plotting inference advice logbook",
     "commands": "card cleaning sentences baselines encoders evaluation plotting inference advice "
-    "logbook",
+    "logbook desk",
 }
 
 
@@ -141,7 +142,7 @@ def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
 
 
 NO_TORCH = (
-    "core card simulator cleaning sentences splits decisions baselines inference advice logbook"
+    "core card simulator cleaning sentences splits decisions baselines inference advice logbook desk"
 )
 
 

@@ -74,8 +74,8 @@ def test_bad_rows_are_named_and_skipped_and_the_status_says_so(predict, caplog, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--set", "travel_sped=5"], "--set: 'travel_sped': no such column; expected COLUMN=VALUE"),
-        (["--set", "travel_speed"], "--set: 'travel_speed': no such column"),
+        (["--set", "travel_sped=5"], "--set: 'travel_sped': no such column; expected one of"),
+        (["--set", "travel_speed"], "--set: 'travel_speed': no value; expected COLUMN=VALUE"),
         (["--set", *BEAD, "material=ER625"], "material: '316L, ER625': given twice, with other"),
         (["--set", *BEAD, "travel_speed_mm_s=6"], "travel_speed_mm_s: 6': given twice, with other"),
         (["--set", *BEAD, "note=\udcff"], "--set, column note: '\\udcff': not UTF-8"),
