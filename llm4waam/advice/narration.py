@@ -15,7 +15,7 @@ from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
 from llm4waam.advice.settings import Language
 from llm4waam.advice.shapley import Attribution
-from llm4waam.advice.wording import FORMS, called, with_particle, words
+from llm4waam.advice.wording import called, with_forms, words
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.inference.predictor import indispensable
@@ -35,9 +35,9 @@ class Narration:
     `expectation` is what is expected of the bead, `numbers` are the regressions, `reasons` at most
     REASONS fields, and `doubts` what rules say, what is not known and what cannot be ranked.
     `do_this` is the advised change, or why nothing is advised; `doubts_after` are about the changed
-    bead, `promise` is what the change should bring, `others` are other changes. A part is empty
-    where there is nothing to say. `reliable` is False outside the applicability domain: `do_this`
-    says so.
+    bead, `promise` is what the change should bring and brought elsewhere, `numbers_after` the
+    regressions then, `others` are other changes. A part is empty where there is nothing to say.
+    `reliable` is False outside the applicability domain: `do_this` says so.
     """
 
     expectation: str = ""
@@ -47,13 +47,15 @@ class Narration:
     do_this: str = ""
     doubts_after: list[str] = field(default_factory=list)
     promise: list[str] = field(default_factory=list)
+    numbers_after: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     reliable: bool = True
 
     def text(self) -> str:
         """All of it. What is not to be relied on is said before it is said; a doubt too."""
         known = [self.expectation, *self.numbers, *self.reasons, *self.doubts]
-        change = [*self.doubts_after, self.do_this, *self.promise, *self.others]
+        change = [*self.doubts_after, self.do_this, *self.promise]
+        change += [*self.numbers_after, *self.others]
         parts = [*known, *change] if self.reliable else [*change, *known]
         return " ".join(filter(None, parts))
 
@@ -70,6 +72,7 @@ def tell(findings: Findings, card: Card, language: Language) -> Narration:
         "do_this": do_this(writer, findings),
         "doubts_after": _doubts_after(writer, findings),
         "promise": _promise(writer, findings),
+        "numbers_after": _numbers_after(writer, findings),
         "others": _others(writer, findings),
     }
     finished = {
@@ -102,7 +105,11 @@ class Writer:
         one = field_of(self.card, name)
         unit = words()["units"].get(one.unit, one.unit)
         unit = "" if not unit or unit == "dimensionless" else unit if unit == "°" else f" {unit}"
-        return words()["span"][self.language].join(map(_digits, values)) + unit
+        return self.span(*map(_digits, values)) + unit
+
+    def span(self, *ends: str) -> str:
+        """From one to the other; of one text alone that text."""
+        return words()["span"][self.language].join(ends)
 
     def share(self, p: float) -> str:
         """A probability; none is said to be certain."""
@@ -115,6 +122,14 @@ class Writer:
         if kind == "fields":
             return field_of(self.card, key).phrase or key
         return self.card.columns[key].meaning if kind == "targets" else key
+
+    def model(self, name: str) -> str:
+        """An encoder or a baseline."""
+        return known_name(name, self.language) or title(name)
+
+    def task(self, name: str) -> str:
+        """A task of the card."""
+        return known_name(name, self.language) or title(name)
 
     def good(self, findings: Findings) -> str:
         """A good bead, in the words of the card: "a normal bead", or its class and the task."""
@@ -130,12 +145,7 @@ class Writer:
         texts = words()["sentences"][key]
         if self.language == "en":
             return texts["en"].format(**values)
-        forms = {
-            f"{name}_{form}": with_particle(word, particle)
-            for name, word in values.items()
-            for form, particle in FORMS.items()
-        }
-        return texts["then" if then else "ko"].format(**values, **forms)
+        return texts["then" if then else "ko"].format(**values, **with_forms(values))
 
     def moves(self, moves: Sequence[Move]) -> str:
         """Moves as a list of what to do."""
@@ -350,7 +360,7 @@ def _doubts_after(writer: Writer, findings: Findings) -> list[str]:
 
 
 def _promise(writer: Writer, findings: Findings) -> list[str]:
-    """What the change should bring, what came of such changes, and the heat input then."""
+    """What the change should bring, and what came of such changes."""
     if not findings.advice.changes or findings.reason:
         return []
     before, after = findings.advice.chance, findings.advice.changes[0].chance
@@ -359,12 +369,16 @@ def _promise(writer: Writer, findings: Findings) -> list[str]:
     if findings.record:
         beads, share = findings.record
         said.append(writer.say("record", beads=f"{beads}", in_100=f"{100 * share:.0f}"))
-    heat = findings.after.get("heat_input_j_mm")
-    if heat is not None:
-        value = writer.value("heat_input_j_mm", heat)
-        target = writer.name("targets", "heat_input_j_mm")
-        said.append(writer.say("heat_after", target=target, v=value))
     return said
+
+
+def _numbers_after(writer: Writer, findings: Findings) -> list[str]:
+    """The heat input after the change."""
+    heat = findings.after.get("heat_input_j_mm")
+    if heat is None or findings.reason:
+        return []
+    value, target = writer.value("heat_input_j_mm", heat), writer.name("targets", "heat_input_j_mm")
+    return [writer.say("heat_after", target=target, v=value)]
 
 
 def _others(writer: Writer, findings: Findings) -> list[str]:

@@ -9,7 +9,7 @@ explanations needs it too.
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from llm4waam.advice.settings import Language
 from llm4waam.card.card import Card
 
-WORDS = Path(__file__).with_name("words.yaml")
+WORDS, PAGE_WORDS = (Path(__file__).with_name(name) for name in ("words.yaml", "page_words.yaml"))
 MESSAGES = Path(__file__).with_name("messages.yaml")
 _HANGUL = re.compile("[가-힣]")
 _UNIT_BEHIND = re.compile(r"\s*[\[(（][^\])）]*[\])）]\s*$")
@@ -123,6 +123,15 @@ _LIEUL = 8  # the final consonant after which 으로 is 로
 _UNITS = ("%", "°", "mm", "cm")
 # Digits and letters as they are read aloud: 1 is 일, L is 엘. The value: the final consonant.
 _ENDS = {"0": 21, "1": 8, "3": 16, "6": 1, "7": 8, "8": 8} | {"l": 8, "m": 16, "n": 4, "r": 8}
+
+
+def with_forms(values: Mapping[str, object]) -> dict[str, str]:
+    """Each word with each of its particles: "field_topic", "field_object" and so on of "field"."""
+    return {
+        f"{name}_{form}": with_particle(str(word), particle)
+        for name, word in values.items()
+        for form, particle in FORMS.items()
+    }
 
 
 def with_particle(word: str, particle: str) -> str:
