@@ -4,7 +4,6 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from llm4waam.advice.counterfactual import ProcessMap
@@ -12,13 +11,13 @@ from llm4waam.advice.findings import Findings
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
-from llm4waam.plotting.style import COLOURS, GREY, log_scale, new_figure, with_unit
+from llm4waam.plotting.style import COLOURS, GREY, Panels, log_scale, new_figure, with_unit
 from llm4waam.sentences.fields import field_of
 
 SHOWN = 8  # fields of a drawing
 
 
-def contribution_figure(attribution: Attribution, bead: pd.Series, card: Card) -> Figure:
+def contribution_figure(attribution: Attribution, bead: pd.Series, card: Card) -> Panels:
     """Odds ratios by field, with twice their standard error; the fields that do most on top."""
     order = attribution.values.abs().sort_values().index[-SHOWN:]
     values, errors = attribution.values[order], 2 * attribution.errors[order]
@@ -56,7 +55,7 @@ def process_map_figure(
     training: pd.DataFrame,
     good_beads: Collection[str],
     card: Card,
-) -> Figure:
+) -> Panels:
     """The process map of a bead, with the advised move and training beads like it.
 
     Those are the beads of its first category (its wire); `good_beads` names the good ones.
@@ -102,7 +101,7 @@ def process_map_figure(
     return figure
 
 
-def importance_figure(shares: pd.DataFrame, card: Card) -> Figure:
+def importance_figure(shares: pd.DataFrame, card: Card) -> Panels:
     """Mean size of each field's contribution, one mark a model; `shares` is (fields, models)."""
     order = shares.mean(axis=1).sort_values().index
     figure, [axis] = new_figure(1, 1, width=6.2, height=1.0 + 0.28 * len(order))
@@ -121,7 +120,7 @@ def importance_figure(shares: pd.DataFrame, card: Card) -> Figure:
     return figure
 
 
-def success_figure(tried: dict) -> Figure:
+def success_figure(tried: dict) -> Panels:
     """Share of simulated runs that come out Normal, of all advised beads and by defect.
 
     `tried` is what `trial.try_advice` returned: as run, after a random change, after the advised

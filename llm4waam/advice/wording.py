@@ -15,6 +15,7 @@ import yaml
 
 from llm4waam.advice.settings import Language
 from llm4waam.card.card import Card
+from llm4waam.plotting.language import names
 
 WORDS = Path(__file__).with_name("words.yaml")
 MESSAGES = Path(__file__).with_name("messages.yaml")
@@ -24,8 +25,9 @@ _UNIT_BEHIND = re.compile(r"\s*[\[(（][^\])）]*[\])）]\s*$")
 
 @lru_cache(maxsize=1)
 def words() -> dict:
-    """What words.yaml holds."""
-    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    """What words.yaml holds, and the names of fields and labels, which figures have as well."""
+    named = {kind: dict(names()[kind]) for kind in ("fields", "labels")}
+    return named | yaml.safe_load(WORDS.read_text(encoding="utf-8"))
 
 
 def called(card: Card, kind: str, key: str, language: Language) -> str | None:
