@@ -123,14 +123,6 @@ class Writer:
             return field_of(self.card, key).phrase or key
         return self.card.columns[key].meaning if kind == "targets" else key
 
-    def model(self, name: str) -> str:
-        """An encoder or a baseline."""
-        return known_name(name, self.language) or title(name)
-
-    def task(self, name: str) -> str:
-        """A task of the card."""
-        return known_name(name, self.language) or title(name)
-
     def good(self, findings: Findings) -> str:
         """A good bead, in the words of the card: "a normal bead", or its class and the task."""
         if findings.normal in words()["good"]:

@@ -1,7 +1,7 @@
 """The page of advice, one a language: a sheet for each of some beads, an index of all of them, and
 what advice is worth."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from llm4waam.advice.findings import Examiner, Findings, good_beads
 from llm4waam.advice.narration import Writer, tell
 from llm4waam.advice.settings import Advice, Language
 from llm4waam.advice.verdicts import CLOSE, FEW, Verdicts
-from llm4waam.advice.wording import in_language, with_forms, words
+from llm4waam.advice.wording import in_language, page_words, titled, with_forms
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import drawing
@@ -58,7 +58,7 @@ class BeadEntry:
 
 
 def make_entries(
-    examiner: Examiner, beads: pd.DataFrame, shown: Sequence[str], folder: Path
+    examiner: Examiner, beads: Iterable[pd.Series], shown: Sequence[str], folder: Path
 ) -> list[BeadEntry]:
     """The entries of `beads`, rows of the clean table, in their order.
 
@@ -68,14 +68,14 @@ def make_entries(
     predictor = examiner.predictor
     card, task = predictor.card, predictor.tasks[predictor.aim]
     [outcome, *_] = card.tasks[predictor.aim].columns
-    known = known_targets(card, task, beads)
     good = good_beads(predictor)
     found = []
-    for _, bead in beads.iterrows():
+    for bead in beads:
         findings = examiner.with_advice(examiner.first_look(bead))
         name = str(bead["bead"])
         told = "" if pd.isna(bead[outcome]) else str(bead[outcome])
-        right = bool(known[name][0]) == predictor.good_is_yes if name in known else None
+        known = known_targets(card, task, bead.to_frame().T.infer_objects())
+        right = bool(known[name][0]) == predictor.good_is_yes if known else None
         if name in shown:
             number = list(shown).index(name) + 1
             found.append(_sheet(examiner, findings, good, number, folder, told, right))
@@ -126,7 +126,7 @@ class Page:
 
     def say(self, key: str, part: str | int | None = None, **values: object) -> str:
         """A text of page_words.yaml, or the part of one, with its values."""
-        text = words()["page"][key] if part is None else words()["page"][key][part]
+        text = page_words()[key] if part is None else page_words()[key][part]
         values = self.facts | values
         return text[self.writer.language].format(**values, **with_forms(values))
 
@@ -267,9 +267,9 @@ def render(
     tried, certain, faithful = (worth.metrics[n] for n in ("advice", "certainty", "faithfulness"))
     sheets = sorted((one for one in entries if one.number), key=lambda one: one.number)
     facts = {
-        "encoder": writer.model(settings.encoder),
+        "encoder": titled(settings.encoder, language),
         "bar": writer.share(settings.bar),
-        "members": ", ".join(map(writer.model, settings.members)),
+        "members": ", ".join(titled(name, language) for name in settings.members),
         "background": settings.background,
         "beads": faithful["beads"],
         "runs": settings.trial.runs,
@@ -292,7 +292,7 @@ def render(
         page=page,
         banner=page.say("simulated" if card.simulated else "measured"),
         opening=_opening(page, verdicts, tried, certain[entries[0].findings.aim]),
-        terms=[page.say("terms", name) for name in words()["page"]["terms"]],
+        terms=[page.say("terms", name) for name in page_words()["terms"]],
         sheets=[page.sheet(one) for one in sheets],
         index=[page.index_row(one) for one in entries],
         index_text=page.index_text(entries),
@@ -301,7 +301,7 @@ def render(
         intervals=verdicts.intervals(certain),
         explanations=verdicts.explanations(faithful),
         importance=page.importance_caption(worth.shares, worth.constant),
-        how=[page.say("how_list", number) for number in range(len(words()["page"]["how_list"]))],
+        how=[page.say("how_list", number) for number in range(len(page_words()["how_list"]))],
         drawn=lambda file: drawn(file, language),
         plots=plots,
     )
@@ -350,7 +350,7 @@ def _worth(page: Page, verdicts: Verdicts, tried: dict | None) -> dict | None:
 def empty(reason: str, language: Language, card: Card) -> str:
     """The page of a table that no advice can be given for."""
     reason = in_language(reason, card, language)
-    heading = words()["page"]["title"][language]
+    heading = page_words()["title"][language]
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'
         f"<title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{escape(reason)}</p></body>\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from llm4waam.advice.narration import Writer
-from llm4waam.advice.wording import words
+from llm4waam.advice.wording import page_words, titled, words
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, number
 
@@ -42,7 +42,7 @@ class Verdicts:
 
     def word(self, section: str, key: str, **values: object) -> str:
         """A text of page_words.yaml."""
-        return words()["page"][section][key][self.writer.language].format(**values)
+        return page_words()[section][key][self.writer.language].format(**values)
 
     def verdict(self, key: str, **values: object) -> str:
         """One of the verdicts."""
@@ -118,7 +118,7 @@ class Verdicts:
         head = [self.word("rows", key) for key in ("task", *keys, "verdict")]
         rows = [
             [
-                self.writer.task(task),
+                titled(task, self.writer.language),
                 *(number(one[key]) for key in keys),
                 self.against_base(one["log_loss_after"], one["log_loss_base_rate"]),
             ]
@@ -141,7 +141,12 @@ class Verdicts:
                 verdict = self.verdict("narrow" if one["coverage"] < 0.9 else "wide")
             width = percent(one["median_relative_width"])
             rows.append(
-                [self.writer.task(task), f"{percent(one['coverage'])} ({ends})", width, verdict]
+                [
+                    titled(task, self.writer.language),
+                    f"{percent(one['coverage'])} ({ends})",
+                    width,
+                    verdict,
+                ]
             )
         return Table([self.word("rows", key) for key in keys], rows)
 

@@ -18,6 +18,9 @@ import yaml
 
 from llm4waam.advice.settings import Language
 from llm4waam.card.card import Card
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.plotting.language import name as known_name
+from llm4waam.plotting.language import names
 
 WORDS, PAGE_WORDS = (Path(__file__).with_name(name) for name in ("words.yaml", "page_words.yaml"))
 MESSAGES = Path(__file__).with_name("messages.yaml")
@@ -27,8 +30,15 @@ _UNIT_BEHIND = re.compile(r"\s*[\[(（][^\])）]*[\])）]\s*$")
 
 @lru_cache(maxsize=1)
 def words() -> dict:
-    """What words.yaml holds."""
-    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    """What words.yaml holds, and the names of fields and labels, which figures have as well."""
+    named = {kind: dict(names()[kind]) for kind in ("fields", "labels")}
+    return named | yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def page_words() -> dict:
+    """What page_words.yaml holds."""
+    return yaml.safe_load(PAGE_WORDS.read_text(encoding="utf-8"))
 
 
 def called(card: Card, kind: str, key: str, language: Language) -> str | None:
@@ -43,6 +53,13 @@ def called(card: Card, kind: str, key: str, language: Language) -> str | None:
                 return _UNIT_BEHIND.sub("", own)
     word = words()[kind].get(key)
     return word[language] if word else None
+
+
+def titled(key: str, language: Language) -> str:
+    """A model or a task as a reader sees it; one without a name with blanks for underscores."""
+    if key in FAMILIES:
+        return FAMILIES[key].title
+    return known_name(key, language) or key.replace("_", " ")
 
 
 def column_called(card: Card, name: str, language: Language) -> str:
