@@ -10,13 +10,12 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from llm4waam.ablations.scores import arrays_of
 from llm4waam.ablations.variations import LOSS, Variation
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.plotting.pages import kind_of_data, markdown_table, number, sentence_case
-from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
+from llm4waam.plotting.style import COLOURS, GREY, Panels, new_figure, title
 from llm4waam.splits.tasks import Task
 
 WIDTH = 30  # letters of a line of a title
@@ -127,7 +126,7 @@ def _question(group: str) -> str:
     return sentence_case(" and ".join(title(task) for task in group.split("_and_")))
 
 
-def choice_figure(candidates: pd.DataFrame) -> Figure:
+def choice_figure(candidates: pd.DataFrame) -> Panels:
     """A panel a question: how far each candidate is behind the best, and one standard error."""
     groups = list(candidates["group"].unique())
     longest = candidates.groupby("group").size().max()

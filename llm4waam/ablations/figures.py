@@ -6,7 +6,6 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from llm4waam.ablations.scores import best_baseline
@@ -14,7 +13,7 @@ from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import number as number_text
-from llm4waam.plotting.style import COLOURS, GREY, MARKERS, model_colour, new_figure, title
+from llm4waam.plotting.style import COLOURS, GREY, MARKERS, Panels, model_colour, new_figure, title
 
 FLOOR = -0.5  # an R2 below it is far worse than the mean: its dot stands here, beside its value
 APART = 0.16  # between the models of a variation, in steps
@@ -29,7 +28,7 @@ AXES = {
 }
 
 
-def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequence[str]]) -> Figure:
+def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequence[str]]) -> Panels:
     """The figure of a kind; `models` are those shown of a task."""
     if kind in AXES:
         return curve_figure(table, models, *AXES[kind])
@@ -38,7 +37,7 @@ def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequenc
 
 def steps_figure(
     table: pd.DataFrame, models: Mapping[str, Sequence[str]], *, lines: bool
-) -> Figure:
+) -> Panels:
     """One panel a task: every variation from the top down, a dot and its interval for each model.
 
     With `lines`, vertical ones stand for the baselines of the ladder.
@@ -105,7 +104,7 @@ def _baseline_lines(axis: Axes, table: pd.DataFrame, task: str) -> None:
 
 def curve_figure(
     table: pd.DataFrame, models: Mapping[str, Sequence[str]], label: str, log: bool
-) -> Figure:
+) -> Panels:
     """One panel a task: score over the number in the key of the variation, a line a model."""
     figure, axes = new_figure(1, len(models), width=5.2, height=3.8)
     for axis, (task, names) in zip(axes, models.items(), strict=True):

@@ -13,13 +13,12 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from llm4waam.ablations.published_loop import Habits, fine_tune
 from llm4waam.decisions.decisions import decisions_of, default_thresholds
 from llm4waam.evaluation.metrics import task_metrics
 from llm4waam.plotting.pages import DASH, kind_of_data, markdown_table, sentence_case
-from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
+from llm4waam.plotting.style import COLOURS, GREY, Panels, new_figure, title
 from llm4waam.splits.tasks import Task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData
@@ -132,7 +131,7 @@ def summarise(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None
     return found
 
 
-def parity_figure(table: pd.DataFrame) -> Figure:
+def parity_figure(table: pd.DataFrame) -> Panels:
     """One panel a task: the largest difference of a logit to Trainer at every step."""
     tasks, measure = list(table["task"].unique()), "max_logit_difference"
     figure, axes = new_figure(1, len(tasks), width=5.2, height=3.4)

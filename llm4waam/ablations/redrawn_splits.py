@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llm4waam.ablations.figures import FLOOR
@@ -19,7 +18,7 @@ from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.read_predictions import pooled
 from llm4waam.evaluation.versions import ROLES
 from llm4waam.plotting.pages import kind_of_data, markdown_table, number, sentence_case
-from llm4waam.plotting.style import GREY, model_colour, new_figure, title
+from llm4waam.plotting.style import GREY, Panels, model_colour, new_figure, title
 from llm4waam.splits.tasks import Task
 
 OWN = "study"  # the split of the study itself
@@ -122,7 +121,7 @@ def _gaps(draws: pd.DataFrame, spread: pd.DataFrame) -> list[list[str]]:
     return found
 
 
-def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Figure:
+def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Panels:
     """One panel a task: a dot a draw, filled out of fold and hollow on the hold-out."""
     tasks = list(draws["task"].unique())
     columns = min(len(tasks), 2)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from llm4waam.ablations.scores import HARDER, best_of_variation
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import between, kind_of_data, markdown_table, signed
-from llm4waam.plotting.style import GREY, MARKERS, model_colour, new_figure, title
+from llm4waam.plotting.style import GREY, MARKERS, Panels, model_colour, new_figure, title
 from llm4waam.reporting.report import earned
 from llm4waam.reporting.report_words import Words
 
@@ -115,7 +114,7 @@ def robustness_page(table: pd.DataFrame, *, simulated: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def robustness_figure(table: pd.DataFrame) -> Figure:
+def robustness_figure(table: pd.DataFrame) -> Panels:
     """A panel a kind: every encoder and the best baseline of each condition, with intervals."""
     kinds = [kind for kind in HARDER if kind in set(table["kind"])]
     kinds.sort(key=list(PANELS).index)

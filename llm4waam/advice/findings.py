@@ -67,7 +67,8 @@ class Findings:
     the closed formulas' values by target, `rules_after` the broken rules and `named_after` the
     labels; `record` are (beads, share of Normal runs) of simulated beads advised like this, where
     any were. `missing` are the fields without a value, `outside` why the bead is outside the
-    applicability domain.
+    applicability domain. `aim` is the name of the binary task; `compared` is False where it
+    alone judges the bead, so that nothing can disagree with it.
     """
 
     bead: pd.Series
@@ -86,6 +87,8 @@ class Findings:
     record: tuple[int, float] | None = None
     missing: list[str] = field(default_factory=list)
     outside: list[Reason] = field(default_factory=list)
+    aim: str = ""
+    compared: bool = True
 
     @property
     def defects(self) -> list[str]:
@@ -100,7 +103,7 @@ class Findings:
     @property
     def models_disagree(self) -> bool:
         """Whether one model thinks the bead normal and the other names a defect, or neither."""
-        return disagree(self.thinks_normal, self.named, self.normal)
+        return self.compared and disagree(self.thinks_normal, self.named, self.normal)
 
     @property
     def reason(self) -> str:
@@ -144,7 +147,7 @@ class Examiner:
             unadvised = Counterfactual(reason="outside" if outside else "aimless")
             return Findings(
                 bead, answer, np.nan, True, np.nan, self._named(answer), "", unadvised, [],
-                missing=missing, outside=outside,
+                missing=missing, outside=outside, compared=False,
             )  # fmt: skip
         quality, asked = predictor.aim, predictor.tasks[predictor.aim].outputs[0]
         return Findings(
@@ -159,6 +162,8 @@ class Examiner:
             rules=self.rules.broken_by(bead),
             missing=missing,
             outside=outside,
+            aim=quality,
+            compared=bool(predictor.task_of("multi_label")),
         )
 
     def with_reasons(self, findings: Findings) -> Findings:

@@ -2,10 +2,9 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from llm4waam.plotting.style import GREY, log_scale, model_colour, new_figure, title
+from llm4waam.plotting.style import GREY, Panels, log_scale, model_colour, new_figure, title
 
 ASKED = ("words and values", "and formulas", "and indices")
 PANELS = {  # column of the curves: title, axis, first tier that asks for it
@@ -15,7 +14,7 @@ PANELS = {  # column of the curves: title, axis, first tier that asks for it
 HEADROOM = 0.16  # of the height, for the names of the tiers
 
 
-def pretraining_figure(curves: dict[str, pd.DataFrame]) -> Figure:
+def pretraining_figure(curves: dict[str, pd.DataFrame]) -> Panels:
     """Losses by epoch, one panel for masked words and one for formulas, the tiers as bands.
 
     `curves` holds, by encoder, a row an epoch in the order they were learned: tier, epoch, words

@@ -7,7 +7,6 @@ intervals, whether they keep what they promise.
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llm4waam.encoders.families import FAMILIES
@@ -17,6 +16,7 @@ from llm4waam.plotting.style import (
     GREY,
     MANY,
     MARKERS,
+    Panels,
     empty_figure,
     log_scale,
     model_colour,
@@ -30,7 +30,7 @@ from llm4waam.splits.tasks import Task
 FLOOR = -0.5  # an R2 below it says "worse than the mean"; the dot stands at the edge
 
 
-def results_figure(results: pd.DataFrame) -> Figure:
+def results_figure(results: pd.DataFrame) -> Panels:
     """One panel a task: headline of each model with its 95 % interval, the best on top."""
     tasks = list(results["task"].unique())
     rows = results.groupby("task").size().max()
@@ -86,7 +86,7 @@ def _dot(axis: Axes, place: int, row: pd.Series) -> None:
         axis.plot(row["hold_out"], place, marker="|", ms=9, color="black")
 
 
-def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Figure:
+def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Panels:
     """One panel a task: F1 of each label (with its beads) for the models named for the task."""
     figure, axes = new_figure(1, len(models), width=5.2, height=3.6)
     for axis, (task, names) in zip(axes, models.items(), strict=True):
@@ -115,7 +115,7 @@ def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Figur
     return figure
 
 
-def curves_figure(history: pd.DataFrame) -> Figure:
+def curves_figure(history: pd.DataFrame) -> Panels:
     """One panel a task: training and validation loss by epoch, mean and range over folds."""
     history = history[history["fold"] != HOLD_OUT_FOLD]
     tasks = list(history["task"].unique())
@@ -148,7 +148,7 @@ def curves_figure(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> Figure:
+def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> Panels:
     """A row a task, a column a model: beads by actual and predicted class, out of fold."""
     columns = int(confusion.groupby("task")["model"].nunique().max())
     figure, axes = new_figure(len(classes), columns, width=3.0, height=2.9)
@@ -176,7 +176,7 @@ def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]
     return figure
 
 
-def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None, str]]) -> Figure:
+def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None, str]]) -> Panels:
     """A row a task, a column a model: predicted against true, in the unit of the task.
 
     `tasks` maps a task to its unit and transform; a log target has log axes.
@@ -217,7 +217,7 @@ def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None,
     return figure
 
 
-def reliability_figure(bins: pd.DataFrame) -> Figure:
+def reliability_figure(bins: pd.DataFrame) -> Panels:
     """One panel a task: how often it came true (95 % interval) over the probability given.
 
     `bins` holds task, model, bin, mean_score, share, beads, low and high.
@@ -244,7 +244,7 @@ def reliability_figure(bins: pd.DataFrame) -> Figure:
     return figure
 
 
-def temperature_figure(table: pd.DataFrame) -> Figure:
+def temperature_figure(table: pd.DataFrame) -> Panels:
     """One panel a task: log-loss of each model before and after its temperature.
 
     `table` holds task, model, variant (before or after temperature) and log_loss.
@@ -273,7 +273,7 @@ def temperature_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def interval_figure(beads: pd.DataFrame, units: dict[str, str | None]) -> Figure:
+def interval_figure(beads: pd.DataFrame, units: dict[str, str | None]) -> Panels:
     """A row a task, a column a model: the 90 % interval of every bead over its true value.
 
     `beads` holds task, model, bead, target, low and high; the axes are logarithmic.
@@ -310,7 +310,7 @@ def interval_figure(beads: pd.DataFrame, units: dict[str, str | None]) -> Figure
     return figure
 
 
-def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -> dict[str, Figure]:
+def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -> dict[str, Panels]:
     """Name -> figure, from the tables of `llm4waam.reporting.results`.
 
     Every name is there for every card: a pipeline expects the files.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from llm4waam.plotting import language
 from llm4waam.plotting.style import title
 
 FILE = Path(__file__).with_name("report_words.yaml")
@@ -44,7 +45,7 @@ class Words:
     def name(self, key: str) -> str:
         """A model, task, label or metric by its name; `style.title` where there is no other."""
         known = self.texts["names"].get(key)
-        return known[self.language] if known else title(key)
+        return known[self.language] if known else language.name(key, self.language) or title(key)
 
     def listed(self, keys: Iterable[str]) -> str:
         """Names in a sentence: "BERT, RoBERTa and DistilBERT"."""
