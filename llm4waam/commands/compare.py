@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from llm4waam.commands.ask_git import unpack
 from llm4waam.commands.figures_page import changed, figures_of, side_by_side
+from llm4waam.core.ask_git import unpack
 from llm4waam.core.dotted import dotted
 from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import in_spreadsheet

@@ -8,12 +8,12 @@ from typing import TextIO
 
 import pandas as pd
 
+from llm4waam.advice.output import EXPLAINED, AnswerWords, body, explained, header
 from llm4waam.advice.settings import Advice, Language
 from llm4waam.advice.wording import messages_in
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.log import CleaningLog
-from llm4waam.commands.output import EXPLAINED, AnswerWords, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import has_half_character, short
 from llm4waam.core.settings import Params as StudyParams

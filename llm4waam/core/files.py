@@ -48,7 +48,7 @@ def write_table(path: Path, table: pd.DataFrame, *, rounded: bool = False) -> No
 
 def write_metrics(path: Path, value: object) -> None:
     """Write a file of metrics: JSON whose floats have DIGITS significant digits."""
-    write_json(path, _rounded(value))
+    write_json(path, rounded(value))
 
 
 def significant(value: float | None) -> float | None:
@@ -58,11 +58,12 @@ def significant(value: float | None) -> float | None:
     return float(f"{value:.{DIGITS}g}") + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
+    """A value of JSON whose floats have DIGITS significant digits; what is not finite is null."""
     if isinstance(value, Mapping):
-        return {key: _rounded(part) for key, part in value.items()}
+        return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_rounded(part) for part in value]
+        return [rounded(part) for part in value]
     return significant(float(value)) if isinstance(value, (float, np.floating)) else value
 
 

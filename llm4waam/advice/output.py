@@ -41,11 +41,12 @@ class AnswerWords:
     def row(self, answer: dict) -> dict[str, str]:
         """Name -> value of one answer, as a person reads them."""
         shown = {name: _cell(value) for name, value in answer.items()}
-        if self.language == "en":
-            return shown
-        return {self._name(name): self._value(name, text) for name, text in shown.items()}
+        return {self.name(name): self.value(name, text) for name, text in shown.items()}
 
-    def _name(self, column: str) -> str:
+    def name(self, column: str) -> str:
+        """What a column of answers is called; in English its own name."""
+        if self.language == "en":
+            return column
         said = words()["answer"]
         if column in said:
             return said[column][self.language]
@@ -64,7 +65,10 @@ class AnswerWords:
                     return f"{target} {end[self.language]}".strip()
         return column_called(self.card, column, self.language)
 
-    def _value(self, column: str, text: str) -> str:
+    def value(self, column: str, text: str) -> str:
+        """A value of that column that is a word; in English as it is."""
+        if self.language == "en":
+            return text
         if text in words()["values"]:
             return words()["values"][text][self.language]
         if column == "missing":
