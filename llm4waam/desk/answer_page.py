@@ -141,8 +141,8 @@ def _quantity(writer: Writer, quantity: Mapping) -> dict:
     found = {key: writer.value(name, value) for key, value in known.items()}
     if quantity["low"] is not None:
         found["interval"] = writer.value(name, quantity["low"], quantity["high"])
-    target = column_called(writer.card, name, writer.language)
-    return {"target": target[:1].upper() + target[1:], **found}
+    [task] = [task for task, one in writer.card.tasks.items() if one.columns == [name]][:1]
+    return {"target": titled(task, writer.language), **found}
 
 
 def _read_as(writer: Writer, value: Mapping) -> tuple[str, str]:
@@ -151,15 +151,17 @@ def _read_as(writer: Writer, value: Mapping) -> tuple[str, str]:
 
 
 def _chances(writer: Writer, findings: Findings) -> list[tuple[str, str]]:
-    """(key, number): the chance now, after the change, and what came of such advice."""
+    """(what, number): the chance now, after the change, and what came of such advice."""
     if findings.reason or not findings.advice.changes:
         return []
     found = [
-        ("chance_before", writer.share(findings.advice.chance)),
-        ("chance_after", writer.share(findings.advice.changes[0].chance)),
+        (said("chance_before", writer.language), writer.share(findings.advice.chance)),
+        (said("chance_after", writer.language), writer.share(findings.advice.changes[0].chance)),
     ]
     if findings.record:
-        found.append(("chance_tried", writer.share(findings.record[1])))
+        beads, share = findings.record
+        tried = said("chance_tried", writer.language, beads=beads)
+        found.append((tried, writer.share(share)))
     return found
 
 

@@ -37,6 +37,7 @@ from llm4waam.desk.schema import (
 )
 from llm4waam.desk.wording import said
 from llm4waam.inference.predictor import Predictor, load_predictor, probability_column
+from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.fields import field_of
 from llm4waam.sentences.prompts import TextStyle
 
@@ -74,6 +75,11 @@ class Desk:
     def card(self) -> Card:
         """The card of the table that they learned from."""
         return self.predictor.card
+
+    def warm_up(self) -> None:
+        """Ask once, of a log without words and of a training bead: the first time takes longer."""
+        read_log("", self.card)
+        self.advise(self.predictor.domain.training.iloc[0])
 
     def understand(self, cells: Mapping[str, object], language: Language) -> GivenBead:
         """The bead whose cells are given by column; see `beads.understand`."""

@@ -13,7 +13,7 @@ from llm4waam.desk.answer_page import PARTS, answer_page, problems_page, read_pa
 from llm4waam.desk.answers import Desk
 from llm4waam.desk.beads import FormField, form_fields, unit_shown, with_unit
 from llm4waam.desk.labels import PRIVATE, QUICK, Labels
-from llm4waam.desk.tools import log_of, reading_of
+from llm4waam.desk.tools import reading_of
 from llm4waam.desk.wording import said
 
 GROWING = {"show_progress": "hidden", "concurrency_limit": None, **PRIVATE}
@@ -114,6 +114,7 @@ class Form:
 def bead_tab(desk: Desk, chosen: gr.Radio, labels: Labels) -> None:
     """The components of the tab and what they do; `chosen` is the language."""
     asked = gr.State(None)  # the cells of the bead that the answer is about
+    reading = gr.State(None)  # the log that was read
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=300):
             log = labels.of(
@@ -159,29 +160,31 @@ def bead_tab(desk: Desk, chosen: gr.Radio, labels: Labels) -> None:
         for part in PARTS[1:]:
             yield answer_page(desk, row, language, part)
 
-    def relabel(language: Language, cells: dict | None, *values: str) -> list:
+    def relabel(language: Language, cells: dict | None, text: str | None, *values: str) -> list:
         row = desk.understand(cells, language).row if cells else None
         page = "" if row is None else answer_page(desk, row, language, PARTS[0])
-        return [page, *form.relabelled(values, language)]
+        return [page, _read_page(desk, text, language), *form.relabelled(values, language)]
 
     enter = [one.box.submit for one in form.inputs if isinstance(one.box, gr.Textbox)]
     gr.on(
         [ask.click, *enter], first, [chosen, *form.parts], [answer, asked, saving, *form.boxes],
-        **QUICK,
+        scroll_to_output=True, **QUICK,
     ).then(rest, [chosen, asked], answer, **GROWING)  # fmt: skip
     chosen.change(
-        relabel, [chosen, asked, *form.parts], [answer, *form.parts], **QUICK
+        relabel, [chosen, asked, reading, *form.parts], [answer, understood, *form.parts], **QUICK
     ).then(rest, [chosen, asked], answer, **GROWING)  # fmt: skip
     read.click(
         lambda language, text: _from_log(form, text, language),
-        [chosen, log], [understood, *form.parts], **QUICK,
+        [chosen, log], [reading, understood, *form.parts], **QUICK,
     )  # fmt: skip
     example.click(
         lambda language: form.filled(_example(form), language), chosen, form.parts, **QUICK
     )
     clear.click(
-        lambda language: [None, "", "", "", gr.update(visible=False), *form.filled({}, language)],
-        chosen, [asked, log, answer, understood, saving, *form.parts], **QUICK,
+        lambda language: [
+            None, None, "", "", "", gr.update(visible=False), *form.filled({}, language)
+        ],
+        chosen, [asked, reading, log, answer, understood, saving, *form.parts], **QUICK,
     )  # fmt: skip
     for one in form.inputs:
         if one.unit:
@@ -233,18 +236,23 @@ def _split(cell: str) -> tuple[str, str]:
         return cell, ""
 
 
+def _read_page(desk: Desk, text: str | None, language: Language) -> str:
+    """What was understood of a log that was read."""
+    return "" if text is None else read_page(reading_of(text, desk.card, language), language)
+
+
 def _from_log(form: Form, text: str, language: Language) -> list:
-    """What was understood of a log, as a text, and as the filled form."""
+    """The log where it could be read, what was understood of it, and the filled form."""
     desk = form.desk
     try:
-        reading = reading_of(log_of(text or "", desk.card), desk.card, language)
-        known = desk.understand(reading["bead"], language).known()
+        cells = dict(reading_of(text or "", desk.card, language)["bead"])
+        known = desk.understand(cells, language).known()
     except StudyError as error:
-        return [problems_page([str(error)], language), *(gr.skip() for _ in form.parts)]
-    cells = dict(reading["bead"])  # of words the card's own spelling, which the form offers
+        return [None, problems_page([str(error)], language), *(gr.skip() for _ in form.parts)]
+    # Of words the card's own spelling, which the form offers.
     cells |= {one.field.name: known[one.field.name] for one in form.inputs
               if one.field.choices and one.field.name in known}  # fmt: skip
-    return [read_page(reading, language), *form.filled(cells, language)]
+    return [text, _read_page(desk, text, language), *form.filled(cells, language)]
 
 
 def _example(form: Form) -> dict[str, str]:

@@ -41,7 +41,8 @@ class FormField:
 
     def called(self, card: Card, language: Language) -> str:
         """What the field is called, with a star where it is required."""
-        return column_called(card, self.name, language) + " *" * self.required
+        name = column_called(card, self.name, language)
+        return name[:1].upper() + name[1:] + " *" * self.required
 
     def span(self, unit: str | None) -> str:
         """The range that the card gives, in one of the `units`: "1–15 m/min"; "" without one."""

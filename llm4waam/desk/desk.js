@@ -35,7 +35,8 @@ window.desk = {
     });
     const page = document.createElement("div");
     page.setAttribute("xmlns", "http://www.w3.org/1999/xhtml");
-    page.className = "drawn";
+    page.style.width = `${box.width}px`;
+    page.style.fontSize = getComputedStyle(answer).fontSize;
     const sheet = document.createElement("style");
     sheet.textContent = styles.join("\n");
     page.append(sheet, copy);

@@ -142,6 +142,8 @@ def serve(
             "%s is open to the network and there is no --password: whoever reaches this machine "
             "may ask the models and send them tables", host,
         )  # fmt: skip
+    for name in ("httpx", "mcp"):  # of each request; what goes wrong is a warning
+        logging.getLogger(name).setLevel(logging.WARNING)
     with _own_folder(), _running(encoder, host, port, password) as url:
         logging.info("the desk is at %s (Ctrl-C ends it)", url)
         logging.info("tools for assistants (MCP): %sgradio_api/mcp/", url)
@@ -194,6 +196,7 @@ def _running(
     except OSError as error:
         expected = "--port with a free one"
         raise StudyError(f"port {port}", str(error).splitlines()[0], expected=expected) from None
+    threading.Thread(target=desk.warm_up, daemon=True).start()
     try:
         yield url
     finally:

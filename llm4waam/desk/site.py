@@ -1,5 +1,7 @@
 """How Gradio is asked to serve the page: which of its parts are on, and how the page looks."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -21,28 +23,29 @@ def launch(page: gr.Blocks, host: str, port: int | None, guard: Middleware) -> s
     Raises OSError where the port is taken.
     """
     script = (FILES / "desk.js").read_text(encoding="utf-8")
-    app, url, _ = page.launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        inbrowser=False,
-        prevent_thread_lock=True,
-        quiet=True,
-        show_error=True,
-        max_threads=THREADS,
-        max_file_size=f"{MAX_FILE_MB}mb",
-        mcp_server=True,
-        ssr_mode=False,
-        pwa=False,
-        enable_monitoring=False,
-        run_history=False,
-        footer_links=["api"],
-        strict_cors=True,
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        css_paths=[FILES / "desk.css"],
-        head=f"<script>{script}</script>",
-        app_kwargs={"middleware": [guard]},
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # it names addresses even where it is quiet
+        app, url, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            inbrowser=False,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=True,
+            max_threads=THREADS,
+            max_file_size=f"{MAX_FILE_MB}mb",
+            mcp_server=True,
+            ssr_mode=False,
+            pwa=False,
+            enable_monitoring=False,
+            run_history=False,
+            footer_links=["api"],
+            strict_cors=True,
+            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            css_paths=[FILES / "desk.css"],
+            head=f"<script>{script}</script>",
+            app_kwargs={"middleware": [guard]},
+        )
     if PLOTS.is_dir():
         app.router.routes.insert(0, Mount("/plots", StaticFiles(directory=PLOTS, html=True)))
     _answer_in_json(page.mcp_server_obj)

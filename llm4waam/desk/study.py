@@ -76,11 +76,25 @@ def _made_from(desk: Desk, language: Language) -> list[tuple[str, str]]:
         (said("table", language), f"{card.title} ({mark.get('dataset', '')})"),
         (said("trained_on", language), f"{len(predictor.domain.training)}"),
     ]
-    for task, model in predictor.models.items():
-        values = dotted(model.manifest.made_from.get("parameters", {}))
-        text = ", ".join(f"{name} {value}" for name, value in sorted(values.items()))
-        rows.append((f"{said('parameters', language)}, {titled(task, language)}", text))
+    by_task = {
+        task: dotted(model.manifest.made_from.get("parameters", {}))
+        for task, model in predictor.models.items()
+    }
+    shared = {
+        name: value
+        for name, value in next(iter(by_task.values())).items()
+        if all(one.get(name) == value for one in by_task.values())
+    }
+    rows.append((said("parameters", language), _listed(shared)))
+    for task, values in by_task.items():
+        own = {name: value for name, value in values.items() if name not in shared}
+        name = f"{said('parameters', language)}, {titled(task, language)}"
+        rows += [(name, _listed(own))] if own else []
     return rows
+
+
+def _listed(values: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(values.items()))
 
 
 def _commit(language: Language) -> str:

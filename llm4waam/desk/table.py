@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from llm4waam.advice.output import AnswerWords
+from llm4waam.advice.output import AnswerWords, body, header
 from llm4waam.advice.settings import Language
 from llm4waam.advice.wording import column_called, in_language
 from llm4waam.cleaning.log import WHOLE_ROW, Entry
@@ -85,9 +85,7 @@ def _answers(
 
 def shown_answers(desk: Desk, answers: pd.DataFrame, language: Language) -> pd.DataFrame:
     """The answers as a person reads and sorts them: numbers stay numbers, words in the language."""
-    outputs = {name: task.outputs for name, task in desk.predictor.tasks.items()}
-    words = AnswerWords(desk.card, outputs, language)
-    shown = {}
+    words, shown = _words(desk, language), {}
     for name in answers:
         values = answers[name]
         if values.dtype == float:
@@ -96,3 +94,14 @@ def shown_answers(desk: Desk, answers: pd.DataFrame, language: Language) -> pd.D
             texts = values.map({True: "yes", False: "no"}) if values.dtype == bool else values
             shown[words.name(name)] = [words.value(name, visible(str(one))) for one in texts]
     return pd.DataFrame(shown)
+
+
+def as_csv(desk: Desk, answers: pd.DataFrame) -> str:
+    """The answers as `llm4waam predict --format csv` writes them."""
+    rows = body(answers, "csv", _words(desk, "en"))
+    return header(answers.columns.tolist(), "csv") + rows
+
+
+def _words(desk: Desk, language: Language) -> AnswerWords:
+    outputs = {name: task.outputs for name, task in desk.predictor.tasks.items()}
+    return AnswerWords(desk.card, outputs, language)

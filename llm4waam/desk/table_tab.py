@@ -6,16 +6,21 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import gradio as gr
-import pandas as pd
 
-from llm4waam.advice.output import body, header
 from llm4waam.advice.settings import Language
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_text
 from llm4waam.desk.answer_page import lines_page, problems_page
 from llm4waam.desk.answers import Desk
 from llm4waam.desk.labels import PRIVATE, Labels
-from llm4waam.desk.table import ENDINGS, MAX_ROWS, AnsweredTable, answer_table, shown_answers
+from llm4waam.desk.table import (
+    ENDINGS,
+    MAX_ROWS,
+    AnsweredTable,
+    answer_table,
+    as_csv,
+    shown_answers,
+)
 from llm4waam.desk.wording import said
 
 MAX_FILE_MB = 10
@@ -77,7 +82,10 @@ def _shown(desk: Desk, found: AnsweredTable, language: Language) -> list:
     skipped = gr.update(value=found.skipped.rename(columns=heads), visible=len(found.skipped) > 0)
     if found.answers.empty:
         return [summary, gr.update(visible=False), skipped, gr.update(visible=False), None]
-    shown, file = shown_answers(desk, found.answers, language), _written(found.answers)
+    shown, file = (
+        shown_answers(desk, found.answers, language),
+        _written(as_csv(desk, found.answers)),
+    )
     return [
         summary,
         gr.update(value=shown, visible=True),
@@ -87,10 +95,10 @@ def _shown(desk: Desk, found: AnsweredTable, language: Language) -> list:
     ]
 
 
-def _written(answers: pd.DataFrame) -> str:
-    """A file with the answers as `llm4waam predict --format csv` writes them."""
+def _written(text: str) -> str:
+    """A file with the text, in a folder of its own."""
     file = Path(mkdtemp(prefix="llm4waam-desk-")) / "answers.csv"
-    write_text(file, header(answers.columns.tolist(), "csv") + body(answers, "csv"))
+    write_text(file, text)
     return str(file)
 
 

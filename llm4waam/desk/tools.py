@@ -29,7 +29,7 @@ from llm4waam.desk.schema import (
     Recommendation,
 )
 from llm4waam.desk.wording import said
-from llm4waam.logbook.logbook import Log, read_log
+from llm4waam.logbook.logbook import read_log
 
 Cells = dict[str, str | float]
 
@@ -48,25 +48,24 @@ def tools(desk: Desk) -> list[Callable]:
             language: of the doubts, en or ko.
 
         Returns:
-            bead (a cell with its unit for each column that was understood, for predict_bead),
-            not_understood (pieces that are no value and no note) and doubts.
+            the bead as predict_bead takes it, what was not understood, and doubts.
         """
-        return reading_of(log_of(text, desk.card), desk.card, language)
+        return reading_of(text, desk.card, language)
 
     def predict_bead(bead: Cells, language: Language = "en") -> Prediction:
         """Predict the quality, the defects, the heat input and the energy of one weld bead.
 
-        Probabilities are calibrated; intervals hold 90 % of true values. Outside the training data
-        (outside_training_data) no answer is to be relied on. Repeat the doubts to the person.
+        A bead is a cell for each column of `card` that is known, such as {"travel_speed_mm_s": "50
+        cm/min"}; a bare number has the card's unit. Probabilities (0 to 1) are calibrated. Heat
+        input is in J/mm and energy in J; their intervals hold 90 % of true values. Rely on no
+        answer where outside_training_data is true. Repeat the doubts to the person.
 
         Args:
-            bead: a cell for each known column of `card`, such as {"travel_speed_mm_s":
-                "50 cm/min"}; a bare number has the unit of the card. Unknown columns are left out.
+            bead: column of `card` -> cell, with its unit where it is not the card's.
             language: of the sentences, en or ko.
 
         Returns:
-            read_as (the values in the card's units), outcomes with probabilities, quantities with
-            unit, interval and the closed formula, missing columns, sentences and doubts.
+            the values as they were read, outcomes, quantities, missing columns, sentences, doubts.
         """
         return prediction_of(desk, _row(desk, bead, language), language)
 
@@ -81,8 +80,7 @@ def tools(desk: Desk) -> list[Callable]:
             language: of the sentences, en or ko.
 
         Returns:
-            the chance of a good bead (0 to 1), reasons as odds ratios with the error of their
-            computation, and sentences.
+            the chance of a good bead (0 to 1), reasons as odds ratios, and sentences.
         """
         return explanation_of(desk, _row(desk, bead, language), language)
 
@@ -98,8 +96,7 @@ def tools(desk: Desk) -> list[Callable]:
             language: of the sentences, en or ko.
 
         Returns:
-            chance_as_it_is and bar (0 to 1), options (set-points before and after with units, and
-            the chance of a good bead), tried, what is expected after the change, and sentences.
+            chances (0 to 1), options with set-points and units, what was tried, and sentences.
         """
         return recommendation_of(desk, _row(desk, bead, language), language)
 
@@ -111,8 +108,7 @@ def tools(desk: Desk) -> list[Callable]:
             language: of the sentences, en or ko.
 
         Returns:
-            the axes with units and values, the chance (0 to 1) and whether training beads are near
-            at each point, and a sentence with the best point.
+            axes with units, the chance (0 to 1) at each point, where beads are near, a sentence.
         """
         return map_of(desk, _row(desk, bead, language), language)
 
@@ -130,13 +126,9 @@ def tools(desk: Desk) -> list[Callable]:
     return [read_log, predict_bead, explain_bead, advise_bead, process_map, card]
 
 
-def log_of(text: str, card: Card) -> Log:
-    """A log that was read; raises StudyError where it is too long."""
-    return read_log(check_length(text, "log"), card)
-
-
-def reading_of(log: Log, card: Card, language: Language) -> Reading:
-    """A log as cells by column, with what was not taken."""
+def reading_of(text: str, card: Card, language: Language) -> Reading:
+    """A log as cells by column, with what was not taken; raises StudyError where it is too long."""
+    log = read_log(check_length(text, "log"), card)
     notes = dict.fromkeys(card.named("note"), log.note) if log.note else {}
     return {
         "bead": log.values | notes,
