@@ -22,15 +22,20 @@ LOG = "316L, CMT, WFS 7 m/min, TS 30 cm/min, bead 100 mm"
 
 def assistant(address: str, ask: Callable, headers: dict | None = None) -> object:
     """What a client of the Model Context Protocol gets; `ask` is a coroutine of its session."""
+    import httpx
     from mcp import ClientSession
-    from mcp.client.streamable_http import streamablehttp_client
+    from mcp.client.streamable_http import streamable_http_client
 
     async def talk() -> object:
-        url = f"{address}gradio_api/mcp/"
-        async with streamablehttp_client(url, headers=headers) as (read, write, _):  # noqa: SIM117
-            async with ClientSession(read, write) as session:
-                await session.initialize()
-                return await ask(session)
+        async with (
+            httpx.AsyncClient(headers=headers, timeout=60) as client,
+            streamable_http_client(f"{address}gradio_api/mcp/", http_client=client) as (
+                read, write, _,
+            ),
+            ClientSession(read, write) as session,
+        ):  # fmt: skip
+            await session.initialize()
+            return await ask(session)
 
     return asyncio.run(talk())
 
