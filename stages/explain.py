@@ -59,7 +59,8 @@ def main() -> None:
     if tried:
         save(PLOTS / "success.svg", success_figure(tried), simulated=card.simulated)
     write_metrics(METRICS, {**metrics, KEY: made_from(MADE_FROM)})
-    worth = Worth(metrics, shares, set(predictor.left_out))
+    training = predictor.domain.training
+    worth = Worth(metrics, shares, [n for n in shares.index if training[n].nunique() < 2])
     for language, name in FILES.items():
         page = render(entries, worth, language, card, PLOTS, settings)
         write_text(PLOTS / name, page)

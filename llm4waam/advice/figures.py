@@ -21,8 +21,8 @@ from llm4waam.plotting.style import COLOURS, GREY, Panels, log_scale, new_figure
 from llm4waam.sentences.fields import field_of
 
 SHOWN = 8  # fields of a drawing
-WIDTH = 4.6  # inches
-SMALLEST = 0.001  # a share of all contributions that can be seen
+WIDTH = 4.0  # inches
+SMALLEST = 0.005  # a share of all contributions that can be seen
 CASED = [withStroke(linewidth=4, foreground="white"), Normal()]  # a line seen on every colour
 
 
@@ -152,10 +152,14 @@ def importance_figure(shares: pd.DataFrame, card: Card) -> Panels:
     for number, model in enumerate(shares.columns):
         at = places + ((count - 1) / 2 - number) * thick
         colour = (COLOURS[2], GREY, COLOURS[1])[number]
-        axis.barh(at, shares.loc[order, model], height=0.9 * thick, color=colour, label=model)
+        values = 100 * shares.loc[order, model]
+        axis.barh(at, values, height=0.9 * thick, color=colour, label=model)
+        for value, y in zip(values, at, strict=True):
+            axis.text(value + 0.6, y, f"{value:.0f}" if value >= 0.5 else "< 0.5",
+                      fontsize=7, va="center_baseline")  # fmt: skip
     axis.set_yticks(places, [field_of(card, name).phrase or name for name in order], fontsize=8)
     axis.set_ylim(-0.6, len(order) - 0.4)
-    axis.set_xlabel("share of all contributions")
+    axis.set_xlabel("share of all contributions, %")
     axis.grid(axis="x", color="#E5E5E5")
     axis.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=3)

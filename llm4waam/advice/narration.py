@@ -277,8 +277,10 @@ def tied_reasons(attribution: Attribution, names: list[str]) -> list[str]:
 
 
 def _doubts(writer: Writer, findings: Findings) -> list[str]:
-    """Reasons that cannot be ranked, what the rules of thumb say, and fields without a value."""
-    said = []
+    """Models that doubt a good bead, reasons that cannot be ranked, rules, fields without a value."""
+    said, chance = [], findings.advice.chance
+    if findings.reason == "normal" and chance is not None and chance < findings.bar:
+        said.append(writer.say("together", p=writer.share(chance)))
     if main := main_reasons(findings):
         tied = [writer.name("fields", name) for name in tied_reasons(findings.attribution, main)]
         said += [writer.say("tied", fields=writer.join(tied))] if tied else []

@@ -1,6 +1,7 @@
 """The page of advice, one a language: a sheet for each of some beads, an index of all of them, and
 what advice is worth."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -284,6 +285,7 @@ def render(
         loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["unbroken"] = unbroken
     other = next(name for name in FILES if name != language)
     return environment.get_template(TEMPLATE).render(
         language=language,
@@ -309,14 +311,15 @@ def render(
 
 def _opening(page: Page, verdicts: Verdicts, tried: dict | None, aim: dict) -> dict:
     """What the page begins with: sentences, and (class, number, what it is) of each main number."""
-    said, shown = [page.say("lead")], []
+    shown: list[tuple[str, str, str]] = []
     if not tried:
-        said.append(page.say("not_tried"))
+        said = [page.say("lead"), page.say("not_tried")]
     elif not tried["advised_beads"]:
-        said.append(page.say("none_advised", bad_beads=tried["bad_beads"]))
+        said = [page.say("lead"), page.say("none_advised", bad_beads=tried["bad_beads"])]
     else:
         counts = {name: tried[name] for name in ("bad_beads", "advised_beads")}
-        said.append(page.say("tried", advised=f"{100 * tried['advised']:.0f}", **counts))
+        of_100 = {name: f"{100 * tried[name]:.0f}" for name in ("advised", "as_run")}
+        said = [page.say("lead_tried", **of_100), page.say("tried", **counts)]
         verdict = verdicts.promise(tried["expected"], tried["advised"], tried["advised_beads"])
         for name in ("as_run", "random", "advised", "expected"):
             label = page.say("facts", name, verdict=verdict)
@@ -356,6 +359,11 @@ def empty(reason: str, language: Language, card: Card) -> str:
         f"<title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{escape(reason)}</p></body>\n"
         "</html>\n"
     )
+
+
+def unbroken(text: str) -> str:
+    """A text in which no line ends between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=%|°|[A-Za-z]+/|mm\b|V\b|A\b|J\b|\w+²)", "\u00a0", text)
 
 
 def drawn(file: Path, language: Language) -> Markup:
