@@ -60,7 +60,8 @@ def main() -> None:
         save(PLOTS / "success.svg", success_figure(tried), simulated=card.simulated)
     write_metrics(METRICS, {**metrics, KEY: made_from(MADE_FROM)})
     training = predictor.domain.training
-    worth = Worth(metrics, shares, [n for n in shares.index if training[n].nunique() < 2])
+    constant = [name for name in shares.index if training[name].nunique() < 2]
+    worth = Worth(metrics, shares, constant, examiner.adviser.ensemble.members)
     for language, name in FILES.items():
         page = render(entries, worth, language, card, PLOTS, settings)
         write_text(PLOTS / name, page)

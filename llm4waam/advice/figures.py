@@ -193,7 +193,7 @@ def success_figure(tried: Mapping) -> Panels:
               label="chance that was promised")  # fmt: skip
     said = [name.replace("_", " ").capitalize() for name in groups]
     beads = [one["beads"] for one in groups.values()]
-    names = [f"{n}\n({b} beads)" for n, b in zip(said, beads, strict=True)]
+    names = [f"{n}\n{b} beads" for n, b in zip(said, beads, strict=True)]
     axis.set_yticks(places, names, fontsize=8)
     axis.invert_yaxis()
     axis.set_xlim(0, 1.09)

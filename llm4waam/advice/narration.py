@@ -277,7 +277,7 @@ def tied_reasons(attribution: Attribution, names: list[str]) -> list[str]:
 
 
 def _doubts(writer: Writer, findings: Findings) -> list[str]:
-    """Models that doubt a good bead, reasons that cannot be ranked, rules, fields without a value."""
+    """Models that doubt a good bead, tied reasons, what rules say, and fields without a value."""
     said, chance = [], findings.advice.chance
     if findings.reason == "normal" and chance is not None and chance < findings.bar:
         said.append(writer.say("together", p=writer.share(chance)))

@@ -3,7 +3,7 @@ what advice is worth."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,12 @@ from llm4waam.advice.figures import (
 from llm4waam.advice.findings import Examiner, Findings, good_beads
 from llm4waam.advice.narration import Writer, tell
 from llm4waam.advice.settings import Advice, Language
-from llm4waam.advice.verdicts import CLOSE, FEW, Verdicts
+from llm4waam.advice.verdicts import CLOSE, FEW, Verdicts, percent
 from llm4waam.advice.wording import in_language, page_words, titled, with_forms
 from llm4waam.card import labels
 from llm4waam.card.card import Card
-from llm4waam.plotting.pages import drawing
+from llm4waam.inference.predictor import Predictor
+from llm4waam.plotting.pages import DASH, drawing
 from llm4waam.plotting.style import save
 from llm4waam.splits.tasks import known_targets
 
@@ -41,8 +42,9 @@ class BeadEntry:
     """One hold-out bead on the page.
 
     `found` are the labels or the class that the table has, "" where the outcome is not known, and
-    `good` whether that is good. A bead with a sheet has its `number`, the drawing of its `reasons`
-    and, where its set-points are known, a `process_map`, whose set-points are `axes`.
+    `good` whether that is good. A bead with a sheet has its `number`, a drawing of its `reasons`
+    inside the applicability domain and, where its set-points are known, a `process_map`, whose
+    set-points are `axes`.
     """
 
     findings: Findings
@@ -67,46 +69,50 @@ def make_entries(
     `folder`.
     """
     predictor = examiner.predictor
-    card, task = predictor.card, predictor.tasks[predictor.aim]
-    [outcome, *_] = card.tasks[predictor.aim].columns
-    good = good_beads(predictor)
-    found = []
+    good, found = good_beads(predictor), []
     for bead in beads:
         findings = examiner.with_advice(examiner.first_look(bead))
-        name = str(bead["bead"])
-        told = "" if pd.isna(bead[outcome]) else str(bead[outcome])
-        known = known_targets(card, task, bead.to_frame().T.infer_objects())
-        right = bool(known[name][0]) == predictor.good_is_yes if known else None
-        if name in shown:
-            number = list(shown).index(name) + 1
-            found.append(_sheet(examiner, findings, good, number, folder, told, right))
-        else:
-            found.append(BeadEntry(findings, told, right))
+        entry = BeadEntry(findings, *inspected(predictor, bead))
+        if entry.bead in shown:
+            number = list(shown).index(entry.bead) + 1
+            entry = _with_sheet(examiner, entry, good, number, folder)
+        found.append(entry)
     return found
 
 
-def _sheet(
-    examiner: Examiner,
-    findings: Findings,
-    good: Collection[str],
-    number: int,
-    folder: Path,
-    told: str,
-    right: bool | None,
+def inspected(predictor: Predictor, bead: pd.Series) -> tuple[str, bool | None]:
+    """The labels or the class of the aim that the table has, and whether that is good."""
+    card, task = predictor.card, predictor.tasks[predictor.aim]
+    known = known_targets(card, task, bead.to_frame().T.infer_objects())
+    if not known:
+        return "", None
+    [yes] = next(iter(known.values()))
+    [outcome, *_] = card.tasks[predictor.aim].columns
+    said = card.columns[outcome].kind in ("labels", "category")
+    told = str(bead[outcome]) if said else task.classes[int(yes)]
+    return told, bool(yes) == predictor.good_is_yes
+
+
+def _with_sheet(
+    examiner: Examiner, entry: BeadEntry, good: Collection[str], number: int, folder: Path
 ) -> BeadEntry:
     card, training = examiner.predictor.card, examiner.predictor.domain.training
-    findings = examiner.with_reasons(findings)
-    reasons, map_file = folder / f"bead_{number}_reasons.svg", None
-    called = Writer(card, "en").good(findings)
-    figure = contribution_figure(findings.attribution, findings.bead, card, called)
-    save(reasons, figure, simulated=card.simulated)
+    findings, reasons, map_file = entry.findings, None, None
+    if not findings.outside:
+        findings = examiner.with_reasons(findings)
+        reasons = folder / f"bead_{number}_reasons.svg"
+        called = Writer(card, "en").good(findings)
+        figure = contribution_figure(findings.attribution, findings.bead, card, called)
+        save(reasons, figure, simulated=card.simulated)
     process = process_map(examiner.adviser, findings.bead)
     if process is not None:
         map_file = folder / f"bead_{number}_process_map.svg"
         figure = process_map_figure(process, findings, training, good, card)
         save(map_file, figure, simulated=card.simulated)
     axes = process.axes if process is not None else ()
-    return BeadEntry(findings, told, right, number, reasons, map_file, axes)
+    return replace(
+        entry, findings=findings, number=number, reasons=reasons, process_map=map_file, axes=axes
+    )
 
 
 def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -141,7 +147,7 @@ class Page:
         """The labels that are expected, or the class."""
         if findings.named:
             return self.writer.labels(findings.named)
-        return self.writer.labels([findings.normal]) if findings.thinks_normal else "–"
+        return self.writer.labels([findings.normal]) if findings.thinks_normal else DASH
 
     def in_short(self, entry: BeadEntry) -> str:
         """The advice in the index, or why there is none."""
@@ -209,6 +215,8 @@ class Page:
 
     def _reasons_caption(self, findings: Findings) -> str:
         said = [self.say("reasons_caption", good=self.writer.good(findings))]
+        if findings.attribution is None:
+            return said[0]
         left = len(findings.attribution.values) - len(drawn_fields(findings.attribution))
         return " ".join(said + [self.say("small", count=left)] * bool(left))
 
@@ -244,12 +252,13 @@ class Worth:
     """What was measured: metrics/advice.json, and each field's share of all contributions.
 
     `shares` are (fields, models), see `faithfulness`; `constant` are the fields that have one value
-    in all training beads.
+    in all training beads; `members` are those of the ensemble.
     """
 
     metrics: dict
     shares: pd.DataFrame
     constant: Collection[str]
+    members: Sequence[str]
 
 
 def render(
@@ -270,7 +279,7 @@ def render(
     facts = {
         "encoder": titled(settings.encoder, language),
         "bar": writer.share(settings.bar),
-        "members": ", ".join(titled(name, language) for name in settings.members),
+        "members": ", ".join(titled(name, language) for name in worth.members),
         "background": settings.background,
         "beads": faithful["beads"],
         "runs": settings.trial.runs,
@@ -306,6 +315,7 @@ def render(
         how=[page.say("how_list", number) for number in range(len(page_words()["how_list"]))],
         drawn=lambda file: drawn(file, language),
         plots=plots,
+        dash=DASH,
     )
 
 
@@ -323,8 +333,10 @@ def _opening(page: Page, verdicts: Verdicts, tried: dict | None, aim: dict) -> d
         verdict = verdicts.promise(tried["expected"], tried["advised"], tried["advised_beads"])
         for name in ("as_run", "random", "advised", "expected"):
             label = page.say("facts", name, verdict=verdict)
-            shown.append((name, page.writer.share(tried[name]), label))
+            shown.append((name, percent(tried[name]), label))
     own, base = aim["log_loss_after"], aim["log_loss_base_rate"]
+    if own is None:
+        return {"texts": said, "facts": shown}
     verdict = verdicts.against_base(own, base)
     key = "poor" if own >= base else "fair"
     said.append(page.say("single", key, verdict=verdict, own=f"{own:.2f}", base=f"{base:.2f}"))

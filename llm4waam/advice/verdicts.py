@@ -57,8 +57,10 @@ class Verdicts:
             return self.verdict("as_promised")
         return self.verdict("more" if more > 0 else "less", points=f"{-100 * more:.0f}")
 
-    def against_base(self, own: float, base: float) -> str:
-        """Of a log-loss and that of the base rates."""
+    def against_base(self, own: float | None, base: float | None) -> str:
+        """Of a log-loss and that of the base rates; a dash where one is not defined."""
+        if own is None or not base:
+            return DASH
         return self.verdict(_up_to(own / base, AGAINST_BASE, "base_worse"))
 
     def correlation(self, value: float) -> str:
