@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.advice.settings import Language
-from llm4waam.advice.wording import called, column_called, words
+from llm4waam.advice.wording import called, column_called, titled, words
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
@@ -50,7 +50,7 @@ class AnswerWords:
         if column in said:
             return said[column][self.language]
         for name, outputs in self.outputs.items():
-            known = words()["page"]["groups"].get(name, {}).get(self.language, name)
+            known = titled(name, self.language)
             if column == name:
                 return known
             for output in outputs:
