@@ -17,6 +17,7 @@ from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import drawing, number
 from llm4waam.reporting import report_findings as findings
 from llm4waam.reporting import report_tables as tables
+from llm4waam.reporting.report_answer import answer
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_words import CODE, Words
 
@@ -50,7 +51,7 @@ def render(sources: Sources, language: str) -> str:
         page=lambda key: words.say("page", key),
         banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
         mark=words.say("page", "simulated_mark") if simulated else "",
-        answer=findings.answer(words, sources),
+        answer=answer(words, sources),
         first=_figures(sources, words, {FIRST: words.texts["answer"]["figure"]}),
         terms=_terms(sources, words),
         sections=sections,
@@ -64,10 +65,8 @@ def marked(text: str) -> Markup:
 
 def _terms(sources: Sources, words: Words) -> dict:
     texts = words.texts["terms"]["text"]
-    known = {
-        "title": sources.card.title,
-        "encoders": words.listed(map(words.name, sources.encoders)),
-    }
+    known = {"title": sources.card.title}
+    known |= {"encoders": words.listed(map(words.name, sources.encoders))}
     known |= {"tasks": words.listed(map(words.name, sources.tasks))}
     said = [told for text in texts if (told := words.fill(text, **known))]
     return {"heading": words.say("terms", "heading"), "texts": said}
@@ -85,6 +84,7 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     more = [told for t in section.get("more_text", []) if (told := words.fill(t, **known))]
     more_figures = _figures(sources, words, section.get("more_figures", {}))
     notes = [note for one in NOTES.get(key, ()) for note in _notes(sources, words, one)]
+    notes = list(dict.fromkeys(notes))  # several kinds may differ in the same settings
     if kind is not None and kind not in sources.ablations:
         texts = texts if figures else []  # else there is nothing that they are about
         command = f"make ablations KIND={kind}"
@@ -213,7 +213,8 @@ def _variations(sources: Sources, words: Words) -> Contents:
     if "losses" in sources.ablations:
         caption = words.texts["sections"]["variations"]["losses"]
         folded.append(tables.losses_table(words, sources, caption))
-    return findings.losses(words, sources), [], folded
+    said = findings.ladder(words, sources) + findings.losses(words, sources)
+    return said, [], folded
 
 
 # Section -> the kinds of ablations of which it shows numbers: notes say how they differ.
