@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import drawing, number
+from llm4waam.plotting.style import title
 from llm4waam.reporting import report_findings as findings
 from llm4waam.reporting import report_tables as tables
 from llm4waam.reporting.report_answer import answer
@@ -49,7 +50,9 @@ def render(sources: Sources, language: str) -> str:
         other={"language": other, "file": FILES[other]},
         advice=ADVICE[language] if sources.advice is not None else None,
         page=lambda key: words.say("page", key),
-        banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
+        banner=words.say(
+            "page", "simulated" if simulated else "measured", title=words.title(card.title)
+        ),
         mark=words.say("page", "simulated_mark") if simulated else "",
         answer=answer(words, sources),
         first=_figures(sources, words, {FIRST: words.texts["answer"]["figure"]}),
@@ -65,7 +68,7 @@ def marked(text: str) -> Markup:
 
 def _terms(sources: Sources, words: Words) -> dict:
     texts = words.texts["terms"]["text"]
-    known = {"title": sources.card.title}
+    known = {"title": words.title(sources.card.title)}
     known |= {"encoders": words.listed(map(words.name, sources.encoders))}
     known |= {"tasks": words.listed(map(words.name, sources.tasks))}
     said = [told for text in texts if (told := words.fill(text, **known))]
@@ -76,8 +79,8 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     """What a section shows: sentences, drawings, tables, what is folded, what not to conclude."""
     section, card = words.texts["sections"][key], sources.card
     kind = section.get("ablation")
-    known = {"title": card.title, "source": card.source, "licence": card.licence}
-    known |= {"column": sources.group}
+    known = {"title": words.title(card.title), "source": words.title(card.source)}
+    known |= {"licence": card.licence, "column": words.title(title(sources.group))}
     said, shown, folded = _contents(sources, words, key)
     texts = [told for t in section.get("text", []) if (told := words.fill(t, **known))]
     figures = _figures(sources, words, section.get("figures", {}))
@@ -199,7 +202,7 @@ def _next(sources: Sources, words: Words) -> Contents:
 
 def _data(sources: Sources, words: Words) -> Contents:
     said = [
-        words.say("page", "crossing", column=column, many=found["in_several_folds"],
+        words.say("page", "crossing", column=words.title(title(column)), many=found["in_several_folds"],
                   count=found["groups"])
         for column, found in sources.split["groups"].items()
         if found["in_several_folds"]

@@ -93,7 +93,11 @@ def _labels(words: Words, sources: Sources) -> list[str]:
         for key, labels in parts.items()
         if labels
     ]
-    return [words.say("answer", "labels", parts=", ".join(said))] if said else []
+    return (
+        [words.say("answer", "labels", parts=words.say("answer", "labels_joined").join(said))]
+        if said
+        else []
+    )
 
 
 def _against(words: Words, sources: Sources) -> list[str]:
@@ -161,7 +165,7 @@ def _formula(words: Words, sources: Sources) -> list[str]:
                     "answer",
                     f"{'' if closed else 'no_'}formula_{told}",
                     tasks=tasks[:1].upper() + tasks[1:],
-                    task=words.name(shown),
+                    task=words.name(shown) if len(of) > 1 else words.say("answer", "difference"),
                     other=words.name(pair["other"]),
                     scores=scores,
                     formulas=others,
