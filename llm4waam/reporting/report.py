@@ -43,16 +43,14 @@ def render(sources: Sources, language: str) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["marked"] = marked
-    simulated, card = sources.card.simulated, sources.card
+    simulated, name = sources.card.simulated, words.title(sources.card.title)
     other = next(name for name in FILES if name != language)
     return environment.get_template(TEMPLATE).render(
         language=language,
         other={"language": other, "file": FILES[other]},
         advice=ADVICE[language] if sources.advice is not None else None,
         page=lambda key: words.say("page", key),
-        banner=words.say(
-            "page", "simulated" if simulated else "measured", title=words.title(card.title)
-        ),
+        banner=words.say("page", "simulated" if simulated else "measured", title=name),
         mark=words.say("page", "simulated_mark") if simulated else "",
         answer=answer(words, sources),
         first=_figures(sources, words, {FIRST: words.texts["answer"]["figure"]}),
@@ -201,12 +199,12 @@ def _next(sources: Sources, words: Words) -> Contents:
 
 
 def _data(sources: Sources, words: Words) -> Contents:
-    said = [
-        words.say("page", "crossing", column=words.title(title(column)), many=found["in_several_folds"],
-                  count=found["groups"])
-        for column, found in sources.split["groups"].items()
-        if found["in_several_folds"]
-    ]  # fmt: skip
+    said = []
+    for column, found in sources.split["groups"].items():
+        if found["in_several_folds"]:
+            known = {"many": found["in_several_folds"], "count": found["groups"]}
+            named = words.title(title(column))
+            said.append(words.say("page", "crossing", column=named, **known))
     caption = words.fill(words.texts["sections"]["data"]["table"])
     return said, [], [tables.cleaning_table(words, caption, sources.cleaning)]
 

@@ -93,11 +93,8 @@ def _labels(words: Words, sources: Sources) -> list[str]:
         for key, labels in parts.items()
         if labels
     ]
-    return (
-        [words.say("answer", "labels", parts=words.say("answer", "labels_joined").join(said))]
-        if said
-        else []
-    )
+    joined = words.say("answer", "labels_joined").join(said)
+    return [words.say("answer", "labels", parts=joined)] if said else []
 
 
 def _against(words: Words, sources: Sources) -> list[str]:
