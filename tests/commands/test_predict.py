@@ -130,7 +130,9 @@ def test_in_korean_nothing_of_the_answer_is_english(predict, caplog) -> None:
     text, _, status = predict("--log", log, "--language", "ko")
     assert status == 0
     names = [line[: line.index("  ")] for line in text.strip().splitlines()]
-    assert {"비드", "품질", "입열량(J/mm)", "입열량(J/mm) 하한", "학습 범위 밖"} <= {*names}
+    assert {"비드", "품질(정상 여부)", "입열량(J/mm)", "입열량(J/mm) 하한", "학습 범위 밖"} <= {
+        *names
+    }
     words = set(re.findall("[A-Za-z]{2,}", text))
     assert words <= {"mm"}
     said = [one.getMessage() for one in caplog.records]
