@@ -18,7 +18,7 @@ from llm4waam.core.settings import Params, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.pages import of_table
 from llm4waam.plotting.style import save
-from llm4waam.reporting.report import counted
+from llm4waam.reporting.report_findings import counted
 
 PAGES, METRICS = Path("plots/ablations"), Path("metrics/ablations")
 FOLDER = PAGES / "robustness"

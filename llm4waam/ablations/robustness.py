@@ -16,7 +16,7 @@ from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import between, kind_of_data, markdown_table, signed
 from llm4waam.plotting.style import MARKERS, PANEL, Panels, model_colour, new_figure, title
-from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_findings import earned
 from llm4waam.reporting.report_words import Words
 
 PANELS = {  # kind -> title of its panel, label of its axis

@@ -10,7 +10,7 @@ from conftest import ROOT
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, signed
 from llm4waam.plotting.style import title
-from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_findings import earned
 from llm4waam.reporting.report_words import Words
 
 SCORES = {

@@ -18,7 +18,7 @@ from llm4waam.core.made_from import KEY, STUDY, made_from
 from llm4waam.core.settings import read_params
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, probability
-from llm4waam.reporting.report import verdicts
+from llm4waam.reporting.report_findings import verdicts
 from llm4waam.reporting.report_words import FILE, LANGUAGES, Words
 from llm4waam.splits.tasks import make_task
 from stages import report
