@@ -31,7 +31,7 @@ class LossesRecipe(BaseModel):
 
 
 class Ablated(BaseModel):
-    """Of the section `ablations`: the column whose values are left out one at a time, and losses."""
+    """Of the section `ablations`: the column of which values are left out, and the losses."""
 
     leave_out: str
     losses: LossesRecipe

@@ -261,6 +261,19 @@ class Worth:
     members: Sequence[str]
 
 
+def in_short(
+    entries: Sequence[BeadEntry], language: Language, card: Card, settings: Advice
+) -> dict[str, list]:
+    """The beads with a sheet as the report shows them: `head` and `rows` of a table."""
+    writer = Writer(card, language)
+    facts = {"bar": writer.share(settings.bar), "good": writer.good(entries[0].findings)}
+    page = Page(writer, facts)
+    keys = ("bead", "expected", "probability", "found", "advice")
+    sheets = sorted((one for one in entries if one.number), key=lambda one: one.number)
+    rows = [[one.bead, *page.index_row(one)["cells"]] for one in sheets]
+    return {"head": [page.say("columns", key) for key in keys], "rows": rows}
+
+
 def render(
     entries: Sequence[BeadEntry],
     worth: Worth,
@@ -373,9 +386,14 @@ def empty(reason: str, language: Language, card: Card) -> str:
     )
 
 
+_JOINED = re.compile(r"(?<=\d) (?=%|°|[A-Za-z]+/|(?:mm|V|A|J)\b|\w+²)| (?=→)|(?<=→) ")
+
+
 def unbroken(text: str) -> str:
-    """A text in which no line ends between a number and its unit."""
-    return re.sub(r"(?<=\d) (?=%|°|[A-Za-z]+/|mm\b|V\b|A\b|J\b|\w+²)", "\u00a0", text)
+    """A text in which no line ends between a number and its unit, nor at an arrow."""
+    return re.sub(
+        r"(?<=\d) (?=%|°|[A-Za-z]+/|mm\b|V\b|A\b|J\b|\w+²)| (?=→)|(?<=→) ", "\u00a0", text
+    )
 
 
 def drawn(file: Path, language: Language) -> Markup:

@@ -58,7 +58,7 @@ def defect_map_figure(points: pd.DataFrame, card: Card, order: Sequence[str]) ->
         beside=points[x] + step * (same.cumcount() - (same[x].transform("size") - 1) / 2)
     )
     figure, axes = new_figure(
-        -(-len(groups) // wide), wide, width=3.4, height=3.0, sharex=True, sharey=True
+        -(-len(groups) // wide), wide, width=3.1, height=2.6, sharex=True, sharey=True
     )
     for axis in axes[len(groups) :]:
         axis.set_visible(False)

@@ -246,7 +246,7 @@ def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None,
     # The formula of measured values is arithmetic: a line, and nothing to see.
     predicted = predicted[predicted["model"] != FORMULAS["post_weld"]]
     columns = int(predicted.groupby("task")["model"].nunique().max())
-    figure, axes = new_figure(len(tasks), columns, width=3.1, height=3.0)
+    figure, axes = new_figure(len(tasks), columns, width=3.1, height=2.7)
     grid = np.array(axes, dtype=object).reshape(len(tasks), columns)
     for line, (task, (unit, transform)) in zip(grid, tasks.items(), strict=True):
         part = predicted[predicted["task"] == task]
@@ -287,7 +287,7 @@ def reliability_figure(bins: pd.DataFrame) -> Panels:
     `bins` holds task, model, bin, mean_score, share, beads, low and high.
     """
     tasks = list(bins["task"].unique())
-    figure, axes = new_figure(1, len(tasks), width=PANEL, height=4.2)
+    figure, axes = new_figure(1, len(tasks), width=PANEL, height=3.5)
     for axis, task in zip(axes, tasks, strict=True):
         part = bins[bins["task"] == task]
         axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, label="perfectly calibrated")

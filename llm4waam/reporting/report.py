@@ -15,8 +15,10 @@ from markupsafe import Markup, escape
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import drawing, number
+from llm4waam.plotting.style import title
 from llm4waam.reporting import report_findings as findings
 from llm4waam.reporting import report_tables as tables
+from llm4waam.reporting.report_answer import answer
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_words import CODE, Words
 
@@ -41,16 +43,16 @@ def render(sources: Sources, language: str) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["marked"] = marked
-    simulated, card = sources.card.simulated, sources.card
+    simulated, name = sources.card.simulated, words.title(sources.card.title)
     other = next(name for name in FILES if name != language)
     return environment.get_template(TEMPLATE).render(
         language=language,
         other={"language": other, "file": FILES[other]},
         advice=ADVICE[language] if sources.advice is not None else None,
         page=lambda key: words.say("page", key),
-        banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
+        banner=words.say("page", "simulated" if simulated else "measured", title=name),
         mark=words.say("page", "simulated_mark") if simulated else "",
-        answer=findings.answer(words, sources),
+        answer=answer(words, sources),
         first=_figures(sources, words, {FIRST: words.texts["answer"]["figure"]}),
         terms=_terms(sources, words),
         sections=sections,
@@ -64,10 +66,8 @@ def marked(text: str) -> Markup:
 
 def _terms(sources: Sources, words: Words) -> dict:
     texts = words.texts["terms"]["text"]
-    known = {
-        "title": sources.card.title,
-        "encoders": words.listed(map(words.name, sources.encoders)),
-    }
+    known = {"title": words.title(sources.card.title)}
+    known |= {"encoders": words.listed(map(words.name, sources.encoders))}
     known |= {"tasks": words.listed(map(words.name, sources.tasks))}
     said = [told for text in texts if (told := words.fill(text, **known))]
     return {"heading": words.say("terms", "heading"), "texts": said}
@@ -77,14 +77,15 @@ def _section(sources: Sources, words: Words, key: str) -> dict:
     """What a section shows: sentences, drawings, tables, what is folded, what not to conclude."""
     section, card = words.texts["sections"][key], sources.card
     kind = section.get("ablation")
-    known = {"title": card.title, "source": card.source, "licence": card.licence}
-    known |= {"column": sources.group}
+    known = {"title": words.title(card.title), "source": words.title(card.source)}
+    known |= {"licence": card.licence, "column": words.title(title(sources.group))}
     said, shown, folded = _contents(sources, words, key)
     texts = [told for t in section.get("text", []) if (told := words.fill(t, **known))]
     figures = _figures(sources, words, section.get("figures", {}))
     more = [told for t in section.get("more_text", []) if (told := words.fill(t, **known))]
     more_figures = _figures(sources, words, section.get("more_figures", {}))
     notes = [note for one in NOTES.get(key, ()) for note in _notes(sources, words, one)]
+    notes = list(dict.fromkeys(notes))  # several kinds may differ in the same settings
     if kind is not None and kind not in sources.ablations:
         texts = texts if figures else []  # else there is nothing that they are about
         command = f"make ablations KIND={kind}"
@@ -198,12 +199,12 @@ def _next(sources: Sources, words: Words) -> Contents:
 
 
 def _data(sources: Sources, words: Words) -> Contents:
-    said = [
-        words.say("page", "crossing", column=column, many=found["in_several_folds"],
-                  count=found["groups"])
-        for column, found in sources.split["groups"].items()
-        if found["in_several_folds"]
-    ]  # fmt: skip
+    said = []
+    for column, found in sources.split["groups"].items():
+        if found["in_several_folds"]:
+            known = {"many": found["in_several_folds"], "count": found["groups"]}
+            named = words.title(title(column))
+            said.append(words.say("page", "crossing", column=named, **known))
     caption = words.fill(words.texts["sections"]["data"]["table"])
     return said, [], [tables.cleaning_table(words, caption, sources.cleaning)]
 
@@ -213,7 +214,8 @@ def _variations(sources: Sources, words: Words) -> Contents:
     if "losses" in sources.ablations:
         caption = words.texts["sections"]["variations"]["losses"]
         folded.append(tables.losses_table(words, sources, caption))
-    return findings.losses(words, sources), [], folded
+    said = findings.ladder(words, sources) + findings.losses(words, sources)
+    return said, [], folded
 
 
 # Section -> the kinds of ablations of which it shows numbers: notes say how they differ.

@@ -10,7 +10,8 @@ from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import DASH, number, probability
-from llm4waam.reporting.report_findings import FEW, found_labels, how_found, own_losses
+from llm4waam.reporting.report_answer import FEW, found_labels, how_found
+from llm4waam.reporting.report_findings import own_losses
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_words import Words
 from llm4waam.splits.tasks import Task
@@ -31,7 +32,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text: the first column is left-aligned, rows in `strong` are bold.
+    """A table of text: the first `left` columns are left-aligned, rows in `strong` are bold.
 
     Cells of a `wrapped` one hold sentences.
     """
@@ -41,6 +42,7 @@ class Table:
     rows: list[list[str]]
     strong: tuple[int, ...] = ()
     wrapped: bool = False
+    left: int = 1
 
 
 def cleaning_table(words: Words, caption: str, counts: Mapping) -> Table:
@@ -65,7 +67,7 @@ def found_table(words: Words, sources: Sources, task: Task, caption: Mapping) ->
     rows = []
     for label, (_, beads) in next(iter(found.values())).items():
         alarms = [_false_alarms(metrics[m]["per_label"][label], found[m][label][0]) for m in models]
-        row = [words.name(label), str(beads), *(str(found[m][label][0]) for m in models), *alarms]
+        row = [words.task(label), str(beads), *(str(found[m][label][0]) for m in models), *alarms]
         if best:
             said = words.name(how_found(*found[best][label]))
             row.append(words.say("names", "few", said=said) if beads < FEW else said)
@@ -118,9 +120,8 @@ def task_table(
     if FORMULAS["post_weld"] in metrics:
         caption += " " + words.say("tables", "measured")
     strong = tuple(place for place, model in enumerate(order) if model in FAMILIES)
-    return Table(
-        caption.strip(), [words.name("model"), words.name("tier"), *names, held], rows, strong
-    )
+    head = [words.name("model"), words.name("tier"), *names, held]
+    return Table(caption.strip(), head, rows, strong)
 
 
 def _equal(metrics: Mapping[str, dict], column: str, headline: str) -> bool:
@@ -146,7 +147,7 @@ def comparison_table(
             who = f"{words.name(pair['one'])} − {words.name(pair['other'])}"
             said = words.name(said or "undefined")
             rows.append([words.name(task), who, words.score(*gap), *tests, said])
-    return Table(caption, [words.name(head) for head in heads], rows)
+    return Table(caption, [words.name(head) for head in heads], rows, left=2)
 
 
 def came_true_table(words: Words, sources: Sources, task: Task, caption: Mapping) -> Table:
@@ -207,7 +208,7 @@ def calibration_table(words: Words, sources: Sources, table: pd.DataFrame) -> Ta
             for m in sources.compared(task)
             if m in set(part["model"])
         ]
-    return Table(words.say("tables", "calibration"), head, rows)
+    return Table(words.say("tables", "calibration"), head, rows, left=2)
 
 
 def interval_table(words: Words, sources: Sources, table: pd.DataFrame) -> Table:
@@ -222,7 +223,7 @@ def interval_table(words: Words, sources: Sources, table: pd.DataFrame) -> Table
             share = words.score(row["coverage"], row["coverage_low"], row["coverage_high"])
             width = number(row["median_relative_width"])
             rows.append([words.name(task), words.name(model), share, width])
-    return Table(words.say("tables", "intervals"), head, rows)
+    return Table(words.say("tables", "intervals"), head, rows, left=2)
 
 
 def spread_table(words: Words, sources: Sources, table: pd.DataFrame) -> Table:
@@ -244,7 +245,8 @@ def spread_table(words: Words, sources: Sources, table: pd.DataFrame) -> Table:
         for role in ("oof", "hold_out")
         for m in measures
     ]
-    return Table(words.say("tables", "spread", draws=int(table["draws"].max())), head, rows)
+    caption = words.say("tables", "spread", draws=int(table["draws"].max()))
+    return Table(caption, head, rows, left=2)
 
 
 # In the order of the table; of some only where the fact is true of the table.
@@ -274,15 +276,13 @@ def variations_table(words: Words, sources: Sources) -> Table:
         score = cells.set_index(["variation", "model", "task"])["score"].to_dict()
         own = table[table["model"].isin(FAMILIES)].drop_duplicates("variation")
         for one in own.itertuples():
-            rows.append(
-                [words.title(one.title), *(_pair(sources, score, one.variation, t) for t in tasks)]
-            )
+            pairs = [_pair(sources, score, one.variation, task) for task in tasks]
+            rows.append([words.title(one.title), *pairs])
     model = words.listed(words.name(m) for m in sources.encoders[:1])
     caption = words.fill(words.texts["sections"]["variations"]["table"], model=model)
-    head = [
-        words.name("variation"),
-        *(f"{words.name(t)}, {words.name(HEADLINES[sources.tasks[t].kind])}" for t in tasks),
-    ]
+    metrics = [words.name(HEADLINES[sources.tasks[task].kind]) for task in tasks]
+    head = [f"{words.name(t)}, {metric}" for t, metric in zip(tasks, metrics, strict=True)]
+    head = [words.name("variation"), *head]
     return Table(caption, head, rows, tuple(strong))
 
 
@@ -305,4 +305,5 @@ def losses_table(words: Words, sources: Sources, caption: Mapping) -> Table:
             strong += [len(rows)] if one.own else []
             rows.append([words.name(task), words.title(one.title), score])
     head = [words.name("task"), words.name("loss"), words.name("score")]
-    return Table(words.fill(caption, model=words.name(encoder)), head, rows, tuple(strong))
+    caption = words.fill(caption, model=words.name(encoder))
+    return Table(caption, head, rows, tuple(strong), left=2)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from narration_beads import BEADS, CARD, attribution
-from rendered import browser, faults
 
 from llm4waam.advice.counterfactual import ProcessMap
 from llm4waam.advice.figures import (
@@ -301,9 +300,15 @@ def test_what_is_not_defined_is_a_dash() -> None:
 
 
 def test_nothing_is_cut_or_drawn_over_something_else(entries, tmp_path: Path) -> None:
-    with browser() as opened:
+    """Of every kind of bead; the pages of the study have a test of their own."""
+    import test_pages_in_browser as drawn  # skips this test where there is no browser
+
+    with drawn.sync.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=drawn.CHROMIUM, args=["--no-sandbox"])
         for language, name in FILES.items():
             file = tmp_path / name
             file.write_text(page_of(entries, language), encoding="utf-8")
-            for width in (400, 1200):
-                assert faults(opened, file, width) == [], (language, width)
+            for width in drawn.WIDTHS:
+                page = drawn.opened(browser, width, file.as_uri())
+                assert page.evaluate(drawn.TOO_WIDE) == page.evaluate(drawn.CLASHES) == []
+        browser.close()
