@@ -163,7 +163,7 @@ def test_the_index_has_every_bead_and_says_what_was_missed(entries) -> None:
     assert rows.count("(missed)") == rows.count("(false alarm)") == rows.count("not known") == 1
     assert 'href="#bead-3"' in page
     assert 'href="#bead-4"' not in page
-    assert "travel speed to 8.5 mm/s; chance 31 % → 86 %" in rows
+    assert "travel speed to 8.5 mm/s (31 % → 86 %)" in rows
 
 
 def test_the_korean_page_speaks_korean(entries) -> None:
