@@ -31,7 +31,7 @@ def english(findings: Findings) -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", BEADS)
 def test_a_bead_is_narrated_word_for_word(name: str, language: Language) -> None:
-    assert narrate(BEADS[name], CARD, language) == GOLDEN[name][language]
+    assert narrate(BEADS[name], CARD, language).split("\n") == GOLDEN[name][language]
 
 
 def test_the_golden_texts_hold_every_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

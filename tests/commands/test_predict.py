@@ -119,7 +119,7 @@ def test_an_explained_bead_comes_with_reasons_and_advice(predict, language: str)
     plain = json.loads(predict("--set", *BEAD, "--format", "json")[0])
     assert plain == {name: found[name] for name in plain}
     assert list(csv.DictReader(predict(*how, "--format", "csv")[0].splitlines())) == [
-        {"bead": found["bead"], "narration": found["narration"]}
+        {"bead": found["bead"], "narration": found["narration"].replace("\n", " ")}
     ]
     assert predict(*how)[0].endswith(f"\n\n{found['narration']}\n\n")
 
