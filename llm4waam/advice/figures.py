@@ -16,9 +16,7 @@ from llm4waam.advice.findings import Findings
 from llm4waam.advice.narration import LEAST, Writer
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import Card
-from llm4waam.card.quantities import format_number
 from llm4waam.plotting.style import COLOURS, GREY, Panels, log_scale, new_figure, with_unit
-from llm4waam.sentences.fields import field_of
 
 SHOWN = 8  # fields of a drawing
 WIDTH = 4.0  # inches
@@ -57,19 +55,13 @@ def contribution_figure(
 
 def _field_text(card: Card, name: str, value: object) -> str:
     """A field and, on a second line, its value."""
-    phrase = field_of(card, name).phrase or name
+    writer = Writer(card, "en")
+    called = writer.name("fields", name)
     if name in card.named("note"):
-        return "operator's note" if not pd.isna(value) else "no operator's note"
+        return "no operator's note" if pd.isna(value) else called
     if pd.isna(value):
-        return f"{phrase}\n(not known)"
-    if isinstance(value, str):
-        return f"{phrase}\n{value}"
-    return f"{phrase}\n{format_number(value, 3)} {_unit(card, name)}".rstrip()
-
-
-def _unit(card: Card, name: str) -> str:
-    unit = field_of(card, name).unit
-    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")
+        return f"{called}\n(not known)"
+    return f"{called}\n{writer.value(name, value)}"
 
 
 def process_map_figure(
@@ -157,7 +149,7 @@ def importance_figure(shares: pd.DataFrame, card: Card) -> Panels:
         for value, y in zip(values, at, strict=True):
             axis.text(value + 0.6, y, f"{value:.0f}" if value >= 0.5 else "< 0.5",
                       fontsize=7, va="center_baseline")  # fmt: skip
-    axis.set_yticks(places, [field_of(card, name).phrase or name for name in order], fontsize=8)
+    axis.set_yticks(places, [Writer(card, "en").name("fields", name) for name in order], fontsize=8)
     axis.set_ylim(-0.6, len(order) - 0.4)
     axis.set_xlabel("share of all contributions, %")
     axis.grid(axis="x", color="#E5E5E5")

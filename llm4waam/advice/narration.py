@@ -1,7 +1,7 @@
 """What is known of one bead, in short sentences of English or Korean.
 
 `tell` writes them by what they are about: what is expected, the numbers, the reasons, doubts, and
-what to change. `narrate` puts them together as one text, in which no sentence takes back what one
+what to change. `narrate` puts them together as paragraphs, in which no sentence takes back what one
 before it advised. The words stand in words.yaml; a `Writer` fills them in.
 """
 
@@ -52,12 +52,12 @@ class Narration:
     reliable: bool = True
 
     def text(self) -> str:
-        """All of it. What is not to be relied on is said before it is said; a doubt too."""
-        known = [self.expectation, *self.numbers, *self.reasons, *self.doubts]
-        change = [*self.doubts_after, self.do_this, *self.promise]
-        change += [*self.numbers_after, *self.others]
-        parts = [*known, *change] if self.reliable else [*change, *known]
-        return " ".join(filter(None, parts))
+        """All of it, a paragraph a line; a doubt about a change or a number stands before it."""
+        known = [[self.expectation, *self.numbers], self.reasons, self.doubts]
+        change = [*self.doubts_after, self.do_this, *self.promise, *self.numbers_after]
+        parts = [*known, change] if self.reliable else [change, *known]
+        paragraphs = [" ".join(filter(None, part)) for part in (*parts, self.others)]
+        return "\n".join(filter(None, paragraphs))
 
 
 def tell(findings: Findings, card: Card, language: Language) -> Narration:
@@ -83,7 +83,7 @@ def tell(findings: Findings, card: Card, language: Language) -> Narration:
 
 
 def narrate(findings: Findings, card: Card, language: Language) -> str:
-    """All that `tell` says, as one text."""
+    """All that `tell` says as one text of a few paragraphs, each a line."""
     return tell(findings, card, language).text()
 
 

@@ -386,9 +386,14 @@ def empty(reason: str, language: Language, card: Card) -> str:
     )
 
 
+_JOINED = re.compile(r"(?<=\d) (?=%|°|[A-Za-z]+/|(?:mm|V|A|J)\b|\w+²)| (?=→)|(?<=→) ")
+
+
 def unbroken(text: str) -> str:
-    """A text in which no line ends between a number and its unit."""
-    return re.sub(r"(?<=\d) (?=%|°|[A-Za-z]+/|mm\b|V\b|A\b|J\b|\w+²)", "\u00a0", text)
+    """A text in which no line ends between a number and its unit, nor at an arrow."""
+    return re.sub(
+        r"(?<=\d) (?=%|°|[A-Za-z]+/|mm\b|V\b|A\b|J\b|\w+²)| (?=→)|(?<=→) ", "\u00a0", text
+    )
 
 
 def drawn(file: Path, language: Language) -> Markup:
