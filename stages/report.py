@@ -47,7 +47,7 @@ class Params(TrainingParams):
 def main() -> None:
     """Write plots/report: the pages, and a card for every model and for the table."""
     params = read_params(Params)
-    sources = _sources(params)
+    sources = read_sources(params)
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
     clear_folder(PAGES / "cards")
@@ -66,7 +66,8 @@ def main() -> None:
     logging.info("see %s", PAGES / FILES["en"])
 
 
-def _sources(params: Params) -> Sources:
+def read_sources(params: Params) -> Sources:
+    """What the other stages wrote, in the current folder."""
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {

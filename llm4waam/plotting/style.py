@@ -223,9 +223,15 @@ def empty_figure(reason: str) -> Panels:
     return figure
 
 
-def save(path: Path, figure: Panels, *, simulated: bool) -> None:
-    """Write a drawing as SVG, whole or not at all; a simulated table is named as one."""
-    write_text(path, svg_of(figure, f"{path.parent.name}-{path.stem}", simulated=simulated))
+def save(path: Path, figure: Panels, *, simulated: bool, korean: bool = False) -> None:
+    """Write a drawing as SVG, whole or not at all; a simulated table is named as one.
+
+    With `korean` the same in Korean beside it (NAME.ko.svg), for a page that shows the file itself.
+    """
+    svg = svg_of(figure, f"{path.parent.name}-{path.stem}", simulated=simulated)
+    write_text(path, svg)
+    if korean:
+        write_text(path.with_suffix(".ko.svg"), language.translated(svg))
 
 
 def svg_of(figure: Panels, name: str, *, simulated: bool) -> str:
