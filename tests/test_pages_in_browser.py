@@ -11,6 +11,8 @@ from html import unescape
 import pytest
 from conftest import ROOT
 
+from llm4waam.plotting.pages import drawing
+
 sync = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 if CHROMIUM is None:
@@ -18,6 +20,7 @@ if CHROMIUM is None:
 
 PAGES = [f"{name}/{name}{end}.html" for name in ("report", "advice") for end in ("", ".ko")]
 WIDTHS = (400, 1200)
+STYLE = ROOT / "llm4waam/plotting/page_style.html.j2"
 
 # Elements that reach over the side of the page; what is moved away for screen readers is none.
 TOO_WIDE = """() => [...document.querySelectorAll('body *')].filter(one => {
@@ -68,6 +71,24 @@ def test_nothing_is_wider_than_the_page_and_no_text_lies_on_another(
     page = opened(browser, width, (ROOT / "plots" / name).as_uri())
     assert page.evaluate(TOO_WIDE) == []
     assert page.evaluate(CLASHES) == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_in_no_figure_a_text_lies_on_another(browser: object, language: str, width: int) -> None:
+    """Of all figures of the repository, on a page or not."""
+    files = sorted((ROOT / "plots").rglob("*.svg"))
+    files = [file for file in files if not file.name.endswith(".ko.svg")]
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(STYLE.read_text(encoding="utf-8"))
+    found = {}
+    for file in files:
+        drawn = drawing(file.read_text(encoding="utf-8"), language)
+        page.evaluate("drawn => { document.body.innerHTML = drawn }", drawn)
+        found[str(file)] = page.evaluate(CLASHES) + page.evaluate(TOO_WIDE)
+    assert len(files) > 30
+    assert {name: texts for name, texts in found.items() if texts} == {}
     page.close()
 
 

@@ -272,9 +272,12 @@ def _mark(panel: Figure) -> Figure:
 
 
 def _panel(figure: Figure, name: str, x: float, y: float, kind: str) -> str:
-    buffer = BytesIO()
     svg_text.mark_lines(figure)
-    figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
+    axes = [axis for one in figure.axes for axis in (one.xaxis, one.yaxis)]
+    # How many ticks a log axis has hangs on its length, and the layout on its ticks: twice.
+    for _ in range(2 if any(isinstance(a.get_major_locator(), _RoundNumbers) for a in axes) else 1):
+        buffer = BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
     svg = _rounded(buffer.getvalue().decode("utf-8"), name)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)

@@ -259,9 +259,10 @@ def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None,
         for axis, model in zip(line, models, strict=False):
             if transform == "log" and positive:
                 log_scale(axis.xaxis, axis.yaxis)
+            else:
+                axis.locator_params(axis="x", nbins=4)
             axis.plot([low, high], [low, high], color=GREY, lw=0.8)
             axis.set_box_aspect(1)
-            axis.tick_params("x", rotation=45)
             for role, face in (("oof", model_colour(model)), ("hold_out", "none")):
                 rows = part[(part["model"] == model) & (part["role"] == role)]
                 axis.scatter(
@@ -370,7 +371,6 @@ def interval_figure(beads: pd.DataFrame, units: dict[str, str | None]) -> Panels
                 axis.plot(
                     rows["target"], rows["target"], marker, ms=3.5, color=colour, ls="", label=name
                 )
-            axis.tick_params("x", rotation=45)
             axis.set_title(f"{title(task)}\n{title(model)}")
             axis.set_xlabel(f"true{unit}")
             axis.set_ylabel(f"90 % interval{unit}")

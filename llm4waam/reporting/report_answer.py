@@ -47,7 +47,7 @@ def _judged(words: Words, sources: Sources) -> list[str]:
     return [
         words.say(
             "answer",
-            "judged",
+            "judged" if ends["low"] > guess["oof"]["accuracy"] else "judged_not",
             task=words.task(name),
             one=words.name(best),
             percent=share(scores["accuracy"]),

@@ -154,6 +154,13 @@ def test_a_probability_is_trusted_by_the_hold_out() -> None:
     assert "그 구간 안에서만" in answer(KO, made(hold_out_loss=0.4))[4]
 
 
+def test_no_more_than_a_guess_is_said_to_be_no_more() -> None:
+    source = made()
+    source.metrics["quality"]["bert"]["oof"]["interval"]["low"] = 0.5
+    assert "no more than always saying “normal” (55 %)" in answer(EN, source)[0]
+    assert "낫다고 할 수 없습니다" in answer(KO, source)[0]
+
+
 def test_what_there_is_nothing_to_say_of_is_left_out() -> None:
     source = made()
     tasks = {"heat_input": TASKS["heat_input"]}
