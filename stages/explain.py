@@ -4,15 +4,16 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from llm4waam.advice.entries import make_entries, spread_over
 from llm4waam.advice.faithfulness import FAITHFUL, certainty, each, faithfulness
 from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import MADE_FROM, METRICS, make_examiner, unsuited
-from llm4waam.advice.page import FILES, Worth, empty, make_entries, render, spread_over
+from llm4waam.advice.page import FILES, Worth, empty, in_short, render
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card, read_card
-from llm4waam.core.files import clear_folder, write_metrics, write_text
+from llm4waam.core.files import clear_folder, write_json, write_metrics, write_text
 from llm4waam.core.made_from import KEY, made_from
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
@@ -59,7 +60,11 @@ def main() -> None:
     if tried:
         save(PLOTS / "success.svg", success_figure(tried), simulated=card.simulated)
     write_metrics(METRICS, {**metrics, KEY: made_from(MADE_FROM)})
-    worth = Worth(metrics, shares, set(predictor.left_out))
+    training = predictor.domain.training
+    constant = [name for name in shares.index if training[name].nunique() < 2]
+    worth = Worth(metrics, shares, constant, examiner.adviser.ensemble.members)
+    shown_beads = {language: in_short(entries, language, card, settings) for language in FILES}
+    write_json(PLOTS / "beads.json", shown_beads)
     for language, name in FILES.items():
         page = render(entries, worth, language, card, PLOTS, settings)
         write_text(PLOTS / name, page)

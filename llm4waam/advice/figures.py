@@ -13,16 +13,15 @@ from matplotlib.patheffects import Normal, withStroke
 
 from llm4waam.advice.counterfactual import ProcessMap
 from llm4waam.advice.findings import Findings
-from llm4waam.advice.narration import LEAST, Writer
+from llm4waam.advice.narration import LEAST
 from llm4waam.advice.shapley import Attribution
+from llm4waam.advice.writer import Writer
 from llm4waam.card.card import Card
-from llm4waam.card.quantities import format_number
 from llm4waam.plotting.style import COLOURS, GREY, Panels, log_scale, new_figure, with_unit
-from llm4waam.sentences.fields import field_of
 
 SHOWN = 8  # fields of a drawing
-WIDTH = 4.6  # inches
-SMALLEST = 0.001  # a share of all contributions that can be seen
+WIDTH = 4.0  # inches
+SMALLEST = 0.005  # a share of all contributions that can be seen
 CASED = [withStroke(linewidth=4, foreground="white"), Normal()]  # a line seen on every colour
 
 
@@ -57,19 +56,13 @@ def contribution_figure(
 
 def _field_text(card: Card, name: str, value: object) -> str:
     """A field and, on a second line, its value."""
-    phrase = field_of(card, name).phrase or name
+    writer = Writer(card, "en")
+    called = writer.name("fields", name)
     if name in card.named("note"):
-        return "operator's note" if not pd.isna(value) else "no operator's note"
+        return "no operator's note" if pd.isna(value) else called
     if pd.isna(value):
-        return f"{phrase}\n(not known)"
-    if isinstance(value, str):
-        return f"{phrase}\n{value}"
-    return f"{phrase}\n{format_number(value, 3)} {_unit(card, name)}".rstrip()
-
-
-def _unit(card: Card, name: str) -> str:
-    unit = field_of(card, name).unit
-    return {"degC": "°C", "deg": "°"}.get(unit, unit or "")
+        return f"{called}\n(not known)"
+    return f"{called}\n{writer.value(name, value)}"
 
 
 def process_map_figure(
@@ -152,10 +145,14 @@ def importance_figure(shares: pd.DataFrame, card: Card) -> Panels:
     for number, model in enumerate(shares.columns):
         at = places + ((count - 1) / 2 - number) * thick
         colour = (COLOURS[2], GREY, COLOURS[1])[number]
-        axis.barh(at, shares.loc[order, model], height=0.9 * thick, color=colour, label=model)
-    axis.set_yticks(places, [field_of(card, name).phrase or name for name in order], fontsize=8)
+        values = 100 * shares.loc[order, model]
+        axis.barh(at, values, height=0.9 * thick, color=colour, label=model)
+        for value, y in zip(values, at, strict=True):
+            axis.text(value + 0.6, y, f"{value:.0f}" if value >= 0.5 else "< 0.5",
+                      fontsize=7, va="center_baseline")  # fmt: skip
+    axis.set_yticks(places, [Writer(card, "en").name("fields", name) for name in order], fontsize=8)
     axis.set_ylim(-0.6, len(order) - 0.4)
-    axis.set_xlabel("share of all contributions")
+    axis.set_xlabel("share of all contributions, %")
     axis.grid(axis="x", color="#E5E5E5")
     axis.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=3)
@@ -189,7 +186,7 @@ def success_figure(tried: Mapping) -> Panels:
               label="chance that was promised")  # fmt: skip
     said = [name.replace("_", " ").capitalize() for name in groups]
     beads = [one["beads"] for one in groups.values()]
-    names = [f"{n}\n({b} beads)" for n, b in zip(said, beads, strict=True)]
+    names = [f"{n}\n{b} beads" for n, b in zip(said, beads, strict=True)]
     axis.set_yticks(places, names, fontsize=8)
     axis.invert_yaxis()
     axis.set_xlim(0, 1.09)

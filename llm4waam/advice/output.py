@@ -106,13 +106,13 @@ def body(answers: pd.DataFrame, form: str, words: AnswerWords) -> str:
 def explained(findings: "Findings", text: str, form: str, words: AnswerWords) -> str:
     """One bead with its narration; as JSON with all that the narration is made of.
 
-    CSV has one row a bead in any case: bead and narration.
+    CSV has one row and one line a bead in any case: bead and narration.
     """
     answer, advice = findings.answer.to_dict(), findings.advice
     if form == "table":
         return _paragraph(words.row(answer)) + visible(text) + "\n\n"
     if form == "csv":
-        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text)])
+        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text.replace("\n", " "))])
     reasons = findings.attribution.values if findings.attribution else {}
     facts = {
         "narration": text,

@@ -1,120 +1,31 @@
 """The page of advice, one a language: a sheet for each of some beads, an index of all of them, and
 what advice is worth."""
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from llm4waam.advice.counterfactual import process_map
-from llm4waam.advice.figures import (
-    SMALLEST,
-    contribution_figure,
-    drawn_fields,
-    process_map_figure,
-    weighty,
-)
-from llm4waam.advice.findings import Examiner, Findings, good_beads
-from llm4waam.advice.narration import Writer, tell
+from llm4waam.advice.entries import BeadEntry
+from llm4waam.advice.figures import SMALLEST, drawn_fields, weighty
+from llm4waam.advice.findings import Findings
+from llm4waam.advice.narration import tell
 from llm4waam.advice.settings import Advice, Language
-from llm4waam.advice.verdicts import CLOSE, FEW, Verdicts
+from llm4waam.advice.verdicts import CLOSE, FEW, Verdicts, percent
 from llm4waam.advice.wording import in_language, page_words, titled, with_forms
+from llm4waam.advice.writer import Writer
 from llm4waam.card import labels
 from llm4waam.card.card import Card
-from llm4waam.plotting.pages import drawing
-from llm4waam.plotting.style import save
-from llm4waam.splits.tasks import known_targets
+from llm4waam.plotting.pages import DASH, drawing
 
 TEMPLATE = "advice.html.j2"
 FILES = {"en": "advice.html", "ko": "advice.ko.html"}  # the pages by language, in one folder
 # As seen from the folder of these pages.
 REPORTS = {"en": "../report/report.html", "ko": "../report/report.ko.html"}
-
-
-@dataclass(frozen=True)
-class BeadEntry:
-    """One hold-out bead on the page.
-
-    `found` are the labels or the class that the table has, "" where the outcome is not known, and
-    `good` whether that is good. A bead with a sheet has its `number`, the drawing of its `reasons`
-    and, where its set-points are known, a `process_map`, whose set-points are `axes`.
-    """
-
-    findings: Findings
-    found: str
-    good: bool | None
-    number: int | None = None
-    reasons: Path | None = None
-    process_map: Path | None = None
-    axes: tuple[str, ...] = ()
-
-    @property
-    def bead(self) -> str:
-        return str(self.findings.bead["bead"])
-
-
-def make_entries(
-    examiner: Examiner, beads: Iterable[pd.Series], shown: Sequence[str], folder: Path
-) -> list[BeadEntry]:
-    """The entries of `beads`, rows of the clean table, in their order.
-
-    Those named in `shown` get a sheet, numbered in that order; its drawings are written into
-    `folder`.
-    """
-    predictor = examiner.predictor
-    card, task = predictor.card, predictor.tasks[predictor.aim]
-    [outcome, *_] = card.tasks[predictor.aim].columns
-    good = good_beads(predictor)
-    found = []
-    for bead in beads:
-        findings = examiner.with_advice(examiner.first_look(bead))
-        name = str(bead["bead"])
-        told = "" if pd.isna(bead[outcome]) else str(bead[outcome])
-        known = known_targets(card, task, bead.to_frame().T.infer_objects())
-        right = bool(known[name][0]) == predictor.good_is_yes if known else None
-        if name in shown:
-            number = list(shown).index(name) + 1
-            found.append(_sheet(examiner, findings, good, number, folder, told, right))
-        else:
-            found.append(BeadEntry(findings, told, right))
-    return found
-
-
-def _sheet(
-    examiner: Examiner,
-    findings: Findings,
-    good: Collection[str],
-    number: int,
-    folder: Path,
-    told: str,
-    right: bool | None,
-) -> BeadEntry:
-    card, training = examiner.predictor.card, examiner.predictor.domain.training
-    findings = examiner.with_reasons(findings)
-    reasons, map_file = folder / f"bead_{number}_reasons.svg", None
-    called = Writer(card, "en").good(findings)
-    figure = contribution_figure(findings.attribution, findings.bead, card, called)
-    save(reasons, figure, simulated=card.simulated)
-    process = process_map(examiner.adviser, findings.bead)
-    if process is not None:
-        map_file = folder / f"bead_{number}_process_map.svg"
-        figure = process_map_figure(process, findings, training, good, card)
-        save(map_file, figure, simulated=card.simulated)
-    axes = process.axes if process is not None else ()
-    return BeadEntry(findings, told, right, number, reasons, map_file, axes)
-
-
-def spread_over(examiner: Examiner, beads: pd.DataFrame, count: int) -> pd.DataFrame:
-    """`count` of the beads, evenly from the least to the greatest probability of a normal one."""
-    predictor = examiner.predictor
-    chances = predictor.chance_of_good(predictor.probabilities(beads, predictor.aim))
-    order = np.argsort(chances, kind="stable")
-    places = np.linspace(0, len(beads) - 1, min(count, len(beads))).round().astype(int)
-    return beads.iloc[order[np.unique(places)]]
 
 
 @dataclass(frozen=True)
@@ -140,7 +51,7 @@ class Page:
         """The labels that are expected, or the class."""
         if findings.named:
             return self.writer.labels(findings.named)
-        return self.writer.labels([findings.normal]) if findings.thinks_normal else "–"
+        return self.writer.labels([findings.normal]) if findings.thinks_normal else DASH
 
     def in_short(self, entry: BeadEntry) -> str:
         """The advice in the index, or why there is none."""
@@ -208,6 +119,8 @@ class Page:
 
     def _reasons_caption(self, findings: Findings) -> str:
         said = [self.say("reasons_caption", good=self.writer.good(findings))]
+        if findings.attribution is None:
+            return said[0]
         left = len(findings.attribution.values) - len(drawn_fields(findings.attribution))
         return " ".join(said + [self.say("small", count=left)] * bool(left))
 
@@ -243,12 +156,26 @@ class Worth:
     """What was measured: metrics/advice.json, and each field's share of all contributions.
 
     `shares` are (fields, models), see `faithfulness`; `constant` are the fields that have one value
-    in all training beads.
+    in all training beads; `members` are those of the ensemble.
     """
 
     metrics: dict
     shares: pd.DataFrame
     constant: Collection[str]
+    members: Sequence[str]
+
+
+def in_short(
+    entries: Sequence[BeadEntry], language: Language, card: Card, settings: Advice
+) -> dict[str, list]:
+    """The beads with a sheet as the report shows them: `head` and `rows` of a table."""
+    writer = Writer(card, language)
+    facts = {"bar": writer.share(settings.bar), "good": writer.good(entries[0].findings)}
+    page = Page(writer, facts)
+    keys = ("bead", "expected", "probability", "found", "advice")
+    sheets = sorted((one for one in entries if one.number), key=lambda one: one.number)
+    rows = [[one.bead, *page.index_row(one)["cells"]] for one in sheets]
+    return {"head": [page.say("columns", key) for key in keys], "rows": rows}
 
 
 def render(
@@ -269,7 +196,7 @@ def render(
     facts = {
         "encoder": titled(settings.encoder, language),
         "bar": writer.share(settings.bar),
-        "members": ", ".join(titled(name, language) for name in settings.members),
+        "members": ", ".join(titled(name, language) for name in worth.members),
         "background": settings.background,
         "beads": faithful["beads"],
         "runs": settings.trial.runs,
@@ -284,6 +211,7 @@ def render(
         loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["unbroken"] = unbroken
     other = next(name for name in FILES if name != language)
     return environment.get_template(TEMPLATE).render(
         language=language,
@@ -304,24 +232,28 @@ def render(
         how=[page.say("how_list", number) for number in range(len(page_words()["how_list"]))],
         drawn=lambda file: drawn(file, language),
         plots=plots,
+        dash=DASH,
     )
 
 
 def _opening(page: Page, verdicts: Verdicts, tried: dict | None, aim: dict) -> dict:
     """What the page begins with: sentences, and (class, number, what it is) of each main number."""
-    said, shown = [page.say("lead")], []
+    shown: list[tuple[str, str, str]] = []
     if not tried:
-        said.append(page.say("not_tried"))
+        said = [page.say("lead"), page.say("not_tried")]
     elif not tried["advised_beads"]:
-        said.append(page.say("none_advised", bad_beads=tried["bad_beads"]))
+        said = [page.say("lead"), page.say("none_advised", bad_beads=tried["bad_beads"])]
     else:
         counts = {name: tried[name] for name in ("bad_beads", "advised_beads")}
-        said.append(page.say("tried", advised=f"{100 * tried['advised']:.0f}", **counts))
+        of_100 = {name: f"{100 * tried[name]:.0f}" for name in ("advised", "as_run")}
+        said = [page.say("lead_tried", **of_100), page.say("tried", **counts)]
         verdict = verdicts.promise(tried["expected"], tried["advised"], tried["advised_beads"])
         for name in ("as_run", "random", "advised", "expected"):
             label = page.say("facts", name, verdict=verdict)
-            shown.append((name, page.writer.share(tried[name]), label))
+            shown.append((name, percent(tried[name]), label))
     own, base = aim["log_loss_after"], aim["log_loss_base_rate"]
+    if own is None:
+        return {"texts": said, "facts": shown}
     verdict = verdicts.against_base(own, base)
     key = "poor" if own >= base else "fair"
     said.append(page.say("single", key, verdict=verdict, own=f"{own:.2f}", base=f"{base:.2f}"))
@@ -355,6 +287,16 @@ def empty(reason: str, language: Language, card: Card) -> str:
         f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'
         f"<title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{escape(reason)}</p></body>\n"
         "</html>\n"
+    )
+
+
+_JOINED = re.compile(r"(?<=\d) (?=%|°|[A-Za-z]+/|(?:mm|V|A|J)\b|\w+²)| (?=→)|(?<=→) ")
+
+
+def unbroken(text: str) -> str:
+    """A text in which no line ends between a number and its unit, nor at an arrow."""
+    return re.sub(
+        r"(?<=\d) (?=%|°|[A-Za-z]+/|mm\b|V\b|A\b|J\b|\w+²)| (?=→)|(?<=→) ", "\u00a0", text
     )
 
 

@@ -6,8 +6,8 @@ All numbers are those of metrics/advice.json.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from llm4waam.advice.narration import Writer
 from llm4waam.advice.wording import page_words, titled, words
+from llm4waam.advice.writer import Writer
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, number
 
@@ -57,8 +57,10 @@ class Verdicts:
             return self.verdict("as_promised")
         return self.verdict("more" if more > 0 else "less", points=f"{-100 * more:.0f}")
 
-    def against_base(self, own: float, base: float) -> str:
-        """Of a log-loss and that of the base rates."""
+    def against_base(self, own: float | None, base: float | None) -> str:
+        """Of a log-loss and that of the base rates; a dash where one is not defined."""
+        if own is None or not base:
+            return DASH
         return self.verdict(_up_to(own / base, AGAINST_BASE, "base_worse"))
 
     def correlation(self, value: float) -> str:

@@ -70,7 +70,7 @@ def _patterns() -> list[tuple[re.Pattern, str]]:
     blanks = {"n": r"[-−+]?\d[\d,.]*", "field": f"(?i:{listed})", "unit": r"\S+"}
 
     def blank(found: re.Match) -> str:
-        return f"(?P<{found[1]}>{blanks.get(found[1].rstrip('12'), '.+')})"
+        return f"(?P<{found[1]}>{blanks.get(found[1].rstrip('123'), '.+')})"
 
     return [
         (re.compile(re.sub(r"\\\{(\w+)\\\}", blank, re.escape(english))), korean)
@@ -96,9 +96,14 @@ def translated(svg: str, say: Callable[[str], str] = in_korean) -> str:
 
 def _said(group: str, say: Callable[[str], str]) -> str:
     lines = [unescape(found[2]) for found in _LINE.finditer(group)]
-    whole = " ".join(lines)
-    said = say(whole)
-    told = [say(line) for line in lines] if said == whole else rewrapped(said, len(lines))
+    told, start = [], 0
+    while start < len(lines):  # the longest run of lines that is known as one text
+        for end in range(len(lines), start, -1):
+            run = " ".join(lines[start:end])
+            if (said := say(run)) != run or end == start + 1:
+                break
+        told += rewrapped(said, end - start)
+        start = end
     told = iter(told)
     return _LINE.sub(lambda found: f"{found[1]}{escape(next(told), quote=False)}{found[3]}", group)
 
@@ -106,6 +111,6 @@ def _said(group: str, say: Callable[[str], str]) -> str:
 def rewrapped(text: str, lines: int) -> list[str]:
     """A text in as many lines, about equally long; the last may be empty."""
     width = -(-len(text) // lines)
-    while len(found := wrap(text, width)) > lines:
+    while len(found := wrap(text, width, break_long_words=False)) > lines:
         width += 1
     return found + [""] * (lines - len(found))

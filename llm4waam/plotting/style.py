@@ -42,11 +42,13 @@ matplotlib.rcParams.update(
 COLOURS = ("#009E73", "#D55E00", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 GREY = "#767676"
+PANEL = 4.7  # inches: the width of a panel that can be read on a telephone; two fill a page
 MANY = 5000  # more points than this are drawn as pixels: an SVG of each is slow to open
 
 _UNITS = {"degC": "°C", "deg": "°", "mm**2": "mm²"}
 # Of the encoders, in the order of FAMILIES.
 _ENCODER_COLOURS = (COLOURS[2], COLOURS[1], COLOURS[0], COLOURS[5], COLOURS[4])
+_ENCODER_MARKERS = ("o", "^", "D", "v", "P")
 
 
 def title(name: str) -> str:
@@ -61,6 +63,11 @@ def model_colour(model: str) -> str:
     if model not in FAMILIES:
         return GREY
     return _ENCODER_COLOURS[list(FAMILIES).index(model) % len(_ENCODER_COLOURS)]
+
+
+def model_marker(model: str) -> str:
+    """Each encoder has its mark, so that nobody needs the colour; all baselines share one."""
+    return _ENCODER_MARKERS[list(FAMILIES).index(model) % 5] if model in FAMILIES else "s"
 
 
 def with_unit(name: str, unit: str | None) -> str:
@@ -122,8 +129,8 @@ def new_figure(
 ) -> tuple[Panels, list[Axes]]:
     """A drawing of rows x columns panels, each `width` x `height` inches; their axes, flat.
 
-    A `width` of 4.8 inches and less can be read on a telephone. `sharex` and `sharey` give all
-    panels the same limits.
+    A `width` of PANEL and less can be read on a telephone. `sharex` and `sharey` give all panels
+    the same limits.
     """
     figures = [Figure(figsize=(width, height), layout="constrained") for _ in range(rows * columns)]
     axes = [figure.add_subplot() for figure in figures]
@@ -216,9 +223,15 @@ def empty_figure(reason: str) -> Panels:
     return figure
 
 
-def save(path: Path, figure: Panels, *, simulated: bool) -> None:
-    """Write a drawing as SVG, whole or not at all; a simulated table is named as one."""
-    write_text(path, svg_of(figure, f"{path.parent.name}-{path.stem}", simulated=simulated))
+def save(path: Path, figure: Panels, *, simulated: bool, korean: bool = False) -> None:
+    """Write a drawing as SVG, whole or not at all; a simulated table is named as one.
+
+    With `korean` the same in Korean beside it (NAME.ko.svg), for a page that shows the file itself.
+    """
+    svg = svg_of(figure, f"{path.parent.name}-{path.stem}", simulated=simulated)
+    write_text(path, svg)
+    if korean:
+        write_text(path.with_suffix(".ko.svg"), language.translated(svg))
 
 
 def svg_of(figure: Panels, name: str, *, simulated: bool) -> str:
@@ -259,9 +272,12 @@ def _mark(panel: Figure) -> Figure:
 
 
 def _panel(figure: Figure, name: str, x: float, y: float, kind: str) -> str:
-    buffer = BytesIO()
     svg_text.mark_lines(figure)
-    figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
+    axes = [axis for one in figure.axes for axis in (one.xaxis, one.yaxis)]
+    # How many ticks a log axis has hangs on its length, and the layout on its ticks: twice.
+    for _ in range(2 if any(isinstance(a.get_major_locator(), _RoundNumbers) for a in axes) else 1):
+        buffer = BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
     svg = _rounded(buffer.getvalue().decode("utf-8"), name)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)

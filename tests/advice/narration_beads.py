@@ -158,9 +158,9 @@ BEADS = {
 
 if __name__ == "__main__":
     told = {
-        name: {one: narrate(bead, CARD, one) for one in ("en", "ko")}
+        name: {one: narrate(bead, CARD, one).split("\n") for one in ("en", "ko")}
         for name, bead in BEADS.items()
     }
     text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=10**6)
-    head = "# The narration of the beads of narration_beads.py, word for word.\n"
+    head = "# The narration of the beads of narration_beads.py, word for word, by paragraph.\n"
     Path(__file__).with_name("narrations.yaml").write_text(head + text, encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Every page as a browser draws it, at two widths and in print: nothing cut, no text on another.
+
+Of the pages that stand in the repository. Skipped where there is no Chromium or no playwright.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from html import unescape
+
+import pytest
+from conftest import ROOT
+
+from llm4waam.plotting.pages import drawing
+
+sync = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium", allow_module_level=True)
+
+PAGES = [f"{name}/{name}{end}.html" for name in ("report", "advice") for end in ("", ".ko")]
+WIDTHS = (400, 1200)
+STYLE = ROOT / "llm4waam/plotting/page_style.html.j2"
+
+# Elements that reach over the side of the page; what is moved away for screen readers is none.
+TOO_WIDE = """() => [...document.querySelectorAll('body *')].filter(one => {
+  const box = one.getBoundingClientRect();
+  return box.width && box.right > -100 && (box.right > innerWidth + 1 || box.left < -1);
+}).map(one => one.outerHTML.slice(0, 90))"""
+# Texts of a drawing that leave it, or lie on another one by more than a pixel both ways. A turned
+# text counts by its own box, since the box of its outline is empty at the corners.
+CLASHES = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll('text')].filter(one => one.textContent.trim());
+  const boxes = texts.map(one => one.getBoundingClientRect());
+  const turned = texts.map(one => /rotate\\(-(?!0 |90)/.test(one.getAttribute('transform') || ''));
+  const out = boxes.flatMap((box, n) =>
+    box.left < frame.left - 1.5 || box.right > frame.right + 1.5 ? [texts[n].textContent] : []);
+  const on = boxes.flatMap((one, n) => boxes.slice(n + 1).flatMap((two, k) => {
+    const wide = Math.min(one.right, two.right) - Math.max(one.left, two.left);
+    const high = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top);
+    // The height of a line holds room above and below its letters.
+    const least = 0.3 * Math.min(one.height, two.height);
+    if (wide <= 1 || high <= least || turned[n] || turned[n + 1 + k]) return [];
+    return [texts[n].textContent + ' | ' + texts[n + 1 + k].textContent];
+  }));
+  return [...out, ...on];
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with sync.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def opened(browser: object, width: int, address: str) -> object:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    return page
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_wider_than_the_page_and_no_text_lies_on_another(
+    browser: object, name: str, width: int
+) -> None:
+    page = opened(browser, width, (ROOT / "plots" / name).as_uri())
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(CLASHES) == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_in_no_figure_a_text_lies_on_another(browser: object, language: str, width: int) -> None:
+    """Of all figures of the repository, on a page or not."""
+    files = sorted((ROOT / "plots").rglob("*.svg"))
+    files = [file for file in files if not file.name.endswith(".ko.svg")]
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(STYLE.read_text(encoding="utf-8"))
+    found = {}
+    for file in files:
+        drawn = drawing(file.read_text(encoding="utf-8"), language)
+        page.evaluate("drawn => { document.body.innerHTML = drawn }", drawn)
+        found[str(file)] = page.evaluate(CLASHES) + page.evaluate(TOO_WIDE)
+    assert len(files) > 30
+    assert {name: texts for name, texts in found.items() if texts} == {}
+    page.close()
+
+
+def test_what_is_too_wide_and_what_clashes_would_be_seen(browser: object) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    text = "<text x='10' y='20'>one</text><text x='12' y='22'>two</text>"
+    page.set_content(f"<p style='width: 500px'>x</p><svg width='100'>{text}</svg>")
+    assert len(page.evaluate(TOO_WIDE)) == 1
+    assert page.evaluate(CLASHES) == ["one | two"]
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES[:2])
+def test_all_of_the_report_is_printed_on_eight_to_ten_sheets(browser: object, name: str) -> None:
+    """What is folded on the screen is open in print."""
+    page = browser.new_page()
+    page.goto((ROOT / "plots" / name).as_uri())
+    printed = page.pdf(format="A4", prefer_css_page_size=True)
+    sheets = len(re.findall(rb"/Type\s*/Page\b", printed))
+    assert 8 <= sheets <= 10
+    assert page.evaluate("[...document.querySelectorAll('details')].every(one => one.open)")
+    page.close()
+
+
+# What stays in Latin letters on a Korean page: names, units, codes of wires, files and settings.
+KEPT = re.compile(
+    r"<code>.*?</code>|(?<![A-Za-z])(?:BERT|RoBERTa|MiniLM|CatBoost|Trainer|AdamW|TF-IDF|SVM|RBF"
+    r"|McNemar|Holm|English|transformers|Shapley|WAAM|CC0|GMAW|CMT|Ar|R²|F1|RMSE|MAE|MSE|CV|A4|nat"
+    r"|Ti-6Al-4V|ER\w+(?:-6)?|EU|[A-Z]{1,3}-[A-Z]-\d+|mm|min|cm|[JVAL]"
+    r"|(?:pulsed|short-circuit) GMAW)(?![A-Za-z])",
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if ".ko" in name])
+def test_a_korean_page_holds_no_english_sentence(name: str) -> None:
+    """Three words of Latin letters in a row are one, in a figure, a table or the text."""
+    page = (ROOT / "plots" / name).read_text(encoding="utf-8")
+    page = re.sub(r"<style.*?</style>|<head.*?</head>", "", page, flags=re.DOTALL)
+    pieces = [unescape(one) for one in re.findall(r">([^<>]+)<", KEPT.sub("", page))]
+    english = [one for one in pieces if re.search(r"(?:\b[A-Za-z][a-z]+\b[ ,]+){2}[A-Za-z]+", one)]
+    assert english == []
+    words = re.findall(r"<text[^>]*>([^<]+)</text>", KEPT.sub("", page))
+    assert [one for one in words if re.search(r"[a-z]{4}", one)] == []
