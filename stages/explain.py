@@ -4,10 +4,11 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from llm4waam.advice.entries import make_entries, spread_over
 from llm4waam.advice.faithfulness import FAITHFUL, certainty, each, faithfulness
 from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import MADE_FROM, METRICS, make_examiner, unsuited
-from llm4waam.advice.page import FILES, Worth, empty, in_short, make_entries, render, spread_over
+from llm4waam.advice.page import FILES, Worth, empty, in_short, render
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines

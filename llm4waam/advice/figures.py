@@ -13,8 +13,9 @@ from matplotlib.patheffects import Normal, withStroke
 
 from llm4waam.advice.counterfactual import ProcessMap
 from llm4waam.advice.findings import Findings
-from llm4waam.advice.narration import LEAST, Writer
+from llm4waam.advice.narration import LEAST
 from llm4waam.advice.shapley import Attribution
+from llm4waam.advice.writer import Writer
 from llm4waam.card.card import Card
 from llm4waam.plotting.style import COLOURS, GREY, Panels, log_scale, new_figure, with_unit
 

@@ -6,8 +6,8 @@ All numbers are those of metrics/advice.json.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from llm4waam.advice.narration import Writer
 from llm4waam.advice.wording import page_words, titled, words
+from llm4waam.advice.writer import Writer
 from llm4waam.card.card import Card
 from llm4waam.plotting.pages import DASH, number
 

@@ -11,13 +11,13 @@ from narration_beads import BEADS, CARD, STARVED, TOO_FAST, attribution
 from llm4waam.advice.counterfactual import Counterfactual
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.narration import (
-    Writer,
     narrate,
     tell,
     tied_reasons,
 )
 from llm4waam.advice.settings import Language
 from llm4waam.advice.wording import with_particle, words
+from llm4waam.advice.writer import Writer
 
 GOLDEN = yaml.safe_load(Path(__file__).with_name("narrations.yaml").read_text(encoding="utf-8"))
 LANGUAGES: tuple[Language, ...] = ("en", "ko")

@@ -11,6 +11,7 @@ import pytest
 from narration_beads import BEADS, CARD, attribution
 
 from llm4waam.advice.counterfactual import ProcessMap
+from llm4waam.advice.entries import BeadEntry
 from llm4waam.advice.figures import (
     contribution_figure,
     drawn_fields,
@@ -18,11 +19,11 @@ from llm4waam.advice.figures import (
     process_map_figure,
     success_figure,
 )
-from llm4waam.advice.narration import Writer
-from llm4waam.advice.page import FILES, BeadEntry, Worth, empty, render, unbroken
+from llm4waam.advice.page import FILES, Worth, empty, render, unbroken
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.verdicts import Verdicts, percent
 from llm4waam.advice.wording import page_words
+from llm4waam.advice.writer import Writer
 from llm4waam.plotting.style import save, title
 
 AXES = ("travel_speed_mm_s", "wire_feed_speed_m_min")
