@@ -204,11 +204,17 @@ class _RoundNumbers(Locator):
         return ticks
 
     def _fits(self, ticks: list[float], low: float, high: float) -> bool:
+        """Whether there is room between the texts, and on the right for half of the last one.
+
+        Else the layout would make room on the right, whereupon another tick would fit, and so on.
+        """
         box, size = self.axis.axes.bbox, self.axis._get_tick_label_size(self.axis.axis_name)
         upright = self.axis.axis_name == "y" or self.axis.get_tick_params().get("labelrotation", 0)
         long = box.height if self.axis.axis_name == "y" else box.width
         per_decade = long / max(log10(high / low), 1e-9)
         room = [1.3 * size if upright else (0.7 * len(written_out(t)) + 0.5) * size for t in ticks]
+        if ticks and not upright and log10(high / ticks[-1]) * per_decade + size < room[-1] / 2:
+            return False
         return all(
             log10(ticks[n + 1] / ticks[n]) * per_decade >= (room[n] + room[n + 1]) / 2
             for n in range(len(ticks) - 1)
@@ -272,12 +278,9 @@ def _mark(panel: Figure) -> Figure:
 
 
 def _panel(figure: Figure, name: str, x: float, y: float, kind: str) -> str:
+    buffer = BytesIO()
     svg_text.mark_lines(figure)
-    axes = [axis for one in figure.axes for axis in (one.xaxis, one.yaxis)]
-    # How many ticks a log axis has hangs on its length, and the layout on its ticks: twice.
-    for _ in range(2 if any(isinstance(a.get_major_locator(), _RoundNumbers) for a in axes) else 1):
-        buffer = BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, backend=svg_text.BACKEND)
     svg = _rounded(buffer.getvalue().decode("utf-8"), name)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
