@@ -236,7 +236,7 @@ def test_everything_from_pretraining_to_report_knows_it(study: Path) -> None:
     report.main()
     page = unescape(Path("plots/report/report.html").read_text(encoding="utf-8"))
     korean = unescape(Path("plots/report/report.ko.html").read_text(encoding="utf-8"))
-    assert "BERT, RoBERTa and DistilBERT are fine-tuned" in page
+    assert "BERT, RoBERTa and DistilBERT learn from such sentences" in page
     assert "BERT, RoBERTa와 DistilBERT를" in korean
     for first in ("BERT", "RoBERTa"):
         assert f"<td>{first} − DistilBERT</td>" in page
