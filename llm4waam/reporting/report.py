@@ -163,9 +163,9 @@ def _earns(sources: Sources, words: Words) -> Contents:
     table = sources.ablations.get("robustness")
     said = [] if table is None else [findings.earned(words, table)]
     caption = words.fill(words.texts["sections"]["earns"]["table"])
-    known = sources.tasks, sources.summary, sources.comparisons, sources.metrics
-    if len(sources.encoders) > 1:
-        said += findings.verdicts(words, *known, encoders=True)[:1]
+    first = dict(list(sources.tasks.items())[:1])  # of the others the table tells
+    known = first, sources.summary, sources.comparisons, sources.metrics
+    said += findings.verdicts(words, *known, encoders=True)
     return said, [], [tables.comparison_table(words, sources.tasks, sources.comparisons, caption)]
 
 

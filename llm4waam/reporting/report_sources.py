@@ -65,6 +65,7 @@ class Sources:
             "circular": is_circular(card),
             "simulated_notes": card.simulated and bool(card.named("note")),
             "measured_values": bool(measured),
+            "formula": any("pre_weld" in card.tasks[n].formulas for n in self.tasks),
             "measured_formula": any("post_weld" in card.tasks[n].formulas for n in self.tasks),
             "classified": bool(kinds - {"regression"}),
             "regression": "regression" in kinds,
