@@ -7,6 +7,7 @@ import gradio as gr
 import pandas as pd
 
 from llm4waam.advice.settings import Language
+from llm4waam.advice.wording import in_language
 from llm4waam.card.quantities import accepted, split_unit
 from llm4waam.core.errors import StudyError
 from llm4waam.desk.answer_page import PARTS, answer_page, problems_page, read_page
@@ -144,7 +145,7 @@ def bead_tab(desk: Desk, chosen: gr.Radio, labels: Labels) -> None:
             given = desk.understand(cells, language)
             problems = given.problems
         except StudyError as error:
-            problems = {"": str(error)}
+            problems = {"": in_language(str(error), desk.card, language)}
         told = form.told(problems, values, language)
         if problems:
             page = problems_page(form.named(problems, language), language)
@@ -248,7 +249,8 @@ def _from_log(form: Form, text: str, language: Language) -> list:
         cells = dict(reading_of(text or "", desk.card, language)["bead"])
         known = desk.understand(cells, language).known()
     except StudyError as error:
-        return [None, problems_page([str(error)], language), *(gr.skip() for _ in form.parts)]
+        said = in_language(str(error), desk.card, language)
+        return [None, problems_page([said], language), *(gr.skip() for _ in form.parts)]
     # Of words the card's own spelling, which the form offers.
     cells |= {one.field.name: known[one.field.name] for one in form.inputs
               if one.field.choices and one.field.name in known}  # fmt: skip
