@@ -26,7 +26,7 @@ from llm4waam.core.errors import StudyError
 from llm4waam.core.heard import heard
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
-from llm4waam.desk.beads import GivenBead, understand
+from llm4waam.desk.beads import GivenBead, understand, written
 from llm4waam.desk.schema import (
     ChanceMap,
     Explanation,
@@ -211,6 +211,7 @@ def recommendation_of(desk: Desk, row: pd.Series, language: Language) -> Recomme
     told = tell(findings, desk.card, language)
     changes = [] if findings.reason else findings.advice.changes
     return {
+        "chance_of_good_bead": _finite(findings.chance),
         "chance_as_it_is": _finite(findings.advice.chance),
         "bar": _finite(findings.bar),
         "options": [
@@ -281,6 +282,8 @@ def map_of(desk: Desk, row: pd.Series, language: Language) -> ChanceMap:
 def value_of(card: Card, name: str, value: object) -> Value:
     """A value with its name and unit."""
     one = field_of(card, name)
+    if name in card.columns and one.kind == "flag":
+        value = written(one, value)
     number = isinstance(value, int | float)
     return {
         "column": name,

@@ -86,6 +86,13 @@ def _choices(column: Column) -> tuple[str, ...]:
     return tuple(column.levels) if column.kind == "category" else ()
 
 
+def written(column: Column, value: object) -> str:
+    """A value of a clean table as a cell: a flag as yes or no, a number without needless digits."""
+    if column.kind == "flag":
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def with_unit(cell: object, unit: str | None) -> str:
     """A cell with the unit that is chosen beside it, unless it says one itself."""
     text = "" if cell is None else str(cell).strip()

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import errno
 import importlib.util
+import json
 import logging
 import os
 import secrets
@@ -141,10 +142,12 @@ def _from_elsewhere(headers: dict[str, str]) -> bool:
 async def _refuse(
     send: object, status: int, line: str, headers: dict[str, str] | None = None
 ) -> None:
-    told = HEADERS | {"Content-Type": "text/plain; charset=utf-8"} | (headers or {})
+    """One line, in the form in which Gradio's page and its client of Python look for one."""
+    told = HEADERS | {"Content-Type": "application/json"} | (headers or {})
     pairs = [(name.encode(), value.encode()) for name, value in told.items()]
+    body = json.dumps({"error": line, "detail": line}).encode() + b"\n"
     await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": f"{line}\n".encode()})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _limited(receive: object) -> object:
@@ -223,9 +226,9 @@ def _require_place(host: str, port: int | None) -> None:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name == "posix")
             tried.bind(address)
     except (OSError, UnicodeError) as error:
-        place, expected = f"--host {host}", "a name or an address of this machine"
+        place, expected = f"host {host}", "a name or an address of this machine"
         if port and getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
-            place, expected = f"--port {port}", "another one, that is free"
+            place, expected = f"port {port}", "--port with a free one"
         said = getattr(error, "strerror", None) or str(error)
         raise StudyError(place, said, expected=expected) from None
 
@@ -254,7 +257,7 @@ def _running(
         url = launch(page, host, port, guard)
     except OSError as error:  # no port from 7860 on is free, or it was taken meanwhile
         said = " ".join(str(error).split())
-        raise StudyError("--port", said, value=port, expected="one that is free") from None
+        raise StudyError(f"port {port}", said, expected="--port with a free one") from None
     threading.Thread(target=desk.warm_up, daemon=True).start()
     try:
         yield url
