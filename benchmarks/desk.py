@@ -143,7 +143,8 @@ def _answer(client: httpx.Client, kind: str, bead: dict, language: str) -> str:
         text = client.get(f"gradio_api/call/{kind}/{event}").raise_for_status().text
     except httpx.HTTPError as error:
         return f"{kind}: {error!r}"
-    state, _, data = text.partition("\n")
+    *_, last = text.strip().split("\n\n")  # before it may be beats of a heart
+    state, _, data = last.partition("\n")
     whole = state == "event: complete" and json.loads(data.removeprefix("data: "))
     return "" if whole else f"{kind}: {text[:200]}"
 

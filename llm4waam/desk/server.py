@@ -262,4 +262,5 @@ def _running(
     try:
         yield url
     finally:
+        desk.close()
         page.close(verbose=False)
