@@ -78,10 +78,8 @@ def in_language(message: str, card: Card, language: Language) -> str:
         if found := pattern.fullmatch(message):
             parts = {name: _part(name, text, card) for name, text in found.groupdict().items()}
             return korean.format(**parts)
-    # "'8 kg': outside 1 to 30 mm/s": a piece of the text and why it was not read.
-    if found := re.fullmatch(r"('.*?'|\".*?\"): (.+)", message):
-        return f"{found[1]}: {in_language(found[2], card, language)}"
-    return message
+    place, colon, rest = message.partition(": ")  # "bead: ...", "'8 kg': outside 1 to 30 mm/s"
+    return f"{place}: {in_language(rest, card, language)}" if colon else message
 
 
 @cache
@@ -99,11 +97,12 @@ def _group(found: re.Match) -> str:
     quoted = r"'[^\n]*?'|\"[^\n]*?\""
     pattern = {"said": rf"(?:{quoted})(?: and (?:{quoted}))*", "row": r"\d+", "column": r"\w+"}
     pattern |= {"columns": r"\w+(?: or \w+)*", "cue": quoted, "cell": quoted, "unit": r"\S+"}
-    return f"(?P<{name}>{pattern.get(name, '.+?')})"
+    pattern |= {"message": ".+?", "other": r"\d+", "count": r"[\d,]+"}
+    return f"(?P<{name}>{pattern.get(name, '(?:(?!; expected ).)+?')})"
 
 
 def _part(name: str, text: str, card: Card) -> str:
-    if name == "message":
+    if name in ("message", "expected", "what"):
         return in_language(text, card, "ko")
     if name in ("column", "columns"):
         return ", ".join(column_called(card, one, "ko") for one in text.split(" or "))

@@ -188,8 +188,9 @@ def desk(
     if encoder not in (None, *FAMILIES):
         reason = f"{encoder!r} is not one of {', '.join(FAMILIES)}"
         raise typer.BadParameter(reason, param_hint="'--encoder'")
-    if password == "":
-        raise typer.BadParameter("the password is empty", param_hint="'--password'")
+    for option, value in {"--password": password, "--host": host}.items():
+        if value == "":
+            raise typer.BadParameter("it is empty", param_hint=f"'{option}'")
     from llm4waam.desk.server import serve  # not where only models are
 
     serve(encoder, host, port, password, browser=browser)

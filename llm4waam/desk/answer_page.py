@@ -18,6 +18,7 @@ from llm4waam.advice.settings import Language
 from llm4waam.advice.wording import called, column_called, titled, words
 from llm4waam.card import labels
 from llm4waam.core.escapes import visible
+from llm4waam.core.files import rounded
 from llm4waam.desk.answers import (
     Desk,
     explanation_of,
@@ -76,7 +77,7 @@ def facts_of(desk: Desk, row: pd.Series, language: Language, done: tuple[str, ..
         facts["advice"] = recommendation_of(desk, row, language)
     if "map" in done and desk.process_map(row) is not None:
         facts["process_map"] = map_of(desk, row, language)
-    return facts
+    return rounded(facts)
 
 
 def problems_page(lines: list[str], language: Language) -> str:
@@ -137,10 +138,12 @@ def _label(writer: Writer, label: str) -> str:
 
 def _quantity(writer: Writer, quantity: Mapping) -> dict:
     name = quantity["column"]
-    known = {key: quantity[key] for key in ("value", "formula") if quantity[key] is not None}
-    found = {key: writer.value(name, value) for key, value in known.items()}
-    if quantity["low"] is not None:
-        found["interval"] = writer.value(name, quantity["low"], quantity["high"])
+    ends = {"value": ("value",), "interval": ("low", "high"), "formula": ("formula",)}
+    numbers = {key: [quantity[end] for end in ends[key]] for key in ends}
+    found = {
+        key: "" if None in values else writer.value(name, *values)
+        for key, values in numbers.items()
+    }
     [task] = [task for task, one in writer.card.tasks.items() if one.columns == [name]][:1]
     return {"target": titled(task, writer.language), **found}
 

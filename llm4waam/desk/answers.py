@@ -7,9 +7,11 @@ language.
 
 import math
 import os
-import threading
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,7 @@ from llm4waam.core.errors import StudyError
 from llm4waam.core.heard import heard
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
-from llm4waam.desk.beads import GivenBead, understand
+from llm4waam.desk.beads import GivenBead, understand, written
 from llm4waam.desk.schema import (
     ChanceMap,
     Explanation,
@@ -41,6 +43,7 @@ from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.fields import field_of
 from llm4waam.sentences.prompts import TextStyle
 
+Made = TypeVar("Made")
 KEPT = 64  # beads whose findings are kept: a page asks for the same one several times
 
 
@@ -61,8 +64,9 @@ class Desk:
     def __init__(self, examiner: Examiner, information: Information, warnings: list[str]) -> None:
         """`information` is that of the sentences."""
         self.examiner, self.information, self.warnings = examiner, information, warnings
-        # More beads at a time than there are cores would only make all of them wait.
-        self._turns = threading.BoundedSemaphore(os.cpu_count() or 1)
+        # What takes seconds waits for its turn, first come, first served: more of it at a time than
+        # there are cores would only make all wait. A first look takes a moment and waits for none.
+        self._turns = ThreadPoolExecutor(os.cpu_count() or 1, "turn")
         self._looked, self._explained = lru_cache(KEPT)(self._look), lru_cache(KEPT)(self._explain)
         self._advised, self._mapped = lru_cache(KEPT)(self._advise), lru_cache(KEPT)(self._map)
 
@@ -80,6 +84,10 @@ class Desk:
         """Ask once, of a log without words and of a training bead: the first time takes longer."""
         read_log("", self.card)
         self.advise(self.predictor.domain.training.iloc[0])
+
+    def close(self) -> None:
+        """Begin nothing more; what waits for its turn is given up."""
+        self._turns.shutdown(wait=False, cancel_futures=True)
 
     def understand(self, cells: Mapping[str, object], language: Language) -> GivenBead:
         """The bead whose cells are given by column; see `beads.understand`."""
@@ -99,30 +107,30 @@ class Desk:
 
     def answers(self, beads: pd.DataFrame) -> pd.DataFrame:
         """`Predictor.answers` of some beads."""
-        with self._turns:
-            return self.predictor.answers(beads)
+        return self._in_turn(self.predictor.answers, beads)
 
     def process_map(self, row: pd.Series) -> ProcessMap | None:
         """The map of a bead, None where it has none; see `advice.counterfactual.process_map`."""
         return self._mapped(_key(row)) if self.examiner.adviser else None
 
+    def _in_turn(self, work: Callable[..., Made], *arguments: object) -> Made:
+        # What is logged there belongs to whoever asked, as `heard` says.
+        return self._turns.submit(copy_context().run, work, *arguments).result()
+
     def _look(self, key: Hashable) -> tuple[Findings, list[str]]:
-        with self._turns, heard() as lines:
+        with heard() as lines:
             return self.examiner.first_look(_row(key)), lines
 
     def _explain(self, key: Hashable) -> Findings:
         findings, _ = self._looked(key)
-        with self._turns:
-            return self.examiner.with_reasons(findings)
+        return self._in_turn(self.examiner.with_reasons, findings)
 
     def _advise(self, key: Hashable) -> Findings:
         findings = self._explained(key)
-        with self._turns:
-            return self.examiner.with_advice(findings)
+        return self._in_turn(self.examiner.with_advice, findings)
 
     def _map(self, key: Hashable) -> ProcessMap | None:
-        with self._turns:
-            return process_map(self.examiner.adviser, _row(key))
+        return self._in_turn(process_map, self.examiner.adviser, _row(key))
 
 
 def open_desk(encoder: str | None = None) -> Desk:
@@ -211,6 +219,7 @@ def recommendation_of(desk: Desk, row: pd.Series, language: Language) -> Recomme
     told = tell(findings, desk.card, language)
     changes = [] if findings.reason else findings.advice.changes
     return {
+        "chance_of_good_bead": _finite(findings.chance),
         "chance_as_it_is": _finite(findings.advice.chance),
         "bar": _finite(findings.bar),
         "options": [
@@ -281,6 +290,8 @@ def map_of(desk: Desk, row: pd.Series, language: Language) -> ChanceMap:
 def value_of(card: Card, name: str, value: object) -> Value:
     """A value with its name and unit."""
     one = field_of(card, name)
+    if name in card.columns and one.kind == "flag":
+        value = written(one, value)
     number = isinstance(value, int | float)
     return {
         "column": name,

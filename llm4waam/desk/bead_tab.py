@@ -7,11 +7,12 @@ import gradio as gr
 import pandas as pd
 
 from llm4waam.advice.settings import Language
+from llm4waam.advice.wording import in_language
 from llm4waam.card.quantities import accepted, split_unit
 from llm4waam.core.errors import StudyError
 from llm4waam.desk.answer_page import PARTS, answer_page, problems_page, read_page
 from llm4waam.desk.answers import Desk
-from llm4waam.desk.beads import FormField, form_fields, unit_shown, with_unit
+from llm4waam.desk.beads import FormField, form_fields, unit_shown, with_unit, written
 from llm4waam.desk.labels import PRIVATE, QUICK, Labels
 from llm4waam.desk.tools import reading_of
 from llm4waam.desk.wording import said
@@ -75,7 +76,10 @@ class Form:
             wrong = problems.get(one.field.name)
             update = _hinted(one.field, unit, language)
             if wrong:
-                update = gr.update(info=wrong, elem_classes=[*_classes(one.field), "wrong"])
+                # What stands there as a link of Markdown is shown, and is no link.
+                update = gr.update(
+                    info=wrong.replace("](", "] ("), elem_classes=[*_classes(one.field), "wrong"]
+                )
             updates.append(update)
         return updates
 
@@ -144,7 +148,7 @@ def bead_tab(desk: Desk, chosen: gr.Radio, labels: Labels) -> None:
             given = desk.understand(cells, language)
             problems = given.problems
         except StudyError as error:
-            problems = {"": str(error)}
+            problems = {"": in_language(str(error), desk.card, language)}
         told = form.told(problems, values, language)
         if problems:
             page = problems_page(form.named(problems, language), language)
@@ -248,9 +252,11 @@ def _from_log(form: Form, text: str, language: Language) -> list:
         cells = dict(reading_of(text or "", desk.card, language)["bead"])
         known = desk.understand(cells, language).known()
     except StudyError as error:
-        return [None, problems_page([str(error)], language), *(gr.skip() for _ in form.parts)]
+        said = in_language(str(error), desk.card, language)
+        return [None, problems_page([said], language), *(gr.skip() for _ in form.parts)]
     # Of words the card's own spelling, which the form offers.
-    cells |= {one.field.name: known[one.field.name] for one in form.inputs
+    cells |= {one.field.name: written(one.field.column, known[one.field.name])
+              for one in form.inputs
               if one.field.choices and one.field.name in known}  # fmt: skip
     return [text, _read_page(desk, text, language), *form.filled(cells, language)]
 
@@ -258,9 +264,8 @@ def _from_log(form: Form, text: str, language: Language) -> list:
 def _example(form: Form) -> dict[str, str]:
     """The cells of the first training bead."""
     bead = form.desk.predictor.domain.training.iloc[0]
-    known = {one.field.name: bead[one.field.name] for one in form.inputs}
     return {
-        name: value if isinstance(value, str) else f"{value:g}"
-        for name, value in known.items()
-        if not pd.isna(value)
+        one.field.name: written(one.field.column, bead[one.field.name])
+        for one in form.inputs
+        if not pd.isna(bead[one.field.name])
     }

@@ -86,6 +86,13 @@ def _choices(column: Column) -> tuple[str, ...]:
     return tuple(column.levels) if column.kind == "category" else ()
 
 
+def written(column: Column, value: object) -> str:
+    """A value of a clean table as a cell: a flag as yes or no, a number without needless digits."""
+    if column.kind == "flag":
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def with_unit(cell: object, unit: str | None) -> str:
     """A cell with the unit that is chosen beside it, unless it says one itself."""
     text = "" if cell is None else str(cell).strip()
@@ -117,13 +124,16 @@ def understand(
 ) -> GivenBead:
     """The bead whose cells are given by column, "8.5 mm/s" and the like; nothing is guessed.
 
-    Raises StudyError, which names the column, for one that the card does not have, for a text that
-    is too long, and for a value that is no text and no number.
+    Raises StudyError for a column that the card does not have.
     """
-    texts = {str(name): _text(str(name), cell) for name, cell in cells.items()}
+    texts, problems = {}, {}
+    for name, cell in cells.items():
+        try:
+            texts[str(name)] = _text(cell)
+        except StudyError as error:
+            problems[short(str(name))] = in_language(str(error), card, language)
     given = {name: text for name, text in texts.items() if not is_missing(text)}
     beads, log = take([(1, one_bead(given.items(), card, "bead"))], card, information)
-    problems: dict[str, str] = {}
     for entry in log.rejected():
         name = entry.column if entry.column in card.columns else ""
         said = in_language(entry.reason, card, language)
@@ -131,17 +141,18 @@ def understand(
     return GivenBead(None if problems else beads.iloc[0], problems)
 
 
-def _text(name: str, cell: object) -> str:
+def _text(cell: object) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    if not isinstance(cell, str | int | float | None):
-        raise StudyError("bead", "no text and no number", column=name, value=cell,
-                         expected='a cell such as "8.5 mm/s"')  # fmt: skip
-    return check_length("" if cell is None else str(cell).strip(), f"bead, column {short(name)}")
+    if isinstance(cell, int | float):
+        return str(cell)
+    return check_length("" if cell is None else cell, short(str(cell), 60)).strip()
 
 
-def check_length(text: str, place: str, longest: int = MAX_TEXT) -> str:
-    """The text; raises StudyError where it is longer, or is not UTF-8."""
+def check_length(text: object, place: str, longest: int = MAX_TEXT) -> str:
+    """The text; raises StudyError where it is longer, or is not UTF-8, or no text at all."""
+    if not isinstance(text, str):
+        raise StudyError(place, "this is no text", expected='a text such as "8.5 mm/s"')
     if len(text) > longest:
         reason = f"{len(text):,} letters are too many"
         raise StudyError(place, reason, expected=f"at most {longest:,}")

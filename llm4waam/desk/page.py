@@ -7,10 +7,13 @@ knows travels with its own requests.
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 
 import gradio as gr
 
 from llm4waam.advice.settings import Language
+from llm4waam.advice.wording import in_language
+from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import rounded
 from llm4waam.desk.answers import Desk
@@ -49,18 +52,23 @@ def build_page(desk: Desk, language: Language = "en") -> gr.Blocks:
                     gr.Markdown(text)
         labels.switch_by(chosen)
         for tool in tools(desk):
-            gr.api(_one_line(tool), queue=False)
+            gr.api(_one_line(tool, desk.card), queue=False)
     return page
 
 
-def _one_line(tool: Callable) -> Callable:
+def _one_line(tool: Callable, card: Card) -> Callable:
     """The tool, with numbers of four digits, and with mistakes of the asker as one line."""
 
     @wraps(tool)
     def asked(*arguments: object, **named: object) -> object:
+        language = signature(tool).bind(*arguments, **named).arguments.get("language", "en")
         try:
+            if language not in LANGUAGES.values():
+                expected = "one of " + ", ".join(LANGUAGES.values())
+                raise StudyError("language", "there is no such", value=language, expected=expected)
             return rounded(tool(*arguments, **named))
         except StudyError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            said = in_language(str(error), card, "ko" if language == "ko" else "en")
+            raise gr.Error(said, print_exception=False) from None
 
     return asked

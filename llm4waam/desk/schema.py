@@ -100,8 +100,13 @@ class Tried(TypedDict):
 
 
 class Recommendation(TypedDict):
-    """What to change, the recommended option first; without options `sentences` say why."""
+    """What to change, the recommended option first; without options `sentences` say why.
 
+    Nothing need be changed where `chance_of_good_bead`, what one model says, reaches `bar`.
+    `chance_as_it_is` is a cautious one of several models, as those of the options are.
+    """
+
+    chance_of_good_bead: float | None
     chance_as_it_is: float | None
     bar: float | None
     options: list[Option]

@@ -5,24 +5,31 @@ public link) is turned off, and a policy of the page forbids the browser every o
 """
 
 import base64
-import binascii
 import contextlib
+import errno
 import importlib.util
+import json
 import logging
 import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import short
 
 HERE = "127.0.0.1"
 LOOPBACK = (HERE, "localhost", "::1")
+# A service that is stopped, and a terminal that is closed (Windows knows the first alone).
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+STARTUP = "/gradio_api/startup-events"
 MAX_BODY = 12 * 2**20  # bytes of a request; a table may have 10 MB
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -30,8 +37,6 @@ POLICY = (
     "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-# What Gradio asks itself when it starts; it answers "true", and nothing else.
-STARTED = "/gradio_api/startup-events"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -52,18 +57,23 @@ class Guard:
     def __init__(self, app: object, password: str | None, hosts: tuple[str, ...] | None) -> None:
         """`app` is what answers where nothing is wrong."""
         self.app, self.password, self.hosts = app, password, hosts
+        self._started = False
 
     async def __call__(self, scope: dict, receive: object, send: object) -> None:
         """Answer one request of the ASGI protocol."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self.app(scope, receive, send)
-            return  # nothing of the desk needs a socket of another kind
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing of the desk needs a socket of another kind
+            await send({"type": "websocket.close", "code": 1008})
+            return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1")
                    for name, value in scope["headers"]}  # fmt: skip
         if self.hosts and _host(headers.get("host", "")) not in self.hosts:
             await _refuse(send, 421, "this is not the name of the desk")
-        elif not (scope["path"] == STARTED or self._allowed(headers.get("authorization", ""))):
+        elif _from_elsewhere(headers):
+            await _refuse(send, 403, "only pages of the desk itself may ask it")
+        elif not self._starts(scope) and not self._allowed(headers.get("authorization", "")):
             ask = {"WWW-Authenticate": 'Basic realm="llm4waam desk", charset="UTF-8"'}
             await _refuse(send, 401, "the password is needed; any user name will do", ask)
         elif not headers.get("content-length", "0").isdecimal() or (
@@ -71,7 +81,34 @@ class Guard:
         ):
             await _refuse(send, 413, f"at most {MAX_BODY // 2**20} MB are taken")
         else:
-            await self.app(scope, _limited(receive), _with_headers(send))
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: dict, receive: object, send: object) -> None:
+        """Let the app answer; what it cannot take is one line here and for who asked."""
+        begun = False
+
+        async def sent(message: dict) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message = message | {"headers": [*message.get("headers", []), *own]}
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, _limited(receive), sent)
+        except Exception as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            logging.error("%s %s: %s", scope["method"], short(scope["path"]), short(said))
+            logging.debug("how that came", exc_info=True)
+            if not begun:
+                await _refuse(send, 500, f"this could not be answered: {short(said)}")
+
+    def _starts(self, scope: dict) -> bool:
+        """Whether this is how Gradio starts: it calls itself once, and knows no password."""
+        starts = scope["path"] == STARTUP and not self._started
+        self._started |= starts
+        return starts
 
     def _allowed(self, said: str) -> bool:
         if not self.password:
@@ -82,7 +119,7 @@ class Guard:
         elif kind.lower() == "basic":
             try:
                 _, _, given = base64.b64decode(value, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # no Base64, no ASCII or no UTF-8
                 return False
         else:
             return False
@@ -96,13 +133,21 @@ def _host(header: str) -> str:
     return header.partition(":")[0].lower()
 
 
+def _from_elsewhere(headers: dict[str, str]) -> bool:
+    """Whether a browser asks for a page of another site, which may not use the reader's desk."""
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
 async def _refuse(
     send: object, status: int, line: str, headers: dict[str, str] | None = None
 ) -> None:
-    told = HEADERS | {"Content-Type": "text/plain; charset=utf-8"} | (headers or {})
+    """One line, in the form in which Gradio's page and its client of Python look for one."""
+    told = HEADERS | {"Content-Type": "application/json"} | (headers or {})
     pairs = [(name.encode(), value.encode()) for name, value in told.items()]
+    body = json.dumps({"error": line, "detail": line}).encode() + b"\n"
     await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": f"{line}\n".encode()})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _limited(receive: object) -> object:
@@ -118,16 +163,6 @@ def _limited(receive: object) -> object:
     return limited
 
 
-def _with_headers(send: object) -> object:
-    async def sent(message: dict) -> None:
-        if message["type"] == "http.response.start":
-            own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-            message = message | {"headers": [*message.get("headers", []), *own]}
-        await send(message)
-
-    return sent
-
-
 def serve(
     encoder: str | None, host: str, port: int | None, password: str | None, *, browser: bool
 ) -> None:
@@ -136,9 +171,10 @@ def serve(
     Raises StudyError where Gradio is not installed, where there are no final models, and where the
     port is taken.
     """
-    if importlib.util.find_spec("gradio") is None:
-        reason = "the desk needs a library that is not installed"
-        raise StudyError("gradio", reason, expected="make desk, which installs it")
+    for library in ("gradio", "mcp"):
+        if importlib.util.find_spec(library) is None:
+            reason = "the desk needs a library that is not installed"
+            raise StudyError(library, reason, expected="make desk, which installs it")
     if host not in LOOPBACK and not password:
         logging.warning(
             "%s is open to the network and there is no --password: whoever reaches this machine "
@@ -146,15 +182,18 @@ def serve(
         )  # fmt: skip
     for name in ("httpx", "mcp"):  # of each request; what goes wrong is a warning
         logging.getLogger(name).setLevel(logging.WARNING)
-    with _own_folder(), _running(encoder, host, port, password) as url:
+    for one in ENDING:  # like Ctrl-C, also while all of this is starting
+        signal.signal(one, signal.default_int_handler)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        _own_folder(),
+        _running(encoder, host, port, password) as url,
+    ):
         logging.info("the desk is at %s (Ctrl-C ends it)", url)
         logging.info("tools for assistants (MCP): %sgradio_api/mcp/", url)
         if browser:
             webbrowser.open(url)
-        ended = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: ended.set())
-        with contextlib.suppress(KeyboardInterrupt):
-            ended.wait()
+        threading.Event().wait()
 
 
 @contextlib.contextmanager
@@ -162,16 +201,36 @@ def _own_folder() -> Iterator[None]:
     """A folder for uploaded tables that goes when the desk ends, and none of Gradio's switches.
 
     Gradio takes many from the environment, such as GRADIO_SHARE: what the desk does must not depend
-    on what stands there.
+    on what stands there. A proxy is not needed for what never leaves this machine, and Gradio would
+    look for the desk behind it.
     """
-    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
-        del os.environ[name]
-    folder = Path(tempfile.mkdtemp(prefix="llm4waam-desk-"))
-    os.environ |= {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
+    for name in list(os.environ):
+        if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    folder = tempfile.mkdtemp(prefix="llm4waam-desk-")
+    uploaded = str(Path(folder) / "uploaded")
+    os.environ |= {"GRADIO_TEMP_DIR": uploaded, "GRADIO_ANALYTICS_ENABLED": "False"}
+    tempfile.tempdir = folder  # for every other file that is not kept
     try:
         yield
     finally:
+        tempfile.tempdir = None
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_place(host: str, port: int | None) -> None:
+    """Raise StudyError where nobody can listen at `host`, or not at its `port`."""
+    try:
+        [(family, *_, address), *_] = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name == "posix")
+            tried.bind(address)
+    except (OSError, UnicodeError) as error:
+        place, expected = f"host {host}", "a name or an address of this machine"
+        if port and getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+            place, expected = f"port {port}", "--port with a free one"
+        said = getattr(error, "strerror", None) or str(error)
+        raise StudyError(place, said, expected=expected) from None
 
 
 @contextlib.contextmanager
@@ -179,6 +238,7 @@ def _running(
     encoder: str | None, host: str, port: int | None, password: str | None
 ) -> Iterator[str]:
     """The running server; yields its address."""
+    _require_place(host, port)
     # Seconds, and not before the environment is as it should be.
     from llm4waam.desk.answers import open_desk
 
@@ -195,11 +255,12 @@ def _running(
     page = build_page(desk)
     try:
         url = launch(page, host, port, guard)
-    except OSError as error:
-        expected = "--port with a free one"
-        raise StudyError(f"port {port}", str(error).splitlines()[0], expected=expected) from None
+    except OSError as error:  # no port from 7860 on is free, or it was taken meanwhile
+        said = " ".join(str(error).split())
+        raise StudyError(f"port {port}", said, expected="--port with a free one") from None
     threading.Thread(target=desk.warm_up, daemon=True).start()
     try:
         yield url
     finally:
+        desk.close()
         page.close(verbose=False)

@@ -1,5 +1,7 @@
 """Answers to every row of a table that somebody dropped."""
 
+import os
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,10 +19,12 @@ from llm4waam.core.files import significant
 from llm4waam.core.heard import heard
 from llm4waam.core.tables import Row, read_rows
 from llm4waam.desk.answers import Desk
+from llm4waam.desk.beads import MAX_TEXT
 from llm4waam.desk.wording import said
 from llm4waam.inference.user_table import CHUNK, check_table, chunks
 
 MAX_ROWS = 10_000
+MAX_UNPACKED_MB = 100  # of a workbook; 10,000 rows of 40 columns have about 16
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".jsonl", ".ndjson")
 
 
@@ -43,16 +47,19 @@ def answer_table(
 
     Raises StudyError, which names the file alone and not its folder, as `check_table` does.
     """
+    folder = f"{file.parent}{os.sep}"
     with heard() as lines:
         try:
             if file.suffix.lower() not in ENDINGS:
                 expected = "a table: " + ", ".join(ENDINGS)
                 raise StudyError(file, "its name does not end as one of a table", expected=expected)
-            rows = read_rows(file, check_table(file, desk.card))
+            _require_unpackable(file)
+            rows = map(_short_cells, read_rows(file, check_table(file, desk.card)))
             answers, entries, more = _answers(desk, rows, progress)
         except StudyError as error:
-            raise StudyError.plain(str(error).replace(str(file), file.name)) from None
-    notes = [in_language(line.replace(str(file), file.name), desk.card, language) for line in lines]
+            line = in_language(_without(folder, str(error)), desk.card, language)
+            raise StudyError.plain(line) from None
+    notes = [in_language(_without(folder, line), desk.card, language) for line in lines]
     if more:
         notes.append(said("too_many_rows", language, rows=f"{MAX_ROWS:,}"))
     skipped = [
@@ -66,6 +73,33 @@ def answer_table(
     ]
     table = pd.DataFrame(skipped, columns=["row", "column", "value", "reason"])
     return AnsweredTable(answers, table, notes)
+
+
+def _require_unpackable(file: Path) -> None:
+    """Raise StudyError for a workbook that a few MB of zeros could make fill the memory."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as packed:
+        size = sum(one.file_size for one in packed.infolist())
+    if size > MAX_UNPACKED_MB * 2**20:
+        reason = f"a workbook of more than {MAX_UNPACKED_MB} MB when it is unpacked"
+        raise StudyError(file, reason, expected="a table")
+
+
+def _short_cells(row: Row) -> Row:
+    """A row as it is, or why it has no cells: one is longer than any that a bead has."""
+    number, cells = row
+    if isinstance(cells, str):
+        return row
+    for name, cell in cells.items():
+        if len(cell) > MAX_TEXT:
+            return number, f"column {short(name, 60)}: {len(cell):,} letters are too many"
+    return row
+
+
+def _without(folder: str, line: str) -> str:
+    """A line without the folder of an uploaded file, which is nothing to the person."""
+    return line.replace(folder, "")
 
 
 def _answers(

@@ -97,7 +97,7 @@ def _shown(desk: Desk, found: AnsweredTable, language: Language) -> list:
 
 def _written(text: str) -> str:
     """A file with the text, in a folder of its own."""
-    file = Path(mkdtemp(prefix="llm4waam-desk-")) / "answers.csv"
+    file = Path(mkdtemp()) / "answers.csv"
     write_text(file, text)
     return str(file)
 

@@ -30,6 +30,7 @@ from llm4waam.core.tables import (
 )
 
 CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
+STRANGE = 5000  # columns beside those of the card
 SHOWN = 6  # headers that an error names
 TWICE = "given twice, with other values"
 SAME = 1e-3  # relative: two ways to write a value are rounded apart
@@ -69,6 +70,9 @@ def check_table(file: Path, card: Card) -> TableFormat:
         raise StudyError(file, "there are no beads", expected="a row for each")
     known = known_columns(card)
     strange = [name for name in names if name not in known]
+    if len(strange) > STRANGE:  # to look for a slip in each would take minutes
+        reason = f"{len(strange):,} columns are none of the card"
+        raise StudyError(file, reason, expected=f"at most {STRANGE:,} of them")
     for name in strange:
         if near := nearest(name, known):
             raise StudyError(file, "the card has no such column", column=name, expected=near)
