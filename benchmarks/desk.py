@@ -43,7 +43,7 @@ def main(seconds: float = 120.0) -> None:
     """Measure, and print the tables."""
     params = read_params(Params)
     beads = _beads(read_card(params.card_file), params)
-    with _running() as (address, process, up):
+    with running() as (address, process, up):
         print(f"{machine(gpu=False)}, load {os.getloadavg()[0]:.1f}\n")
         rows = [["page is up", up], *_clicks(address, beads)]
         print(markdown_table(pd.DataFrame(rows, columns=["what", "seconds"]).round(2)), "\n")
@@ -66,7 +66,7 @@ def _beads(card: Card, params: Params) -> Iterator[dict[str, object]]:
 
 
 @contextmanager
-def _running() -> Iterator[tuple[str, subprocess.Popen, float]]:
+def running() -> Iterator[tuple[str, subprocess.Popen, float]]:
     """(address, process, seconds until the page was up) of a desk that ends afterwards."""
     command = [sys.executable, "-m", "llm4waam.commands.main", "desk", "--no-browser"]
     began = time.monotonic()

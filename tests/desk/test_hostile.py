@@ -33,8 +33,9 @@ from llm4waam.desk.answer_page import PARTS, answer_page
 from llm4waam.desk.answers import open_desk, prediction_of
 from llm4waam.desk.bead_tab import Form, Input, _example, _from_log
 from llm4waam.desk.beads import form_fields, understand
+from llm4waam.desk.guard import MAX_BODY, STARTUP, Guard
 from llm4waam.desk.page import _one_line
-from llm4waam.desk.server import MAX_BODY, STARTUP, Guard, _own_folder, _require_place
+from llm4waam.desk.server import _own_folder, _require_place
 from llm4waam.desk.table import MAX_UNPACKED_MB, answer_table, shown_answers
 from llm4waam.desk.tools import tools
 
