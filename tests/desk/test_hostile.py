@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -180,6 +181,16 @@ def test_nothing_of_the_environment_opens_the_desk_or_leads_it_astray(monkeypatc
 def test_a_host_that_is_none_of_this_machine_is_one_line(host: str, said: str) -> None:
     with pytest.raises(StudyError, match=f"^{re.escape(said)}.*expected a name or an address"):
         _require_place(host, 7999)
+
+
+def test_a_taken_port_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            StudyError, match=rf"^port {port}: .*; expected --port with a free one$"
+        ):
+            _require_place("127.0.0.1", port)
+    _require_place("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("library", ["gradio", "mcp"])
