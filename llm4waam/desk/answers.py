@@ -44,6 +44,7 @@ from llm4waam.sentences.fields import field_of
 from llm4waam.sentences.prompts import TextStyle
 
 Made = TypeVar("Made")
+POINTS = 8  # of a map along each axis: half the time of the page's map, and enough to see where
 KEPT = 64  # beads whose findings are kept: a page asks for the same one several times
 
 
@@ -130,7 +131,7 @@ class Desk:
         return self._in_turn(self.examiner.with_advice, findings)
 
     def _map(self, key: Hashable) -> ProcessMap | None:
-        return self._in_turn(process_map, self.examiner.adviser, _row(key))
+        return self._in_turn(process_map, self.examiner.adviser, _row(key), POINTS)
 
 
 def open_desk(encoder: str | None = None) -> Desk:
