@@ -39,6 +39,7 @@ FLIPS = ["task", "model", "role", "bead", "outcome", "before", "after"]
 class Version:
     """One version: `scores` by (task, model, role), `folds` as `make_folds` gives them."""
 
+    dataset: str
     card: Card
     tasks: Mapping[str, Task]
     folds: pd.DataFrame
@@ -54,6 +55,7 @@ class Comparison:
     predictions one version alone has, `changed_beads` the beads whose outcome is another in the
     data (they are left out), `moved` those that stand in another fold or role, `gone` and `new`
     those that one version alone has. `same` is the number of predictions that do not differ.
+    `datasets` are the names of two tables, where the versions are of two: then nothing is compared.
     """
 
     table: pd.DataFrame
@@ -64,6 +66,7 @@ class Comparison:
     moved: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
+    datasets: tuple[str, str] | None = None
 
 
 def read_version(root: Path) -> Version:
@@ -86,7 +89,7 @@ def read_version(root: Path) -> Version:
                 except (KeyError, ValueError) as error:
                     place = file.relative_to(root)
                     raise StudyError(place, f"{model}, {role}: {error}") from None
-    return Version(card, tasks, folds, scores)
+    return Version(params.dataset, card, tasks, folds, scores)
 
 
 def compare_versions(before: Version, after: Version) -> Comparison:
@@ -94,8 +97,11 @@ def compare_versions(before: Version, after: Version) -> Comparison:
 
     The cells are those of `after`. Scores are the headline, pooled over folds and the mean over
     repeats. The interval is that of the paired bootstrap over cells, the verdict is of `judge`
-    over all rows.
+    over all rows. A bead of one dataset is none of another, whatever it is called.
     """
+    if before.dataset != after.dataset:
+        nothing = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=FLIPS)
+        return Comparison(*nothing, 0, datasets=(before.dataset, after.dataset))
     rows, ps, flips, same, changed = [], [], [], 0, set()
     shared = [
         key

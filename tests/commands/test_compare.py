@@ -170,6 +170,33 @@ def test_parameters_data_metrics_and_figures_are_told() -> None:
 
 
 @pytest.mark.usefixtures("version")
+def test_beads_of_another_table_are_not_paired_by_their_names() -> None:
+    write_table(prediction(), rows("bert", 1))
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params |= {"dataset": "other", "dataset_format": "xlsx"}
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    Path("data/raw/other.yaml").write_text(SMALL_CARD, encoding="utf-8")
+    for there in (False, True):  # git need not hold the table; of a workbook no line is read
+        if there:
+            Path("data/raw/other.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\n")
+        found = compare_with("main")
+        assert "`small` before, `other` after: their beads are not those" in found.text
+        assert ("The raw table differs" in found.text) == there
+        assert "### Predictions" not in found.text
+        assert found.flips.empty
+        assert verdict(found.text) == "cannot be told"
+
+
+@pytest.mark.usefixtures("version")
+def test_names_of_beads_are_no_markup() -> None:
+    file = Path("data/split/folds.csv")
+    folds = read_table(file)
+    more = folds.iloc[:1].assign(bead="<img src=x>[a](b)\x1b[2J")
+    write_table(file, pd.concat([folds, more]))
+    assert "&lt;img src=x>\\[a\\](b)\\\\x1b\\[2J" in compare_with("main").text
+
+
+@pytest.mark.usefixtures("version")
 def test_a_base_without_predictions_is_one_line() -> None:
     git("rm", "-rq", "--cached", "data/predictions", "data/split")
     git("commit", "-qm", "none")
