@@ -234,6 +234,8 @@ def _verdict(found: Comparison) -> str:
     """The last line: better, worse, or cannot be told; with what it is about."""
     if found.datasets:
         return f"**Verdict: {UNTOLD}.** The versions are of two tables: nothing is compared."
+    if not len(found.table) and not found.same:
+        return f"**Verdict: {UNTOLD}.** There is no bead that both versions predicted."
     if not len(found.table):
         return "**Verdict: no prediction differs.**"
     told = {

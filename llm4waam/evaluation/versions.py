@@ -102,16 +102,19 @@ def compare_versions(before: Version, after: Version) -> Comparison:
     if before.dataset != after.dataset:
         nothing = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=FLIPS)
         return Comparison(*nothing, 0, datasets=(before.dataset, after.dataset))
-    rows, ps, flips, same, changed = [], [], [], 0, set()
+    rows, ps, flips, same = [], [], [], 0
     shared = [
         key
         for key in after.scores
         if key in before.scores and _alike(before.tasks[key[0]], after.tasks[key[0]])
     ]
+    # Of another outcome in one task, it is another bead in all: a table may have been made anew.
+    changed = {bead for key in shared for bead in _changed(before.scores[key], after.scores[key])}
     for key in shared:
         task = after.tasks[key[0]]
-        old, new, others = _paired(before.scores[key], after.scores[key])
-        changed.update(others)
+        old, new = _paired(before.scores[key], after.scores[key], changed)
+        if not len(new.beads):
+            continue
         if _equal(task, old, new):
             same += 1
             continue
@@ -151,13 +154,19 @@ def _names(version: Version) -> Iterator[str]:
         yield f"{model} for {task}"
 
 
-def _paired(old: Scores, new: Scores) -> tuple[Scores, Scores, list[str]]:
-    """Both on the beads that they share, and the beads left out, whose outcome is another."""
+def _changed(old: Scores, new: Scores) -> list[str]:
+    """The beads of both whose outcome is another."""
     beads = np.intersect1d(old.beads, new.beads)
-    places = [np.searchsorted(one.beads, beads) for one in (old, new)]
-    close = np.isclose(old.target[places[0]], new.target[places[1]], rtol=1e-6).all(axis=1)
-    kept = [place[close] for place in places]
-    parts = [
+    targets = [one.target[np.searchsorted(one.beads, beads)] for one in (old, new)]
+    return beads[~np.isclose(*targets, rtol=1e-6).all(axis=1)].tolist()
+
+
+def _paired(old: Scores, new: Scores, without: set[str]) -> tuple[Scores, Scores]:
+    """Both on the beads that they share, but those of `without`."""
+    beads = np.intersect1d(old.beads, new.beads)
+    beads = beads[~np.isin(beads, [*without])] if without else beads
+    kept = [np.searchsorted(one.beads, beads) for one in (old, new)]
+    first, second = (
         Scores(
             one.beads[place],
             new.cells[kept[1]],
@@ -165,8 +174,8 @@ def _paired(old: Scores, new: Scores) -> tuple[Scores, Scores, list[str]]:
             *(values[:, place] for values in (one.score, one.loss, one.thresholds)),
         )
         for one, place in zip((old, new), kept, strict=True)
-    ]
-    return *parts, beads[~close].tolist()
+    )
+    return first, second
 
 
 def _equal(task: Task, old: Scores, new: Scores) -> bool:
