@@ -167,8 +167,9 @@ def test_a_cell_that_cannot_be_read_is_rejected_and_the_rest_goes_on(
 def test_a_cell_whose_unit_is_not_that_beside_it_is_rejected(cleaned) -> None:
     speed = SPEED.replace("accepted_units", "unit_header: unit, accepted_units")
     cells = ["6 m/min,mm/s", "6 m/min,M/MIN", "100,mm/s", "6 m/min,-", "6 mm/s,ipm?"]
-    raw = "speed,unit,width\n" + "".join(f"{cell},5\n" for cell in cells)
-    beads, log = cleaned(raw, HEAD + speed + WIDTH + WIDE)
+    raw = "gas,speed,unit,width\n" + "".join(f"Ar,{cell},5\n" for cell in cells)
+    beads, log = cleaned(raw, HEAD + GAS + speed + WIDTH + WIDE)
+    log = log[log["action"] == "rejected"]
     assert beads["speed"].fillna(-1).tolist() == [-1, 100, 100, 100, -1]
     assert log[["row", "column", "value", "reason"]].to_numpy().tolist() == [
         [1, "speed", "6 m/min", "the cell says m/min, and unit mm/s"],
