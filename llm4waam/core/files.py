@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import in_spreadsheet
 
 MADE = "what dvc repro makes"
 NAMES = ("bead", "cell", "label")  # columns of names, in whatever table they stand
@@ -37,11 +38,17 @@ def write_text(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_table(path: Path, table: pd.DataFrame, *, rounded: bool = False) -> None:
+def write_table(
+    path: Path, table: pd.DataFrame, *, rounded: bool = False, escaped: bool = False
+) -> None:
     """Write a table as CSV (comma, LF, no index; floats with the digits that restore them).
 
-    With `rounded`, for tables that people read and compare, to DIGITS significant digits.
+    With `rounded`, for tables that people read and compare, to DIGITS significant digits. With
+    `escaped`, for those that hold texts of users and that no program reads again, what a
+    spreadsheet would compute has an apostrophe before it.
     """
+    if escaped:
+        table = table.map(lambda cell: in_spreadsheet(cell) if isinstance(cell, str) else cell)
     form = f"%.{DIGITS}g" if rounded else None
     write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=form))
 

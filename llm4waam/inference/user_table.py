@@ -205,7 +205,7 @@ def _given(raw: pd.DataFrame, card: Card, name: str, source: str) -> pd.DataFram
             taken = units.map(is_missing)
             if column.header in raw:
                 taken |= ~raw[column.header].map(is_missing)
-            units = units.mask(taken, column.unit)
+            units = units.mask(taken, "").mask(taken & raw[source].map(_is_bare), column.unit)
         given[column.unit_header] = units
     elif column.raw_unit and by_name:
         own = given[column.header].map(lambda cell: _with_unit(cell, column.unit or ""))
@@ -218,10 +218,15 @@ def _given(raw: pd.DataFrame, card: Card, name: str, source: str) -> pd.DataFram
 
 def _with_unit(cell: str, unit: str) -> str:
     """A bare number with its unit; any other cell as it is."""
+    return f"{cell} {unit}" if _is_bare(cell) else cell
+
+
+def _is_bare(cell: str) -> bool:
+    """Whether a cell is a number without a unit."""
     try:
-        return cell if split_unit(cell)[1] else f"{cell} {unit}"
+        return not split_unit(cell)[1]
     except ValueError:
-        return cell
+        return False
 
 
 def _names(raw: pd.DataFrame, card: Card, log: CleaningLog) -> list[str]:
