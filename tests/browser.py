@@ -14,6 +14,7 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 if CHROMIUM is None:
     pytest.skip("there is no Chromium", allow_module_level=True)
 
+WIDTHS = (400, 1200)  # a telephone and a desk
 # Elements that reach over the side of the page; what is moved away for screen readers is none.
 TOO_WIDE = """() => [...document.querySelectorAll('body *')].filter(one => {
   const box = one.getBoundingClientRect();
@@ -47,3 +48,11 @@ def browser() -> Iterator[object]:
         found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+def opened(browser: object, width: int, address: str) -> object:
+    """A page at a width, with all that is folded open."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    return page

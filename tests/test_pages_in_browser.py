@@ -7,21 +7,13 @@ import re
 from html import unescape
 
 import pytest
-from browser import CLASHES, TOO_WIDE, browser  # noqa: F401
+from browser import CLASHES, TOO_WIDE, WIDTHS, browser, opened  # noqa: F401
 from conftest import ROOT
 
 from llm4waam.plotting.pages import drawing
 
 PAGES = [f"{name}/{name}{end}.html" for name in ("report", "advice") for end in ("", ".ko")]
-WIDTHS = (400, 1200)
 STYLE = ROOT / "llm4waam/plotting/page_style.html.j2"
-
-
-def opened(browser: object, width: int, address: str) -> object:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.goto(address)
-    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    return page
 
 
 @pytest.mark.parametrize("width", WIDTHS)

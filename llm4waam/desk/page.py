@@ -68,7 +68,7 @@ def _one_line(tool: Callable, card: Card) -> Callable:
                 raise StudyError("language", "there is no such", value=language, expected=expected)
             return rounded(tool(*arguments, **named))
         except StudyError as error:
-            said = in_language(str(error), card, "ko" if language == "ko" else "en")
-            raise gr.Error(said, print_exception=False) from None
+            line = in_language(str(error), card, "ko" if language == "ko" else "en")
+            raise gr.Error(line, print_exception=False) from None
 
     return asked

@@ -302,14 +302,14 @@ def test_what_is_not_defined_is_a_dash() -> None:
 
 def test_nothing_is_cut_or_drawn_over_something_else(entries, tmp_path: Path) -> None:
     """Of every kind of bead; the pages of the study have a test of their own."""
-    import test_pages_in_browser as drawn  # skips this test where there is no browser
+    import browser as drawn  # skips this test where there is no browser
 
     with drawn.sync.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=drawn.CHROMIUM, args=["--no-sandbox"])
+        chromium = driver.chromium.launch(executable_path=drawn.CHROMIUM, args=["--no-sandbox"])
         for language, name in FILES.items():
             file = tmp_path / name
             file.write_text(page_of(entries, language), encoding="utf-8")
             for width in drawn.WIDTHS:
-                page = drawn.opened(browser, width, file.as_uri())
+                page = drawn.opened(chromium, width, file.as_uri())
                 assert page.evaluate(drawn.TOO_WIDE) == page.evaluate(drawn.CLASHES) == []
-        browser.close()
+        chromium.close()

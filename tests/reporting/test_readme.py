@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -85,8 +86,9 @@ def test_the_korean_readme_has_no_english_block_and_both_have_the_same_parts() -
     shown = re.findall(r"^!\[([^\]]*)\]\(([^)]*)\)", korean, re.M)
     for caption, file in shown:
         assert re.search("[가-힣]", caption)
-        assert file.endswith(".ko.svg")
-        assert re.search("[가-힣]", (ROOT / file).read_text(encoding="utf-8"))
+        assert Path(file).stem.endswith(".ko")
+        if file.endswith(".svg"):  # a picture of the desk has no texts to read
+            assert re.search("[가-힣]", (ROOT / file).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
