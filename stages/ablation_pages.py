@@ -34,7 +34,7 @@ from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.plotting.pages import of_table
 from llm4waam.plotting.style import empty_figure, save
-from llm4waam.reporting.figures import interval_figure, temperature_figure
+from llm4waam.reporting.certainty_figures import interval_figure, temperature_figure
 from llm4waam.reporting.report_tables import shown_models
 from llm4waam.reporting.results import is_circular
 from llm4waam.sentences.prompts import TextStyle

@@ -31,7 +31,7 @@ def main() -> None:
     entries, rows = log.table(), len(raw) + len(broken)
     whole = (entries["column"] == WHOLE_ROW) & (entries["action"] == "rejected")
     write_table(BEADS, beads)
-    write_table(REJECTED, entries)
+    write_table(REJECTED, entries, escaped=True)
     write_metrics(
         METRICS,
         {
@@ -45,7 +45,11 @@ def main() -> None:
             "missing": {name: int(beads[name].isna().sum()) for name in card.clean_columns},
         },
     )
-    for line in [*log.summary(), *_words_without_levels(beads, card)]:
+    for line in [
+        *log.summary(),
+        *_words_without_levels(beads, card),
+        *_levels_without_properties(beads, card),
+    ]:
         logging.info(line)
     logging.info("%d rows -> %d beads, %d entries in %s", rows, len(beads), len(entries), REJECTED)
     warning = log.warning(rows)
@@ -61,6 +65,18 @@ def _words_without_levels(beads: pd.DataFrame, card: Card) -> Iterator[str]:
             told = ", ".join(f"{word} {count}" for word, count in counts.head(SHOWN).items())
             more = f" and {len(counts) - SHOWN} more" * (len(counts) > SHOWN)
             yield f"{name}: the card lists no levels; the table has {told}{more}"
+
+
+def _levels_without_properties(beads: pd.DataFrame, card: Card) -> Iterator[str]:
+    """The levels that lack a property which others of the column have, with counts of beads."""
+    for name in card.named("set_point", "measurement", kind="category"):
+        levels = card.columns[name].levels
+        given = {one for level in levels.values() for one in level.properties}
+        for label, level in levels.items():
+            lacks, count = sorted(given - {*level.properties}), int((beads[name] == label).sum())
+            if lacks and count:
+                what = f"the card has no {', '.join(lacks)} of {label}"
+                yield f"{name}: {what}: what follows from it is unknown of {count} beads"
 
 
 if __name__ == "__main__":

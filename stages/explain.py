@@ -4,15 +4,16 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from llm4waam.advice.entries import make_entries, spread_over
 from llm4waam.advice.faithfulness import FAITHFUL, certainty, each, faithfulness
 from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import MADE_FROM, METRICS, make_examiner, unsuited
-from llm4waam.advice.page import FILES, empty, make_entries, render, spread_over
+from llm4waam.advice.page import FILES, Worth, empty, in_short, render
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.trial import can_be_tried, try_advice
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card, read_card
-from llm4waam.core.files import clear_folder, write_metrics, write_text
+from llm4waam.core.files import clear_folder, write_json, write_metrics, write_text
 from llm4waam.core.made_from import KEY, made_from
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
@@ -52,15 +53,20 @@ def main() -> None:
     examiner = replace(examiner, tried=tried)
     start.check()
     clear_folder(PLOTS)
-    chosen = each(spread_over(examiner, held_out, settings.shown), "beads shown")
-    entries = list(make_entries(examiner, chosen, PLOTS))
+    shown = spread_over(examiner, held_out, settings.shown)["bead"].tolist()
+    entries = make_entries(examiner, each(held_out, "hold-out beads"), shown, PLOTS)
     names = shares.rename(columns=title)
     save(PLOTS / "importance.svg", importance_figure(names, card), simulated=card.simulated)
     if tried:
         save(PLOTS / "success.svg", success_figure(tried), simulated=card.simulated)
     write_metrics(METRICS, {**metrics, KEY: made_from(MADE_FROM)})
+    training = predictor.domain.training
+    constant = [name for name in shares.index if training[name].nunique() < 2]
+    worth = Worth(metrics, shares, constant, examiner.adviser.ensemble.members)
+    shown_beads = {language: in_short(entries, language, card, settings) for language in FILES}
+    write_json(PLOTS / "beads.json", shown_beads)
     for language, name in FILES.items():
-        page = render(entries, metrics, language, card, PLOTS, settings, title(settings.encoder))
+        page = render(entries, worth, language, card, PLOTS, settings)
         write_text(PLOTS / name, page)
     logging.info("see %s", PLOTS / FILES["en"])
 

@@ -53,7 +53,7 @@ def main() -> None:
         if table is None:
             logging.info("%s: left out, the card has no columns for it", name)
             continue
-        write_table(PLOTS / f"{name}.csv", table, rounded=True)
+        write_table(PLOTS / f"{name}.csv", table, rounded=True, escaped=True)
         save(PLOTS / f"{name}.svg", figure(table), simulated=card.simulated)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import clear_folder, read_table, write_text
+from llm4waam.core.files import clear_folder, read_json, read_table, write_text
 from llm4waam.core.made_from import BEADS, FOLDS, differences, made_now
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.reporting.model_cards import data_card, model_card
-from llm4waam.reporting.report import FILES, Sources, render
+from llm4waam.reporting.report import FILES, render
+from llm4waam.reporting.report_sources import Sources
 from llm4waam.sentences.prompts import TextStyle, constant_fields
 from llm4waam.splits.folds import beads_of
 from llm4waam.splits.tasks import make_task
@@ -20,25 +21,33 @@ from llm4waam.training.recipe import TrainingParams
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 PAGES = PLOTS / "report"
+ADVISED = PLOTS / "advice/beads.json"  # by the stage `explain`
 
 
-class LeaveOut(BaseModel):
-    """Of the section `ablations`: the column whose values are left out one at a time."""
+class LossesRecipe(BaseModel):
+    """Of the kind `losses`: for how long it trains."""
+
+    epochs: int
+
+
+class Ablated(BaseModel):
+    """Of the section `ablations`: the column of which values are left out, and the losses."""
 
     leave_out: str
+    losses: LossesRecipe
 
 
 class Params(TrainingParams):
     """The sections of params.yaml that this stage reads."""
 
     text: TextStyle
-    ablations: LeaveOut
+    ablations: Ablated
 
 
 def main() -> None:
     """Write plots/report: the pages, and a card for every model and for the table."""
     params = read_params(Params)
-    sources = _sources(params)
+    sources = read_sources(params)
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
     clear_folder(PAGES / "cards")
@@ -57,7 +66,8 @@ def main() -> None:
     logging.info("see %s", PAGES / FILES["en"])
 
 
-def _sources(params: Params) -> Sources:
+def read_sources(params: Params) -> Sources:
+    """What the other stages wrote, in the current folder."""
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {
@@ -75,7 +85,9 @@ def _sources(params: Params) -> Sources:
     for kind in sorted(found.keys() - differs.keys()):
         reason = "not shown: of another table, or it does not say of which"
         logging.info("metrics/ablations/%s.json: %s", kind, reason)
-    advised = any(differences(_read(file.name), now) is not None for file in _files("advice.json"))
+    told = [_read(file.name) for file in _files("advice.json")]
+    advice = next((one for one in told if differences(one, now) is not None), None)
+    first = next(iter(params.trained))
     models = {model for found in metrics.values() for model in found}
     return Sources(
         card=card,
@@ -84,14 +96,24 @@ def _sources(params: Params) -> Sources:
         tiers={model: params.tier(model, params.text.derived) for model in models},
         summary=_read("summary.json"),
         comparisons=_read("comparisons.json"),
+        came_true=read_table(PLOTS / "results/came_true.csv"),
         cleaning=_read("clean.json"),
         split=_read("split.json"),
         ablations=ablations,
         differs=differs,
-        advised=advised,
+        losses={name: _loss(params, first, name) for name in tasks},
+        losses_epochs=params.ablations.losses.epochs,
+        advice=advice,
+        advised=read_json(ADVISED) if advice is not None and ADVISED.is_file() else None,
         plots=PLOTS,
         group=params.ablations.leave_out,
     )
+
+
+def _loss(params: Params, encoder: str, task: str) -> str:
+    """The study's own loss as the kind `losses` names it."""
+    recipe = params.recipe(encoder, task)
+    return f"{recipe.loss}_{recipe.scale}" if recipe.scale else recipe.loss
 
 
 def _files(pattern: str) -> list[Path]:

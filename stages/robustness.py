@@ -18,7 +18,7 @@ from llm4waam.core.settings import Params, read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.pages import of_table
 from llm4waam.plotting.style import save
-from llm4waam.reporting.report import counted
+from llm4waam.reporting.report_findings import counted
 
 PAGES, METRICS = Path("plots/ablations"), Path("metrics/ablations")
 FOLDER = PAGES / "robustness"
@@ -38,7 +38,8 @@ def main() -> None:
     write_table(FOLDER / "robustness.csv", table, rounded=True)
     page = robustness_page(table, simulated=card.simulated)
     write_text(FOLDER / "robustness.md", of_table(page, card.title, params.card_file))
-    save(FOLDER / "robustness.svg", robustness_figure(table), simulated=card.simulated)
+    known = {"simulated": card.simulated, "korean": True}  # the READMEs show it
+    save(FOLDER / "robustness.svg", robustness_figure(table), **known)
     write_metrics(METRICS / "robustness.json", {**counted(table), KEY: made})
     logging.info("see %s", FOLDER / "robustness.md")
 

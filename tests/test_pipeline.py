@@ -48,8 +48,9 @@ ARROWS = {
     "advice": "card simulator sentences splits decisions baselines encoders evaluation plotting "
     "inference",
     "logbook": "card cleaning",
+    "desk": "card cleaning sentences baselines encoders plotting inference advice logbook",
     "commands": "card cleaning sentences baselines encoders evaluation plotting inference advice "
-    "logbook",
+    "logbook desk",
 }
 
 
@@ -140,9 +141,8 @@ def test_the_two_encoders_depend_on_nothing_of_each_other() -> None:
     assert not [p for p in STAGES["train-roberta"]["params"] if p.startswith("encoder.bert")]
 
 
-NO_TORCH = (
-    "core card simulator cleaning sentences splits decisions baselines inference advice logbook"
-)
+NO_TORCH = """core card simulator cleaning sentences splits decisions baselines
+inference advice logbook desk"""
 
 
 def test_what_the_machine_asks_imports_no_torch() -> None:

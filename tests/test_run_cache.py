@@ -141,3 +141,22 @@ def test_what_was_edited_in_the_simulated_table_is_not_overwritten() -> None:
     assert "Running stage 'clean'" in said
     assert "Running stage 'simulate'" not in said
     assert table.read_text(encoding="utf-8") == edited
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_a_lock_that_ctrl_c_cut_is_mended_as_the_page_says() -> None:
+    target = "train-bert@quality"
+    repro(1, target)
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", "made")
+    repro(2, target)
+    model = Path("data/models/bert/quality/file")
+    whole, lock = model.read_bytes(), Path("dvc.lock")
+    text = lock.read_text(encoding="utf-8")
+    # In the middle of a stage, and between two, where what is left is a lock with fewer stages.
+    for cut in (len(text) // 2, text.index("  split:")):
+        lock.write_text(text[:cut], encoding="utf-8")
+        run("git", "checkout", "dvc.lock")
+        assert "Running stage" not in repro(2, target)
+        assert model.read_bytes() == whole
+        assert lock.read_text(encoding="utf-8") == text

@@ -10,16 +10,15 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from llm4waam.ablations.scores import arrays_of
 from llm4waam.ablations.variations import LOSS, Variation
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.plotting.pages import kind_of_data, markdown_table, number, sentence_case
-from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
+from llm4waam.plotting.style import COLOURS, GREY, PANEL, Panels, new_figure, title
 from llm4waam.splits.tasks import Task
 
-WIDTH = 30  # letters of a line of a title
+WIDTH = 28  # letters of a line of a title
 SCORES = ["group", "variation", "title", "task", "model", "fold", "score"]
 CANDIDATES = ["group", "variation", "title", "cost", "mean", "behind", "error", "folds", "chosen"]
 INTRO = (
@@ -127,11 +126,11 @@ def _question(group: str) -> str:
     return sentence_case(" and ".join(title(task) for task in group.split("_and_")))
 
 
-def choice_figure(candidates: pd.DataFrame) -> Figure:
+def choice_figure(candidates: pd.DataFrame) -> Panels:
     """A panel a question: how far each candidate is behind the best, and one standard error."""
     groups = list(candidates["group"].unique())
     longest = candidates.groupby("group").size().max()
-    size = {"width": 5.6, "height": 1.3 + 0.34 * longest}
+    size = {"width": PANEL, "height": 1.3 + 0.36 * longest}
     figure, axes = new_figure(-(-len(groups) // 2), min(len(groups), 2), **size)
     for axis in axes[len(groups) :]:
         axis.set_visible(False)

@@ -6,20 +6,30 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.ticker import MaxNLocator
 
 from llm4waam.ablations.scores import best_baseline
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import number as number_text
-from llm4waam.plotting.style import COLOURS, GREY, MARKERS, model_colour, new_figure, title
+from llm4waam.plotting.style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    PANEL,
+    Panels,
+    fit_legend,
+    model_colour,
+    new_figure,
+    title,
+)
 
 FLOOR = -0.5  # an R2 below it is far worse than the mean: its dot stands here, beside its value
-APART = 0.16  # between the models of a variation, in steps
-BELOW = 0.42  # inches
-WIDTH = 42  # letters of a line of a variation's title
+APART = 0.45  # between the models of a variation, in lines
+BETWEEN = 0.8  # between two variations, in lines
+WIDTH = 27  # letters of a line of a variation's title
+LINE = 0.15  # inches: the height of a line
 
 # Kind -> label of its axis, and whether that is logarithmic; the other kinds have steps.
 AXES = {
@@ -29,7 +39,7 @@ AXES = {
 }
 
 
-def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequence[str]]) -> Figure:
+def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequence[str]]) -> Panels:
     """The figure of a kind; `models` are those shown of a task."""
     if kind in AXES:
         return curve_figure(table, models, *AXES[kind])
@@ -38,21 +48,18 @@ def ablation_figure(kind: str, table: pd.DataFrame, models: Mapping[str, Sequenc
 
 def steps_figure(
     table: pd.DataFrame, models: Mapping[str, Sequence[str]], *, lines: bool
-) -> Figure:
+) -> Panels:
     """One panel a task: every variation from the top down, a dot and its interval for each model.
 
     With `lines`, vertical ones stand for the baselines of the ladder.
     """
-    steps = max(_steps(table, task, names).shape[0] for task, names in models.items())
+    steps = {task: _steps(table, task, names) for task, names in models.items()}
     columns = min(len(models), 2)
-    figure, axes = new_figure(
-        -(-len(models) // columns), columns, width=5.8, height=1.4 + 0.26 * max(steps, 4)
-    )
+    figure, axes = new_figure(-(-len(models) // columns), columns, width=PANEL, height=1)
     for axis in axes[len(models) :]:
         axis.set_visible(False)
     for axis, (task, names) in zip(axes, models.items(), strict=False):
-        shown = _steps(table, task, names)
-        part = _headline(table, task)
+        shown, part = steps[task], _headline(table, task)
         for number, model in enumerate(names):
             rows = part[part["model"] == model].set_index("variation")
             rows = rows[rows.index.isin(shown["variation"])]
@@ -61,21 +68,26 @@ def steps_figure(
             _dots(axis, rows, heights, number, model, upright=False)
         if lines:
             _baseline_lines(axis, table, task)
-        labels = [fill(text, WIDTH) for text in shown["label"]]
-        axis.set_yticks(shown["place"], labels)
+        axis.set_yticks(shown["place"], shown["label"])
+        axis.xaxis.set_major_locator(MaxNLocator(5))
         for label, variation in zip(axis.get_yticklabels(), shown["variation"], strict=True):
             label.set_fontweight("bold" if variation == "" else "normal")
-        axis.set_ylim(len(shown) - 0.4, -0.6)
+        high = shown["place"].iloc[-1] + 1
+        axis.set_ylim(high, -1)
+        axis.figure.set_figheight(1.2 + (high + 1) * LINE)
         axis.set_xlabel(f"{_metric(part)} (bar: 95 % interval)")
         axis.set_title(title(task))
         axis.grid(axis="x", color="#E5E5E5")
         axis.set_axisbelow(True)
-        _legend(axis)
+        fit_legend(axis.figure, *axis.get_legend_handles_labels(), loc="outside lower center")
     return figure
 
 
 def _steps(table: pd.DataFrame, task: str, models: Sequence[str]) -> pd.DataFrame:
-    """The rows of a panel: place, label and variation, which is empty for the name of a group."""
+    """The rows of a panel: label, variation, which is empty for the name of a group, and place.
+
+    A place is that of the middle of a label, in lines from the first.
+    """
     part = _headline(table, task)
     part = part[part["model"].isin(models)].drop_duplicates("variation")
     rows, group = [], ""
@@ -85,7 +97,10 @@ def _steps(table: pd.DataFrame, task: str, models: Sequence[str]) -> pd.DataFram
             rows.append((group, ""))
         rows.append((one.title, one.variation))
     found = pd.DataFrame(rows, columns=["label", "variation"])
-    return found.assign(place=range(len(found)))
+    found["label"] = [fill(text, WIDTH) for text in found["label"]]
+    lines = 1 + found["label"].str.count("\n")
+    apart = (lines + lines.shift(fill_value=1)) / 2 + BETWEEN
+    return found.assign(place=apart.cumsum() - apart.iloc[0])
 
 
 def _baseline_lines(axis: Axes, table: pd.DataFrame, task: str) -> None:
@@ -94,20 +109,21 @@ def _baseline_lines(axis: Axes, table: pd.DataFrame, task: str) -> None:
     for model in ("majority", FORMULAS["pre_weld"]):
         for value in part.loc[part["model"] == model, "score"].head(1):
             axis.axvline(value, color=GREY, ls=":", lw=1.1, label=title(model), zorder=1)
-    for tier, colour in enumerate((COLOURS[5], COLOURS[0], COLOURS[3])):
+    styles = ((COLOURS[5], "-."), (COLOURS[0], "--"), (COLOURS[3], (0, (5, 1))))
+    for tier, (colour, line) in enumerate(styles):
         best = best_baseline(table, task, tier)
         if best is not None and best["model"] == FORMULAS["pre_weld"]:
             continue  # its line stands there already
         if best is not None and best["score"] > FLOOR:
             label = f"tier {tier}: {title(best['model'])}"
-            axis.axvline(best["score"], color=colour, ls="--", lw=1.1, label=label, zorder=1)
+            axis.axvline(best["score"], color=colour, ls=line, lw=1.2, label=label, zorder=1)
 
 
 def curve_figure(
     table: pd.DataFrame, models: Mapping[str, Sequence[str]], label: str, log: bool
-) -> Figure:
+) -> Panels:
     """One panel a task: score over the number in the key of the variation, a line a model."""
-    figure, axes = new_figure(1, len(models), width=5.2, height=3.8)
+    figure, axes = new_figure(1, len(models), width=PANEL, height=3.4)
     for axis, (task, names) in zip(axes, models.items(), strict=True):
         part = _headline(table, task)
         for number, model in enumerate(names):
@@ -126,7 +142,7 @@ def curve_figure(
         axis.set_title(title(task))
         axis.grid(axis="y", color="#E5E5E5")
         axis.set_axisbelow(True)
-        _legend(axis)
+        fit_legend(axis.figure, *axis.get_legend_handles_labels(), loc="outside lower center")
     return figure
 
 
@@ -149,13 +165,6 @@ def _dots(
             arrow, offset = ("↓", (4, 4)) if upright else ("←", (5, -3))
             text = f"{arrow} {number_text(value)}"
             axis.annotate(text, (x, y), offset, textcoords="offset points", fontsize=7)
-
-
-def _legend(axis: Axes) -> None:
-    """Under the label of the axis, however high the panel is."""
-    below = ScaledTranslation(0, -BELOW, axis.figure.dpi_scale_trans)
-    place = {"bbox_to_anchor": (0.5, 0), "bbox_transform": axis.transAxes + below}
-    axis.legend(loc="upper center", **place, ncols=2, fontsize=8)
 
 
 def _headline(table: pd.DataFrame, task: str) -> pd.DataFrame:

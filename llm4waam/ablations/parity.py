@@ -13,13 +13,12 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from llm4waam.ablations.published_loop import Habits, fine_tune
 from llm4waam.decisions.decisions import decisions_of, default_thresholds
 from llm4waam.evaluation.metrics import task_metrics
 from llm4waam.plotting.pages import DASH, kind_of_data, markdown_table, sentence_case
-from llm4waam.plotting.style import COLOURS, GREY, new_figure, title
+from llm4waam.plotting.style import COLOURS, GREY, PANEL, Panels, new_figure, title
 from llm4waam.splits.tasks import Task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData
@@ -132,10 +131,10 @@ def summarise(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None
     return found
 
 
-def parity_figure(table: pd.DataFrame) -> Figure:
+def parity_figure(table: pd.DataFrame) -> Panels:
     """One panel a task: the largest difference of a logit to Trainer at every step."""
     tasks, measure = list(table["task"].unique()), "max_logit_difference"
-    figure, axes = new_figure(1, len(tasks), width=5.2, height=3.4)
+    figure, axes = new_figure(1, len(tasks), width=PANEL, height=3.2)
     for axis, task in zip(axes, tasks, strict=True):
         part = table[table["task"] == task]
         steps = [step for step in part["step"].unique() if step != SEED_NOISE]
@@ -150,7 +149,7 @@ def parity_figure(table: pd.DataFrame) -> Figure:
         axis.set_xlim(-2e-8, 20)
         axis.set_yticks(range(len(steps)), [_step(step) for step in reversed(steps)])
         axis.set_title(title(task))
-        axis.set_xlabel("largest difference of a logit to Trainer, same seed")
+        axis.set_xlabel("largest difference of a logit to Trainer\n(same seed)")
         axis.grid(axis="x", color="#E5E5E5")
         axis.set_axisbelow(True)
     axes[0].plot([], [], "o", color=COLOURS[2], label="one seed")

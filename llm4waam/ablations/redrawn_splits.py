@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from llm4waam.ablations.figures import FLOOR
 from llm4waam.encoders.families import FAMILIES
@@ -19,7 +19,7 @@ from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.evaluation.read_predictions import pooled
 from llm4waam.evaluation.versions import ROLES
 from llm4waam.plotting.pages import kind_of_data, markdown_table, number, sentence_case
-from llm4waam.plotting.style import GREY, model_colour, new_figure, title
+from llm4waam.plotting.style import GREY, PANEL, Panels, model_colour, new_figure, title
 from llm4waam.splits.tasks import Task
 
 OWN = "study"  # the split of the study itself
@@ -122,11 +122,11 @@ def _gaps(draws: pd.DataFrame, spread: pd.DataFrame) -> list[list[str]]:
     return found
 
 
-def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Figure:
+def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Panels:
     """One panel a task: a dot a draw, filled out of fold and hollow on the hold-out."""
     tasks = list(draws["task"].unique())
     columns = min(len(tasks), 2)
-    size = {"width": 5.6, "height": 2.5}
+    size = {"width": PANEL, "height": 2.3}
     figure, axes = new_figure(-(-len(tasks) // columns), columns, **size)
     for axis in axes[len(tasks) :]:
         axis.set_visible(False)
@@ -147,6 +147,7 @@ def splits_figure(draws: pd.DataFrame, spread: pd.DataFrame) -> Figure:
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set_xlabel(sentence_case(title(part["metric"].iloc[0])))
         axis.set_title(title(task))
+        axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.grid(axis="x", color="#E5E5E5")
         axis.set_axisbelow(True)
     marks = {"out of fold": ("o", GREY), "hold-out": ("o", "none")}

@@ -6,17 +6,17 @@ baseline of the same condition, from the tables of the kinds `noise`, `groups` a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from llm4waam.ablations.scores import HARDER, best_of_variation
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import between, kind_of_data, markdown_table, signed
-from llm4waam.plotting.style import GREY, MARKERS, model_colour, new_figure, title
-from llm4waam.reporting.report import earned
+from llm4waam.plotting.style import MARKERS, PANEL, Panels, model_colour, new_figure, title
+from llm4waam.reporting.report_findings import earned
 from llm4waam.reporting.report_words import Words
 
 PANELS = {  # kind -> title of its panel, label of its axis
@@ -24,6 +24,7 @@ PANELS = {  # kind -> title of its panel, label of its axis
     "groups": ("A group never seen", "task"),
     "samples": ("Few beads", "training beads"),
 }
+NARROW = 10  # letters of a line below a tick
 ROWS = ["kind", "condition", "task", "metric", "beads", "model", "score", "low", "high"]
 ROWS += ["baseline", "baseline_score", "baseline_low", "baseline_high", "difference", "verdict"]
 CLASSIFIED = ("accuracy", "micro_f1")
@@ -115,11 +116,11 @@ def robustness_page(table: pd.DataFrame, *, simulated: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def robustness_figure(table: pd.DataFrame) -> Figure:
+def robustness_figure(table: pd.DataFrame) -> Panels:
     """A panel a kind: every encoder and the best baseline of each condition, with intervals."""
     kinds = [kind for kind in HARDER if kind in set(table["kind"])]
     kinds.sort(key=list(PANELS).index)
-    figure, axes = new_figure(1, len(kinds), width=4.4, height=3.8, sharey=True)
+    figure, axes = new_figure(1, len(kinds), width=PANEL, height=3.4, sharey=True)
     for axis, kind in zip(axes, kinds, strict=True):
         rows = table[table["kind"] == kind]
         if kind == "groups":  # one condition: the tasks stand side by side
@@ -136,22 +137,22 @@ def robustness_figure(table: pd.DataFrame) -> Figure:
         x = [places[label] + len(FAMILIES) / 2 * 0.16 for label in part["condition"]]
         ends = part[["baseline_score", "baseline_low", "baseline_high"]]
         _points(axis, x, ends.set_axis(["score", "low", "high"], axis=1), "best baseline", 2)
-        for place, (_, row) in zip(x, part.iterrows(), strict=True):
-            at = (place + 0.1, row["baseline_score"])
-            axis.annotate(title(row["baseline"]), at, fontsize=6.5, color=GREY, rotation=90,
-                          va="center")  # fmt: skip
-        axis.set_xticks(range(len(places)), list(places))
-        axis.set_xlim(-0.6, len(places) - 0.3)
+        # Under each condition the best baseline by its name.
+        best = dict(zip(part["condition"], map(title, part["baseline"]), strict=True))
+        axis.set_xticks(range(len(places)), [f"{one}\n{fill(best[one], NARROW)}" for one in places])
+        axis.set_xlim(-0.6, len(places) - 0.4)
         name, label = PANELS[kind]
         axis.set_title(name)
-        axis.set_xlabel("" if kind == "groups" else label)
+        axis.set_xlabel(
+            "best baseline below" if kind == "groups" else f"{label} (best baseline below)"
+        )
         said = RIGHT if set(rows["metric"]) == {"accuracy"} else "score"
         axis.set_ylabel(f"{said}\n(bar: 95 % interval)")
         axis.yaxis.set_tick_params(labelleft=True)
         axis.grid(axis="y", color="#E5E5E5")
         axis.set_axisbelow(True)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), fontsize=8)
+    figure.legend(handles, labels, ncols=len(labels), fontsize=8)
     return figure
 
 

@@ -13,8 +13,10 @@ from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.assessment import FORMULAS, Assessment, assess_rows, difference
 from llm4waam.evaluation.metrics import HEADLINES, ONE_CLASS
 from llm4waam.evaluation.significance import bootstrap_p, judge
-from llm4waam.reporting.report import HARDER
 from llm4waam.splits.tasks import Task
+
+# The kinds that make the study harder; the stage `robustness` puts them together.
+HARDER = ("groups", "samples", "noise")
 
 COLUMNS = [
     *("task", "model", "variation", "title", "group", "tier"),

@@ -277,19 +277,19 @@ class ProcessMap:
     inside: np.ndarray
 
 
-def process_map(adviser: Adviser, bead: pd.Series) -> ProcessMap | None:
+def process_map(adviser: Adviser, bead: pd.Series, points: int = POINTS) -> ProcessMap | None:
     """The map of one bead over the training ranges; None where an axis or its value is unknown.
 
-    By the ensemble that judges changes.
+    By the ensemble that judges changes, at `points` values of each axis.
     """
     ranges = adviser.domain.ranges()
     axes = adviser.card.process_map or tuple(adviser.card.turnable()[:2])
     if len(axes) < 2 or any(name not in ranges or pd.isna(bead[name]) for name in axes):
         return None
-    x, y = (np.linspace(*ranges[name], POINTS) for name in axes)
+    x, y = (np.linspace(*ranges[name], points) for name in axes)
     own = np.array([float(bead[name]) for name in axes])
     after = np.array([(a, b) for b in y for a in x])
-    points = Candidates(list(axes), own, after, np.zeros(len(after)))
-    rows, shape = carried_out(bead, points, adviser.card), (POINTS, POINTS)
+    places = Candidates(list(axes), own, after, np.zeros(len(after)))
+    rows, shape = carried_out(bead, places, adviser.card), (points, points)
     chance = adviser.ensemble.chance(adviser.ensemble.at(rows))
     return ProcessMap(axes, x, y, chance.reshape(shape), adviser.domain.inside(rows).reshape(shape))

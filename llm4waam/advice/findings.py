@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,8 @@ class Findings:
     the closed formulas' values by target, `rules_after` the broken rules and `named_after` the
     labels; `record` are (beads, share of Normal runs) of simulated beads advised like this, where
     any were. `missing` are the fields without a value, `outside` why the bead is outside the
-    applicability domain.
+    applicability domain. `aim` is the name of the binary task; `compared` is False where it
+    alone judges the bead, so that nothing can disagree with it.
     """
 
     bead: pd.Series
@@ -86,6 +87,8 @@ class Findings:
     record: tuple[int, float] | None = None
     missing: list[str] = field(default_factory=list)
     outside: list[Reason] = field(default_factory=list)
+    aim: str = ""
+    compared: bool = True
 
     @property
     def defects(self) -> list[str]:
@@ -100,7 +103,7 @@ class Findings:
     @property
     def models_disagree(self) -> bool:
         """Whether one model thinks the bead normal and the other names a defect, or neither."""
-        return disagree(self.thinks_normal, self.named, self.normal)
+        return self.compared and disagree(self.thinks_normal, self.named, self.normal)
 
     @property
     def reason(self) -> str:
@@ -132,6 +135,10 @@ class Examiner:
 
     def examine(self, bead: pd.Series) -> Findings:
         """All findings on one bead, a row of the clean table (outcomes are not looked at)."""
+        return self.with_advice(self.with_reasons(self.first_look(bead)))
+
+    def first_look(self, bead: pd.Series) -> Findings:
+        """What models, formulas and rules say of the bead as it is: no reasons, no advice yet."""
         predictor, rows = self.predictor, bead.to_frame().T.infer_objects()
         answer = predictor.answers(rows).iloc[0]
         outside = predictor.domain.reasons(bead)
@@ -140,38 +147,53 @@ class Examiner:
             unadvised = Counterfactual(reason="outside" if outside else "aimless")
             return Findings(
                 bead, answer, np.nan, True, np.nan, self._named(answer), "", unadvised, [],
-                missing=missing, outside=outside,
+                missing=missing, outside=outside, compared=False,
             )  # fmt: skip
         quality, asked = predictor.aim, predictor.tasks[predictor.aim].outputs[0]
-        chance = predictor.of_good(float(answer[probability_column(quality, asked)]))
-        if chance >= self.adviser.bar and not outside:  # nothing is to be mended
-            advice = Counterfactual(self.adviser.chance(bead))
-        else:
-            advice = self.adviser.advise(bead)
-        after, rules_after, named_after, record = {}, [], [], None
-        if advice.moves:
-            moved = carried_out(bead, advice.moves, predictor.card)
-            after, rules_after = self._by_formula(moved), self.rules.broken_by(moved.iloc[0])
-            record = track_record(self.tried, advice.changes[0].chance)
-            if defects := predictor.task_of("multi_label"):
-                named_after = self._named(predictor.answers_to(moved, defects).iloc[0])
         return Findings(
             bead=bead,
             answer=answer,
-            chance=chance,
+            chance=predictor.of_good(float(answer[probability_column(quality, asked)])),
             thinks_normal=predictor.thinks_normal(answer[quality]),
             bar=self.adviser.bar,
             named=self._named(answer),
             normal=predictor.normal,
-            advice=advice,
+            advice=Counterfactual(),
             rules=self.rules.broken_by(bead),
-            attribution=self.explain(model_output(predictor, quality), bead),
-            after=after,
-            rules_after=rules_after,
-            named_after=named_after,
-            record=record,
             missing=missing,
             outside=outside,
+            aim=quality,
+            compared=bool(predictor.task_of("multi_label")),
+        )
+
+    def with_reasons(self, findings: Findings) -> Findings:
+        """The findings with what each field does to the chance of a good bead."""
+        if self.adviser is None:
+            return findings
+        output = model_output(self.predictor, self.predictor.aim)
+        return replace(findings, attribution=self.explain(output, findings.bead))
+
+    def with_advice(self, findings: Findings) -> Findings:
+        """The findings with what to change, and what models, formulas and rules say of that."""
+        if self.adviser is None:
+            return findings
+        bead = findings.bead
+        if findings.chance >= self.adviser.bar and not findings.outside:  # nothing is to be mended
+            return replace(findings, advice=Counterfactual(self.adviser.chance(bead)))
+        advice = self.adviser.advise(bead)
+        if not advice.moves:
+            return replace(findings, advice=advice)
+        moved = carried_out(bead, advice.moves, self.predictor.card)
+        defects = self.predictor.task_of("multi_label")
+        return replace(
+            findings,
+            advice=advice,
+            after=self._by_formula(moved),
+            rules_after=self.rules.broken_by(moved.iloc[0]),
+            named_after=self._named(self.predictor.answers_to(moved, defects).iloc[0])
+            if defects
+            else [],
+            record=track_record(self.tried, advice.changes[0].chance),
         )
 
     def explain(

@@ -1,126 +1,105 @@
-"""What is known of one bead, in a few sentences of English or Korean.
+"""What is known of one bead, in short sentences of English or Korean.
 
-`narrate` writes them: what is expected, the numbers, the reasons, what rules see otherwise and what
-is not known, and last what to change, so that no sentence takes back what one before it advised.
-The words stand in words.yaml; a `Writer` puts them together. Korean particles, which depend on the
-word before, are at the end.
+`tell` writes them by what they are about: what is expected, the numbers, the reasons, doubts, and
+what to change. `narrate` puts them together as paragraphs, in which no sentence takes back what one
+before it advised. The words stand in words.yaml; a `Writer` fills them in.
 """
 
 import math
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from llm4waam.advice.counterfactual import Change, Move
 from llm4waam.advice.findings import Findings
 from llm4waam.advice.rules import BrokenRule
 from llm4waam.advice.settings import Language
 from llm4waam.advice.shapley import Attribution
-from llm4waam.advice.wording import called, words
+from llm4waam.advice.wording import words
+from llm4waam.advice.writer import Writer
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
 from llm4waam.inference.predictor import indispensable
-from llm4waam.sentences.fields import field_of
 
-Part = tuple[str, str, str]  # the key of a sentence, what it lists, the labels it names
-
-DIGITS = 3  # what a reader takes in, and more than any model here is sure of
 REASONS = 3  # the fields that do most; more would not be read
 LEAST = 0.1  # a contribution to the logit that is worth a word: 10 % of the odds
+EXTREME = 100  # an odds ratio beyond which its digits say nothing
 RULES = 2  # the first of the broken rules
 
 
 @dataclass(frozen=True)
-class Writer:
-    """The words of one card in one language."""
+class Narration:
+    """What is said of one bead in one language, part by part, each a finished sentence.
 
-    card: Card
-    language: Language
+    `expectation` is what is expected of the bead, `numbers` are the regressions, `reasons` at most
+    REASONS fields, and `doubts` what rules say, what is not known and what cannot be ranked.
+    `do_this` is the advised change, or why nothing is advised; `doubts_after` are about the changed
+    bead, `promise` is what the change should bring and brought elsewhere, `numbers_after` the
+    regressions then, `others` are other changes. A part is empty where there is nothing to say.
+    `reliable` is False outside the applicability domain: `do_this` says so.
+    """
 
-    def value(self, name: str, value: float | str) -> str:
-        """A field's or target's value with its unit."""
-        if isinstance(value, str):
-            return value
-        one = field_of(self.card, name)
-        unit = words()["units"].get(one.unit, one.unit)
-        unit = "" if not unit or unit == "dimensionless" else unit if unit == "°" else f" {unit}"
-        return format_number(float(value), DIGITS) + unit
+    expectation: str = ""
+    numbers: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    do_this: str = ""
+    doubts_after: list[str] = field(default_factory=list)
+    promise: list[str] = field(default_factory=list)
+    numbers_after: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    reliable: bool = True
 
-    def share(self, p: float) -> str:
-        """A probability; none is said to be certain."""
-        return f"{min(max(p, 0.01), 0.99):.0%}".replace("%", " %")
+    def text(self) -> str:
+        """All of it, a paragraph a line; a doubt about a change or a number stands before it."""
+        known = [[self.expectation, *self.numbers], self.reasons, self.doubts]
+        change = [*self.doubts_after, self.do_this, *self.promise, *self.numbers_after]
+        parts = [*known, change] if self.reliable else [change, *known]
+        paragraphs = [" ".join(filter(None, part)) for part in (*parts, self.others)]
+        return "\n".join(filter(None, paragraphs))
 
-    def name(self, kind: str, key: str) -> str:
-        """A field, label, rule or target; a field without a word of its own by its phrase."""
-        if word := called(self.card, kind, key, self.language):
-            return word
-        if kind == "fields":
-            return field_of(self.card, key).phrase or key
-        return self.card.columns[key].meaning if kind == "targets" else key
 
-    def say(self, key: str, *, then: bool = False, **values: str) -> str:
-        """A sentence or a part of one; Korean words come with their particles.
-
-        `then` is the form of a part that another follows.
-        """
-        texts = words()["sentences"][key]
-        if self.language == "en":
-            return texts["en"].format(**values)
-        forms = {
-            f"{name}_{form}": with_particle(word, particle)
-            for name, word in values.items()
-            for form, particle in FORMS.items()
-        }
-        return texts["then" if then else "ko"].format(**values, **forms)
-
-    def moves(self, moves: Sequence[Move]) -> str:
-        """Moves as a list of what to do."""
-        parts = []
-        for number, move in enumerate(moves, start=1):
-            a, b = self.value(move.field, move.before), self.value(move.field, move.after)
-            field, then = self.name("fields", move.field), number < len(moves)
-            parts.append(self.say(f"move_{move.direction}", then=then, field=field, a=a, b=b))
-        return self.join(parts)
-
-    def other(self, change: Change) -> str:
-        """Another change: its kind, its moves in short and its chance."""
-        named = [(self.name("fields", m.field), self.value(m.field, m.after)) for m in change.moves]
-        moves = [self.say("move_short", field=field, b=b) for field, b in named]
-        kind = words()["kinds"][change.kind][self.language]
-        return self.say("other", kind=kind, moves=self.join(moves), p=self.share(change.chance))
-
-    def labels(self, names: list[str]) -> str:
-        """Labels as a list."""
-        return self.join([self.name("labels", name) for name in names])
-
-    def join(self, parts: list[str]) -> str:
-        """Parts of a list: "a", "a and b", "a, b and c"."""
-        last = words()["joined"][self.language]
-        return last.join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+def tell(findings: Findings, card: Card, language: Language) -> Narration:
+    """What is said of one bead; reasons and advice where the findings have them."""
+    writer = Writer(card, language)
+    aimless = not findings.normal  # nothing is called good: the models say no more
+    parts = {
+        "expectation": _labels(writer, findings) if aimless else _expectation(writer, findings),
+        "numbers": _numbers(writer, findings),
+        "reasons": [] if aimless else _reasons(writer, findings),
+        "doubts": _missing(writer, findings) if aimless else _doubts(writer, findings),
+        "do_this": do_this(writer, findings),
+        "doubts_after": _doubts_after(writer, findings),
+        "promise": _promise(writer, findings),
+        "numbers_after": _numbers_after(writer, findings),
+        "others": _others(writer, findings),
+    }
+    finished = {
+        name: _finished(part) if isinstance(part, str) else [_finished(one) for one in part]
+        for name, part in parts.items()
+    }
+    return Narration(**finished, reliable=not findings.outside)
 
 
 def narrate(findings: Findings, card: Card, language: Language) -> str:
-    """The sentences on one bead: expectation, numbers, reasons, doubts, and what to change."""
-    writer = Writer(card, language)
-    parts = [_expectation, _numbers, _reasons, _doubts, _change]
-    if findings.reason == "aimless" or not findings.normal:  # the models say no more
-        parts = [_labels, _numbers, _missing, _change]
-    if findings.outside:  # before the prediction that is not to be relied on
-        parts = [_change, *parts[:-1]]
-    sentences = filter(None, (part(writer, findings) for part in parts))
-    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+    """All that `tell` says as one text of a few paragraphs, each a line."""
+    return tell(findings, card, language).text()
+
+
+def _finished(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _expectation(writer: Writer, findings: Findings) -> str:
-    p = writer.share(findings.chance)
-    defects = findings.defects
-    label = writer.labels(defects or [findings.normal])
+    p, good = writer.share(findings.chance), writer.good(findings)
+    defects, known = findings.defects, findings.normal in words()["good"]
+    own = writer.name("labels", findings.normal) if known else f'"{findings.normal}"'
+    label = writer.labels(defects) if defects else own
     if findings.models_disagree:
         key = "models_disagree" if defects else "models_disagree_normal"
+    elif defects:
+        key = "defect"
     else:
-        key = "defect" if defects else "normal"
-    return writer.say(key, p=p, label=label)
+        key = "normal" if findings.thinks_normal else "not_normal"
+    return writer.say(key, p=p, good=good, label=label)
 
 
 def _labels(writer: Writer, findings: Findings) -> str:
@@ -128,34 +107,32 @@ def _labels(writer: Writer, findings: Findings) -> str:
     return writer.say("labelled", label=writer.labels(findings.named)) if findings.named else ""
 
 
-def _missing(writer: Writer, findings: Findings) -> str:
+def _missing(writer: Writer, findings: Findings) -> list[str]:
     names = [writer.name("fields", name) for name in findings.missing]
-    if not names:
-        return ""
-    return writer.say("doubts", parts=writer.say("unknown", fields=writer.join(names)))
+    return [writer.say("unknown", fields=writer.join(names))] if names else []
 
 
-def _numbers(writer: Writer, findings: Findings) -> str:
+def _numbers(writer: Writer, findings: Findings) -> list[str]:
     """The values of the regressions, and which are not given for want of a field."""
-    parts, sentences = [], []
+    said, not_given = [], []
     ranged = [name.removesuffix("_low") for name in findings.answer.index if name.endswith("_low")]
     for target in ranged:
         values = [findings.answer[f"{target}{end}"] for end in ("", "_low", "_high")]
         if math.isnan(values[0]):
-            sentences.append(_not_given(writer, findings, target))
+            not_given.append(_not_given(writer, findings, target))
         if any(math.isnan(one) for one in values):
             continue
-        v, low, high = (writer.value(target, float(f"{one:.3g}")) for one in values)
-        name = writer.name("targets", target)
-        said = {"target": name, "v": v, "low": low, "high": high, "coverage": "90 %"}
+        facts = {
+            "target": writer.name("targets", target),
+            "v": writer.value(target, values[0]),
+            "ends": writer.value(target, *values[1:]),
+            "coverage": "90 %",
+        }
         by_formula = findings.answer.get(f"{target}_formula", math.nan)
-        if math.isnan(by_formula):
-            parts.append(writer.say("number", **said))
-        else:
-            f = writer.value(target, float(f"{by_formula:.3g}"))
-            parts.append(writer.say("number_formula", f=f, **said))
-    said = [writer.say("numbers", parts=writer.join(parts))] if parts else []
-    return " ".join([*said, *sentences])
+        if not math.isnan(by_formula):
+            facts["f"] = writer.value(target, by_formula)
+        said.append(writer.say("number_formula" if "f" in facts else "number", **facts))
+    return [*said, *not_given]
 
 
 def _not_given(writer: Writer, findings: Findings, target: str) -> str:
@@ -166,28 +143,36 @@ def _not_given(writer: Writer, findings: Findings, target: str) -> str:
     return writer.say("not_given", target=writer.name("targets", target), fields=fields)
 
 
-def _reasons(writer: Writer, findings: Findings) -> str:
+def main_reasons(findings: Findings) -> list[str]:
+    """The fields that do most, the greatest first; none where nobody should trust them."""
     if findings.attribution is None or findings.outside:
-        return ""
-    values = findings.attribution.values
-    most = values[values.abs() >= LEAST].abs().sort_values(ascending=False).index[:REASONS]
-    parts = []
-    for number, name in enumerate(most, start=1):
-        direction = "up" if values[name] > 0 else "down"
-        field = writer.name("fields", name)
+        return []
+    sizes = findings.attribution.values.abs()
+    return list(sizes[sizes >= LEAST].sort_values(ascending=False).index[:REASONS])
+
+
+def _reasons(writer: Writer, findings: Findings) -> list[str]:
+    good, said = writer.good(findings), []
+    for name in main_reasons(findings):
+        value = findings.attribution.values[name]
+        told = writer.name("fields", name)
         if findings.bead.isna()[name]:
-            field = writer.say("unknown_field", field=field)
+            told = writer.say("unknown_field", field=told)
         elif name not in writer.card.named("note"):
-            field = writer.say("known", field=field, v=writer.value(name, findings.bead[name]))
-        ratio = format_number(math.exp(values[name]), 2)
-        then = number < len(most)
-        parts.append(writer.say(f"reason_{direction}", then=then, field=field, x=ratio))
-    if not parts:
-        return ""
-    tied = [writer.name("fields", name) for name in tied_reasons(findings.attribution, list(most))]
-    if not tied:
-        return writer.say("reasons", parts=writer.join(parts))
-    return writer.say("reasons_tied", parts=writer.join(parts), fields=writer.join(tied))
+            told = writer.say("known", field=told, v=writer.value(name, findings.bead[name]))
+        key = "reason_up" if value > 0 else "reason_down"
+        said.append(writer.say(key, field=told, x=_ratio(writer, value), good=good))
+    return [writer.say("compared", reason=said[0]), *said[1:]] if said else []
+
+
+def _ratio(writer: Writer, value: float) -> str:
+    """The odds ratio of a contribution to the logit; beyond EXTREME only which way."""
+    ratio = math.exp(value)
+    if ratio > EXTREME:
+        return writer.say("ratio_above", x=f"{EXTREME}")
+    if ratio < 1 / EXTREME:
+        return writer.say("ratio_below", x=f"{1 / EXTREME:g}")
+    return format_number(ratio, 2)
 
 
 def tied_reasons(attribution: Attribution, names: list[str]) -> list[str]:
@@ -203,66 +188,110 @@ def tied_reasons(attribution: Attribution, names: list[str]) -> list[str]:
     return [name for name in names if name in tied]
 
 
-def _change(writer: Writer, findings: Findings) -> str:
-    """What to do, with its doubt before it, and what else could be done."""
-    parts = [do_this(writer, findings), *_promise(writer, findings), _others(writer, findings)]
-    return " ".join(part[0].upper() + part[1:] for part in filter(None, parts))
+def _doubts(writer: Writer, findings: Findings) -> list[str]:
+    """Models that doubt a good bead, tied reasons, what rules say, and fields without a value."""
+    said, chance = [], findings.advice.chance
+    if findings.reason == "normal" and chance is not None and chance < findings.bar:
+        said.append(writer.say("together", p=writer.share(chance)))
+    if main := main_reasons(findings):
+        tied = [writer.name("fields", name) for name in tied_reasons(findings.attribution, main)]
+        said += [writer.say("tied", fields=writer.join(tied))] if tied else []
+    return said + _rules(writer, findings) + _missing(writer, findings)
+
+
+def _rules(writer: Writer, findings: Findings) -> list[str]:
+    """What the rules point to: they agree only on a defect that the model names."""
+    first, named = findings.rules[:RULES], findings.defects
+    shared = [one for one in findings.rules if one.leads_to in named][:RULES]
+    if shared:
+        rest = [one for one in first if one not in shared][: RULES - len(shared)]
+        parts = [_pointing(writer, "agree", shared)]
+        return parts + ([_pointing(writer, "also", rest)] if rest else [])
+    if first:
+        # Where the models say neither defect nor normal, there is nothing to disagree with.
+        neither = findings.models_disagree and not named
+        return [_pointing(writer, "point" if neither else "disagree", first)]
+    return [] if findings.thinks_normal else [writer.say("silent")]
+
+
+def _pointing(writer: Writer, key: str, rules: list[BrokenRule]) -> str:
+    defects = list(dict.fromkeys(one.leads_to for one in rules))
+    return writer.say(key, parts=_list_rules(writer, rules), label=writer.labels(defects))
+
+
+def _list_rules(writer: Writer, rules: list[BrokenRule]) -> str:
+    """What each of the rules says, and by which quantity and limit."""
+    parts = []
+    for one in rules:
+        v, limit = writer.value(one.field, one.value), writer.value(one.field, one.limit)
+        rule, name = writer.name("rules", one.rule), writer.name("fields", one.field)
+        parts.append(writer.say(f"rule_{one.side}", rule=rule, field=name, v=v, limit=limit))
+    return writer.join(parts)
 
 
 def do_this(writer: Writer, findings: Findings) -> str:
-    """The advised change, or why there is none, in one sentence."""
+    """The advised change, or why there is none, in one sentence; "" where none was looked for."""
     reason = findings.reason
     if reason == "outside":
         return _outside(writer, findings)
-    if reason in ("normal", "doubtful"):
+    if reason in ("normal", "doubtful", "none"):
+        key = "met" if reason == "normal" else reason
         bar, label = writer.share(findings.bar), writer.labels(findings.defects)
-        return writer.say("met" if reason == "normal" else reason, bar=bar, label=label)
-    if reason == "none":
-        return writer.say("none", bar=writer.share(findings.bar))
+        return writer.say(key, bar=bar, label=label, good=writer.good(findings))
     if reason == "aimless":
         return writer.say("aimless")
     if reason == "best":
-        return writer.say("best", p=writer.share(findings.advice.chance))
+        p = writer.share(findings.advice.chance)
+        return writer.say("best", p=p, good=writer.good(findings))
     if reason:
         return writer.say("no_control")
-    moves, doubts = writer.moves(findings.advice.moves), []
+    if not findings.advice.moves:
+        return ""
+    careful = findings.rules_after or findings.defects_after
+    moves = writer.moves(findings.advice.moves)
+    return writer.say("change_careful" if careful else "change", parts=moves)
+
+
+def _doubts_after(writer: Writer, findings: Findings) -> list[str]:
+    """What the rules of thumb and the encoder say against the changed bead."""
+    said = []
+    if findings.reason or not findings.advice.moves:
+        return said
     if findings.rules_after:
-        rules = _list_rules(writer, findings.rules_after[:RULES])
-        doubts.append(("after", {"parts": rules}))
+        said.append(writer.say("after", parts=_list_rules(writer, findings.rules_after[:RULES])))
     if findings.defects_after:
-        doubts.append(("models_disagree_after", {"label": writer.labels(findings.defects_after)}))
-    if not doubts:
-        return writer.say("change", parts=moves)
-    said = [
-        writer.say(key, then=number < len(doubts), **words)
-        for number, (key, words) in enumerate(doubts, start=1)
-    ]
-    return writer.say("change_careful", parts=moves, doubts=writer.join(said))
-
-
-def _promise(writer: Writer, findings: Findings) -> list[str]:
-    """What the change should bring, what came of such changes, and the heat input then."""
-    if not findings.advice.changes or findings.reason:
-        return []
-    before, after = findings.advice.chance, findings.advice.changes[0].chance
-    said = [writer.say("chance", before=writer.share(before), after=writer.share(after))]
-    if findings.record:
-        beads, share = findings.record
-        said.append(writer.say("record", beads=f"{beads}", in_100=f"{100 * share:.0f}"))
-    heat = findings.after.get("heat_input_j_mm")
-    if heat is not None:
-        value = writer.value("heat_input_j_mm", float(f"{heat:.3g}"))
-        target = writer.name("targets", "heat_input_j_mm")
-        said.append(writer.say("heat_after", target=target, v=value))
+        label = writer.labels(findings.defects_after)
+        said.append(writer.say("models_disagree_after", label=label))
     return said
 
 
-def _others(writer: Writer, findings: Findings) -> str:
+def _promise(writer: Writer, findings: Findings) -> list[str]:
+    """What the change should bring, and what came of such changes."""
+    if not findings.advice.changes or findings.reason:
+        return []
+    before, after = findings.advice.chance, findings.advice.changes[0].chance
+    shares = {"before": writer.share(before), "after": writer.share(after)}
+    said = [writer.say("chance", good=writer.good(findings), **shares)]
+    if findings.record:
+        beads, share = findings.record
+        said.append(writer.say("record", beads=f"{beads}", in_100=f"{100 * share:.0f}"))
+    return said
+
+
+def _numbers_after(writer: Writer, findings: Findings) -> list[str]:
+    """The heat input after the change."""
+    heat = findings.after.get("heat_input_j_mm")
+    if heat is None or findings.reason:
+        return []
+    value, target = writer.value("heat_input_j_mm", heat), writer.name("targets", "heat_input_j_mm")
+    return [writer.say("heat_after", target=target, v=value)]
+
+
+def _others(writer: Writer, findings: Findings) -> list[str]:
     """The other changes that are offered."""
     if findings.reason:
-        return ""
-    parts = [writer.other(change) for change in findings.advice.changes[1:]]
-    return writer.say("others", parts=words()["doubts"][writer.language].join(parts)) * bool(parts)
+        return []
+    return [writer.other(change) for change in findings.advice.changes[1:]]
 
 
 def _outside(writer: Writer, findings: Findings) -> str:
@@ -276,98 +305,9 @@ def _outside(writer: Writer, findings: Findings) -> str:
             continue
         v = writer.value(name, value) if name else str(value)
         if isinstance(known, tuple):
-            key, low, high = "outside_range", *(writer.value(name, end) for end in known)
-            ends = {"low": low, "high": high}
+            key, ends = "outside_range", {"ends": writer.value(name, *known)}
         else:
             key, ends = "outside_word" if name else "outside_far", {"known": known}
-        field = writer.say("known", field=named, v=v)
-        parts.append(writer.say(key, then=then, field=field, v=v, **ends))
+        told = writer.say("known", field=named, v=v)
+        parts.append(writer.say(key, then=then, field=told, v=v, **ends))
     return writer.say("outside", parts=writer.join(parts))
-
-
-def _doubts(writer: Writer, findings: Findings) -> str:
-    """What the rules of thumb say, and which fields have no value."""
-    doubts = _rules(writer, findings)
-    if findings.missing:
-        names = [writer.name("fields", name) for name in findings.missing]
-        doubts.append(("unknown", writer.join(names), ""))
-    parts = [
-        writer.say(key, then=number < len(doubts), parts=of, fields=of, label=label)
-        for number, (key, of, label) in enumerate(doubts, start=1)
-    ]
-    between = words()["doubts"][writer.language]
-    return writer.say("doubts", parts=between.join(parts)) if parts else ""
-
-
-def _rules(writer: Writer, findings: Findings) -> list[Part]:
-    """What the rules point to: they agree only on a defect that the model names."""
-    first, named = findings.rules[:RULES], findings.defects
-    shared = [one for one in findings.rules if one.leads_to in named][:RULES]
-    if shared:
-        rest = [one for one in first if one not in shared][: RULES - len(shared)]
-        parts = [_pointing(writer, "agree", shared)]
-        return parts + ([_pointing(writer, "also", rest)] if rest else [])
-    if first:
-        # Where the models say neither defect nor normal, there is nothing to disagree with.
-        neither = findings.models_disagree and not named
-        return [_pointing(writer, "point" if neither else "disagree", first)]
-    return [] if findings.thinks_normal else [("silent", "", "")]
-
-
-def _pointing(writer: Writer, key: str, rules: list[BrokenRule]) -> Part:
-    defects = list(dict.fromkeys(one.leads_to for one in rules))
-    return key, _list_rules(writer, rules), writer.labels(defects)
-
-
-def _list_rules(writer: Writer, rules: list[BrokenRule]) -> str:
-    """What each of the rules says, and by which quantity and limit."""
-    parts = []
-    for one in rules:
-        v, limit = writer.value(one.field, one.value), writer.value(one.field, one.limit)
-        rule, field = writer.name("rules", one.rule), writer.name("fields", one.field)
-        parts.append(writer.say(f"rule_{one.side}", rule=rule, field=field, v=v, limit=limit))
-    return writer.join(parts)
-
-
-# Korean particles depend on the last sound of the word before: with a final consonant, without.
-PAIRS = {"은": ("은", "는"), "이": ("이", "가"), "을": ("을", "를"), "으로": ("으로", "로")}
-FORMS = {"topic": "은", "subject": "이", "object": "을", "as": "으로"}  # as words.yaml names them
-LIEUL = 8  # the final consonant after which 으로 is 로
-# Digits and letters as they are read aloud: 1 is 일, L is 엘. The value: the final consonant.
-ENDS = {"0": 21, "1": 8, "3": 16, "6": 1, "7": 8, "8": 8} | {"l": 8, "m": 16, "n": 4, "r": 8}
-
-
-def with_particle(word: str, particle: str) -> str:
-    """The word with the right form of a particle, named by its form after a consonant ("은")."""
-    closed, bare = PAIRS[particle]
-    consonant = _final_consonant(word)
-    open_ended = consonant == 0 or (particle == "으로" and consonant == LIEUL)
-    return word + (bare if open_ended else closed)
-
-
-def _final_consonant(word: str) -> int:
-    """The number of the last sound's final consonant, 0 where it has none.
-
-    What stands in brackets at the end is passed over: the particle belongs to the word before it.
-    Latin words and digits go by the name of their last character.
-    """
-    bare = word.rstrip()
-    while bare.endswith(")") and "(" in bare:
-        bare = bare[: _opening(bare)].rstrip()
-    letters = [c for c in unicodedata.normalize("NFC", bare) if c.isalnum()]
-    if not letters:
-        return 0
-    last = letters[-1].lower()
-    if "가" <= last <= "힣":
-        return (ord(last) - ord("가")) % 28
-    return ENDS.get(last, 0)
-
-
-def _opening(text: str) -> int:
-    """Where the bracket opens that the text's last letter closes; 0 where none does."""
-    depth = 0
-    for place in range(len(text) - 1, -1, -1):
-        depth += (text[place] == ")") - (text[place] == "(")
-        if depth == 0:
-            return place
-    return 0

@@ -1,12 +1,15 @@
 """What things are called in a language, and what the command line says in it.
 
+Korean particles, which depend on the word before, are at the end.
+
 The words stand in words.yaml and messages.yaml. Nothing slow is imported here: a prediction without
 explanations needs it too.
 """
 
 import logging
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -15,8 +18,11 @@ import yaml
 
 from llm4waam.advice.settings import Language
 from llm4waam.card.card import Card
+from llm4waam.encoders.families import FAMILIES
+from llm4waam.plotting.language import name as known_name
+from llm4waam.plotting.language import names
 
-WORDS = Path(__file__).with_name("words.yaml")
+WORDS, PAGE_WORDS = (Path(__file__).with_name(name) for name in ("words.yaml", "page_words.yaml"))
 MESSAGES = Path(__file__).with_name("messages.yaml")
 _HANGUL = re.compile("[가-힣]")
 _UNIT_BEHIND = re.compile(r"\s*[\[(（][^\])）]*[\])）]\s*$")
@@ -24,8 +30,15 @@ _UNIT_BEHIND = re.compile(r"\s*[\[(（][^\])）]*[\])）]\s*$")
 
 @lru_cache(maxsize=1)
 def words() -> dict:
-    """What words.yaml holds."""
-    return yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    """What words.yaml holds, and the names of fields and labels, which figures have as well."""
+    named = {kind: dict(names()[kind]) for kind in ("fields", "labels")}
+    return named | yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def page_words() -> dict:
+    """What page_words.yaml holds."""
+    return yaml.safe_load(PAGE_WORDS.read_text(encoding="utf-8"))
 
 
 def called(card: Card, kind: str, key: str, language: Language) -> str | None:
@@ -40,6 +53,13 @@ def called(card: Card, kind: str, key: str, language: Language) -> str | None:
                 return _UNIT_BEHIND.sub("", own)
     word = words()[kind].get(key)
     return word[language] if word else None
+
+
+def titled(key: str, language: Language) -> str:
+    """A model or a task as a reader sees it; one without a name with blanks for underscores."""
+    if key in FAMILIES:
+        return FAMILIES[key].title
+    return known_name(key, language) or key.replace("_", " ")
 
 
 def column_called(card: Card, name: str, language: Language) -> str:
@@ -58,10 +78,8 @@ def in_language(message: str, card: Card, language: Language) -> str:
         if found := pattern.fullmatch(message):
             parts = {name: _part(name, text, card) for name, text in found.groupdict().items()}
             return korean.format(**parts)
-    # "'8 kg': outside 1 to 30 mm/s": a piece of the text and why it was not read.
-    if found := re.fullmatch(r"('.*?'|\".*?\"): (.+)", message):
-        return f"{found[1]}: {in_language(found[2], card, language)}"
-    return message
+    place, colon, rest = message.partition(": ")  # "bead: ...", "'8 kg': outside 1 to 30 mm/s"
+    return f"{place}: {in_language(rest, card, language)}" if colon else message
 
 
 @cache
@@ -79,11 +97,12 @@ def _group(found: re.Match) -> str:
     quoted = r"'[^\n]*?'|\"[^\n]*?\""
     pattern = {"said": rf"(?:{quoted})(?: and (?:{quoted}))*", "row": r"\d+", "column": r"\w+"}
     pattern |= {"columns": r"\w+(?: or \w+)*", "cue": quoted, "cell": quoted, "unit": r"\S+"}
-    return f"(?P<{name}>{pattern.get(name, '.+?')})"
+    pattern |= {"message": ".+?", "other": r"\d+", "count": r"[\d,]+"}
+    return f"(?P<{name}>{pattern.get(name, '(?:(?!; expected ).)+?')})"
 
 
 def _part(name: str, text: str, card: Card) -> str:
-    if name == "message":
+    if name in ("message", "expected", "what"):
         return in_language(text, card, "ko")
     if name in ("column", "columns"):
         return ", ".join(column_called(card, one, "ko") for one in text.split(" or "))
@@ -110,3 +129,60 @@ def messages_in(language: Language, card: Card) -> Iterator[None]:
     finally:
         for handler in handlers:
             handler.removeFilter(translate)
+
+
+# Korean particles depend on the last sound of the word before: with a final consonant, without.
+_PAIRS = {"은": ("은", "는"), "이": ("이", "가"), "을": ("을", "를"), "으로": ("으로", "로")}
+FORMS = {"topic": "은", "subject": "이", "object": "을", "as": "으로"}  # as words.yaml names them
+_LIEUL = 8  # the final consonant after which 으로 is 로
+# Read as 퍼센트, 도, 밀리미터 and 센티미터, which end in a vowel.
+_UNITS = ("%", "°", "mm", "cm")
+# Digits and letters as they are read aloud: 1 is 일, L is 엘. The value: the final consonant.
+_ENDS = {"0": 21, "1": 8, "3": 16, "6": 1, "7": 8, "8": 8} | {"l": 8, "m": 16, "n": 4, "r": 8}
+
+
+def with_forms(values: Mapping[str, object]) -> dict[str, str]:
+    """Each word with each of its particles: "field_topic", "field_object" and so on of "field"."""
+    return {
+        f"{name}_{form}": with_particle(str(word), particle)
+        for name, word in values.items()
+        for form, particle in FORMS.items()
+    }
+
+
+def with_particle(word: str, particle: str) -> str:
+    """The word with the right form of a particle, named by its form after a consonant ("은")."""
+    closed, bare = _PAIRS[particle]
+    consonant = _final_consonant(word)
+    open_ended = consonant == 0 or (particle == "으로" and consonant == _LIEUL)
+    return word + (bare if open_ended else closed)
+
+
+def _final_consonant(word: str) -> int:
+    """The number of the last sound's final consonant, 0 where it has none.
+
+    What stands in brackets at the end is passed over: the particle belongs to the word before it.
+    Latin words and digits go by the name of their last character.
+    """
+    bare = word.rstrip()
+    while bare.endswith(")") and "(" in bare:
+        bare = bare[: _opening(bare)].rstrip()
+    if bare.endswith(_UNITS):
+        return 0
+    letters = [c for c in unicodedata.normalize("NFC", bare) if c.isalnum()]
+    if not letters:
+        return 0
+    last = letters[-1].lower()
+    if "가" <= last <= "힣":
+        return (ord(last) - ord("가")) % 28
+    return _ENDS.get(last, 0)
+
+
+def _opening(text: str) -> int:
+    """Where the bracket opens that the text's last letter closes; 0 where none does."""
+    depth = 0
+    for place in range(len(text) - 1, -1, -1):
+        depth += (text[place] == ")") - (text[place] == "(")
+        if depth == 0:
+            return place
+    return 0

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from llm4waam.card import labels
 from llm4waam.card.columns import ADDED, ALL_ROLES, CELL, Column, Kind, Role, Task
 from llm4waam.card.formulas import constant, names_in
-from llm4waam.card.quantities import convert, unit
+from llm4waam.card.quantities import accepted, convert, unit
+from llm4waam.core.tables import nearest
 
 if TYPE_CHECKING:
     from llm4waam.card.card import Card
@@ -62,6 +63,11 @@ def check_card(card: "Card") -> None:
             place = f"tasks.{name}.formulas.{information}"
             if _when(place, text, known) > ("pre_weld", "post_weld").index(information):
                 raise ValueError(f"{place}: {text!r} uses what is not known then")
+    _check_properties(card)
+    for name in card.ceiling:
+        if not any(name.startswith(f"{task}_") for task in card.tasks):
+            reason = "begins with no task; expected TASK_CONDITION, such as"
+            raise ValueError(f"ceiling.{name}: {reason} {next(iter(card.tasks))}_without_note")
     if card.process_map and card.process_map[0] == card.process_map[1]:
         raise ValueError("process_map: expected two set-points")
     for name in card.process_map or ():
@@ -104,6 +110,11 @@ def _check_roles(card: "Card") -> None:
         names = card.named(role)
         if len(names) > 1:
             raise ValueError(f"columns.{names[1]}: {names[0]} is the {role}; expected one of them")
+    read: dict[str, str] = {}
+    for name, column in card.columns.items():
+        if column.header and (other := read.setdefault(column.header, name)) != name:
+            reason = f"header: {column.header!r} is that of {other}, too"
+            raise ValueError(f"columns.{name}: {reason}; expected a column of its own")
     fields = {n: c for n, c in card.columns.items() if c.role in ("set_point", "measurement")}
     said: dict[str, str] = {}
     for name, field in {**fields, **card.derived}.items():
@@ -143,6 +154,27 @@ def _known_when(card: "Card") -> dict[str, int]:
         if _when(f"derived.{name}", derived.formula, known, but=name) == OUTCOME and derived.phrase:
             raise ValueError(f"derived.{name}: phrase: no sentence may say what an outcome tells")
     return known
+
+
+def _check_properties(card: "Card") -> None:
+    """Raise ValueError for a property that no formula uses, and that is nearly one that is used.
+
+    What is computed of the level with the slip would silently be unknown.
+    """
+    formulas = [c.formula for c in card.columns.values() if c.formula]
+    formulas += [derived.formula for derived in card.derived.values()]
+    for check in card.checks:
+        formulas += check.expected + [repair.ratio for repair in check.repairs]
+    formulas += [text for task in card.tasks.values() for text in task.formulas.values()]
+    used = {name for text in formulas for name in names_in(text)}
+    for name, column in card.columns.items():
+        given = {one for level in column.levels.values() for one in level.properties}
+        for label, level in column.levels.items():
+            lacks = (given & used) - {*level.properties}
+            for one in sorted({*level.properties} - used):
+                if lacks and (near := nearest(one, lacks)):
+                    place = f"columns.{name}.levels.{label}: the property {one!r}"
+                    raise ValueError(f"{place} is in no formula; expected {near!r}")
 
 
 def _check_known(place: str, text: str, names: Iterable[str]) -> None:
@@ -226,6 +258,12 @@ def _check_number(column: Column) -> None:
     for other in column.units:
         unit(other)
         convert(1.0, other, column.unit or "")
+    behind = re.fullmatch(r".*[\[(（]([^\[\](（)）]+)[\])）]", column.header or "")
+    if behind and column.unit and not column.raw_unit and not column.unit_header:
+        said = accepted(behind[1].strip(), column.units)
+        if said and unit(said) != unit(column.unit):
+            reason = f"header: {column.header!r} says {said}, and unit is {column.unit}"
+            raise ValueError(f"{reason}; expected raw_unit, in which the table has its numbers")
     low, high = column.bounds
     if low >= high:
         raise ValueError(f"range: {low:g} is not below {high:g}")
@@ -254,10 +292,16 @@ def _check_words(column: Column) -> None:
             for spelling in (name, *others):
                 if (other := meanings.setdefault(key(spelling), name)) != name:
                     raise ValueError(f"{place}: {spelling!r} means {other!r} and {name!r}")
+    own = {labels.key(s): name for name, others in column.labels.items() for s in (name, *others)}
     for name in column.labels:
         if labels.JOINER in name.casefold():
             reason = f"holds {labels.JOINER.strip()!r}, which joins two labels"
             raise ValueError(f"labels: {name!r} {reason}")
+        for spelling in (name, *column.labels[name]):
+            each = [own.get(labels.key(part)) for part in labels.parts(spelling)]
+            if None not in each and {*each} - {name}:
+                reason = f"of {name!r} also means {' and '.join(map(repr, each))}"
+                raise ValueError(f"labels: {spelling!r} {reason}")
     if column.exclusive is not None and column.exclusive not in column.labels:
         raise ValueError(f"exclusive: {column.exclusive!r} is no label")
 

@@ -85,15 +85,20 @@ def further_spellings(column: Column) -> Spellings:
     kind, groups = kind_of(column), _groups()
     if kind is None:
         return {}
-    own = {
-        plain(one): name for name, level in column.levels.items() for one in (name, *level.aliases)
-    }
+    own = [
+        (plain(one), name)
+        for name, level in column.levels.items()
+        for one in (name, *level.aliases)
+    ]
+    spelled = {spelling for spelling, _ in own}
     levels: dict[str, set[str]] = {}
-    for spelling, name in own.items():
+    for spelling, name in own:
         if spelling in groups and groups[spelling][0] == kind:
             levels.setdefault(groups[spelling][1], set()).add(name)
     return {
-        name: [one for one in (value, *words().categories[kind][value]) if plain(one) not in own]
+        name: [
+            one for one in (value, *words().categories[kind][value]) if plain(one) not in spelled
+        ]
         for value, names in levels.items()
         if len(names) == 1
         for name in names

@@ -15,7 +15,14 @@ from llm4waam.card import labels, vocabulary
 from llm4waam.card.card import Card
 from llm4waam.card.cells import Written
 from llm4waam.card.columns import ALL_ROLES, Column
-from llm4waam.card.quantities import accepted, convert, is_missing, parse_number, split_unit
+from llm4waam.card.quantities import (
+    accepted,
+    convert,
+    is_missing,
+    parse_number,
+    split_unit,
+)
+from llm4waam.card.quantities import unit as unit_of
 from llm4waam.cleaning.log import CleaningLog
 
 # An x ticks a box in one table, and says no in another, where a circle says yes.
@@ -66,21 +73,28 @@ def _units(
 ) -> dict[int, str | ValueError]:
     """The unit of every cell, of itself or else of the unit column, or why there is none.
 
-    A row whose unit is lost takes that of the other rows of its group where they all have the same.
+    A cell whose own unit is not that beside it has none: nobody knows which is right. A row whose
+    unit is lost takes that of the other rows of its group where they all have the same.
     """
     column = card.columns[name]
     found: dict[int, str | ValueError] = {}
     for row, text in cells.items():
-        given = "" if column.unit_header is None else raw.at[row, column.unit_header].strip()
+        beside = "" if column.unit_header is None else raw.at[row, column.unit_header].strip()
         try:
-            given = split_unit(text)[1] or given
+            own = split_unit(text)[1]
         except ValueError:
             continue
+        given = own or beside
         if not is_missing(given):
             unit = accepted(given, column.units)
             expected = ", ".join(column.units) or "no unit"
             reason = f"{given[:60]!r}: the card does not accept this unit; expected {expected}"
             found[row] = unit or ValueError(reason)
+            if unit and own and not is_missing(beside):
+                other = accepted(beside, column.units)
+                if other is None or unit_of(other) != unit_of(unit):
+                    reason = f"the cell says {own[:60]}, and {column.unit_header} {beside[:60]}"
+                    found[row] = ValueError(reason)
     known = {row: unit for row, unit in found.items() if isinstance(unit, str)}
     if column.unit_header is None:
         default = column.raw_unit or column.unit or ""

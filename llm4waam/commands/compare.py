@@ -14,11 +14,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from llm4waam.commands.ask_git import unpack
 from llm4waam.commands.figures_page import changed, figures_of, side_by_side
+from llm4waam.core.ask_git import unpack
 from llm4waam.core.dotted import dotted
 from llm4waam.core.errors import StudyError
-from llm4waam.core.escapes import in_spreadsheet
+from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import write_table, write_text
 from llm4waam.core.made_from import KEY
 from llm4waam.core.settings import Params, read_params
@@ -79,8 +79,7 @@ def compare_with(base: str) -> Review:
 def write_review(review: Review, folder: Path) -> None:
     """Write `review.md`, `flips.csv` and, where figures differ, `index.html`; no old page stays."""
     write_text(folder / "review.md", review.text)
-    flips = review.flips.map(lambda cell: in_spreadsheet(cell) if isinstance(cell, str) else cell)
-    write_table(folder / "flips.csv", flips)
+    write_table(folder / "flips.csv", review.flips, escaped=True)
     (folder / "index.html").unlink(missing_ok=True)
     if review.page:
         write_text(folder / "index.html", review.page)
@@ -108,13 +107,19 @@ def _value(value: object) -> str:
 
 def _data(before: Path, after: Path, found: Comparison) -> Iterator[str]:
     told = []
+    if found.datasets:
+        old, new = found.datasets
+        told.append(f"`{old}` before, `{new}` after: their beads are not those of each other.")
     files = [
         [root / file for file in (params.raw_file, params.card_file)]
         for root in (before, after)
         for params in [read_params(Params, root / "params.yaml")]
     ]
-    for name, old, new in zip(("raw table", "card"), *files, strict=True):
-        lines = [file.read_text(encoding="utf-8").splitlines() for file in (old, new)]
+    for name, *both in zip(("raw table", "card"), *files, strict=True):
+        if not all(file.is_file() for file in both):
+            logging.info("the %s does not stand in git, and is not compared", name)
+            continue
+        lines = [file.read_bytes().splitlines() for file in both]
         if lines[0] != lines[1]:
             sides = [len(set(a) - set(b)) for a, b in (lines, lines[::-1])]
             told.append(f"The {name} differs: {sides[0]} lines before, {sides[1]} after.")
@@ -133,7 +138,7 @@ def _data(before: Path, after: Path, found: Comparison) -> Iterator[str]:
 
 def _named(beads: list[str]) -> str:
     more = len(beads) - NAMED
-    return ", ".join(beads[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(in_markdown, beads[:NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _predictions(found: Comparison) -> Iterator[str]:
@@ -227,6 +232,10 @@ def _list_as_dict(value: object) -> object:
 
 def _verdict(found: Comparison) -> str:
     """The last line: better, worse, or cannot be told; with what it is about."""
+    if found.datasets:
+        return f"**Verdict: {UNTOLD}.** The versions are of two tables: nothing is compared."
+    if not len(found.table) and not found.same:
+        return f"**Verdict: {UNTOLD}.** There is no bead that both versions predicted."
     if not len(found.table):
         return "**Verdict: no prediction differs.**"
     told = {

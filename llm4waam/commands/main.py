@@ -169,6 +169,34 @@ def compare(
 
 
 @app.command()
+def desk(
+    encoder: Annotated[
+        str | None, typer.Option(metavar=f"[{'|'.join(FAMILIES)}]", help="else advice.encoder")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="0.0.0.0 opens the desk to the network: set a password then")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="else the first free one from 7860")
+    ] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="LLM4WAAM_DESK_PASSWORD", help="asked of everybody")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="open a browser")] = True,
+) -> None:
+    """A page over the final models, for the person at the machine; with an API and MCP tools."""
+    if encoder not in (None, *FAMILIES):
+        reason = f"{encoder!r} is not one of {', '.join(FAMILIES)}"
+        raise typer.BadParameter(reason, param_hint="'--encoder'")
+    for option, value in {"--password": password, "--host": host}.items():
+        if value == "":
+            raise typer.BadParameter("it is empty", param_hint=f"'{option}'")
+    from llm4waam.desk.server import serve  # not where only models are
+
+    serve(encoder, host, port, password, browser=browser)
+
+
+@app.command()
 def restore() -> None:
     """Back to the last commit, models too; what you had changed is kept in `git stash`."""
     from llm4waam.commands.restore import restore as restored  # takes a moment

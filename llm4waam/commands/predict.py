@@ -8,19 +8,19 @@ from typing import TextIO
 
 import pandas as pd
 
+from llm4waam.advice.output import EXPLAINED, AnswerWords, body, explained, header
 from llm4waam.advice.settings import Advice, Language
 from llm4waam.advice.wording import messages_in
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.log import CleaningLog
-from llm4waam.commands.output import EXPLAINED, AnswerWords, body, explained, header
 from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import has_half_character, short
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.tables import Row, read_rows
 from llm4waam.inference.predictor import Predictor, load_predictor
-from llm4waam.inference.user_table import TWICE, check_table, chunks, known_columns, take
+from llm4waam.inference.user_table import check_table, chunks, known_columns, one_bead
 from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
@@ -137,31 +137,25 @@ def rows_of(request: Request, card: Card) -> Iterator[Row]:
     """
     if request.file:
         return read_rows(request.file, check_table(request.file, card))
-    for option, words in (("--set", request.pairs or []), ("--log", [request.log or ""])):
-        for text in filter(has_half_character, words):
-            raise StudyError(option, "not UTF-8", value=text, expected="UTF-8")
     if request.pairs:
         return iter([(1, _from_pairs(request.pairs, card))])
     return iter([(1, _from_log(request.log or "", card))])
 
 
 def _from_pairs(pairs: list[str], card: Card) -> dict[str, str]:
-    known, found = known_columns(card), {}
-    for name, sign, value in (pair.partition("=") for pair in pairs):
-        if name not in known or not sign:
-            expected = "COLUMN=VALUE with one of " + ", ".join(sorted(known))
-            raise StudyError("--set", "no such column", value=name, expected=expected)
-        if found.setdefault(name, value) != value:
-            both = f"{found[name]}, {value}"
-            raise StudyError("--set", TWICE, column=name, value=both, expected="one of them")
-    # Under its header and its name in the card: only what stands there tells whether that differs.
-    for entry in take([(1, found)], card, "post_weld")[1].entries:
-        if entry.reason == TWICE:
-            raise StudyError("--set", TWICE, column=entry.column, value=entry.value)
-    return found
+    split = []
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign and not has_half_character(pair):
+            expected = "COLUMN=VALUE with one of " + ", ".join(sorted(known_columns(card)))
+            raise StudyError("--set", "no value", value=name, expected=expected)
+        split.append((name, value))
+    return one_bead(split, card, "--set")
 
 
 def _from_log(text: str, card: Card) -> dict[str, str]:
+    if has_half_character(text):
+        raise StudyError("--log", "not UTF-8", value=text, expected="UTF-8")
     log = read_log(text, card)
     for doubt in log.doubts:
         logging.warning("in doubt: %s", doubt)

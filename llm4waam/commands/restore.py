@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from llm4waam.commands.ask_dvc import ask_dvc
-from llm4waam.commands.ask_git import ask_git
+from llm4waam.core.ask_git import ask_git
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_text
 

@@ -31,15 +31,16 @@ class StudyError(ValueError):
         wanted = "" if expected is None else f"; expected {expected}"
         super().__init__(visible(" ".join(f"{place}: {found}{reason}{wanted}".split())))
 
+    @classmethod
+    def plain(cls, line: str) -> "StudyError":
+        """An error that says this line, which an error said before."""
+        error = cls.__new__(cls, line)
+        error.args = (line,)
+        return error
+
     def __reduce__(self) -> tuple:
         # Errors come from worker processes pickled: only the line itself travels.
-        return _as_said, (type(self), str(self))
-
-
-def _as_said(kind: type[StudyError], line: str) -> StudyError:
-    error = kind.__new__(kind, line)
-    error.args = (line,)
-    return error
+        return type(self).plain, (str(self),)
 
 
 def require_file(file: Path, expected: str) -> None:

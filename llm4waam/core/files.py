@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.core.errors import StudyError
+from llm4waam.core.escapes import in_spreadsheet
 
 MADE = "what dvc repro makes"
 NAMES = ("bead", "cell", "label")  # columns of names, in whatever table they stand
@@ -37,18 +38,24 @@ def write_text(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_table(path: Path, table: pd.DataFrame, *, rounded: bool = False) -> None:
+def write_table(
+    path: Path, table: pd.DataFrame, *, rounded: bool = False, escaped: bool = False
+) -> None:
     """Write a table as CSV (comma, LF, no index; floats with the digits that restore them).
 
-    With `rounded`, for tables that people read and compare, to DIGITS significant digits.
+    With `rounded`, for tables that people read and compare, to DIGITS significant digits. With
+    `escaped`, for those that hold texts of users and that no program reads again, what a
+    spreadsheet would compute has an apostrophe before it.
     """
+    if escaped:
+        table = table.map(lambda cell: in_spreadsheet(cell) if isinstance(cell, str) else cell)
     form = f"%.{DIGITS}g" if rounded else None
     write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=form))
 
 
 def write_metrics(path: Path, value: object) -> None:
     """Write a file of metrics: JSON whose floats have DIGITS significant digits."""
-    write_json(path, _rounded(value))
+    write_json(path, rounded(value))
 
 
 def significant(value: float | None) -> float | None:
@@ -58,11 +65,12 @@ def significant(value: float | None) -> float | None:
     return float(f"{value:.{DIGITS}g}") + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
+    """A value of JSON whose floats have DIGITS significant digits; what is not finite is null."""
     if isinstance(value, Mapping):
-        return {key: _rounded(part) for key, part in value.items()}
+        return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_rounded(part) for part in value]
+        return [rounded(part) for part in value]
     return significant(float(value)) if isinstance(value, (float, np.floating)) else value
 
 

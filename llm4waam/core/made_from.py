@@ -122,9 +122,25 @@ def _card_mark(file: Path) -> str:
 
 
 def _table_mark(file: Path) -> str:
-    """Twelve letters for the rows of a table."""
-    said = read_table(_present(file)).to_csv(index=False, lineterminator="\n", float_format=DIGITS)
+    """Twelve letters for the rows of a table.
+
+    A column is one of numbers where all of its cells are written as a stage writes a float: codes
+    such as 007 and 7, or 1.10 and 1.1, are not the same.
+    """
+    columns = read_table(_present(file)).columns
+    table = read_table(file, types=dict.fromkeys(columns, str))
+    for name, texts in table.items():
+        if texts.dropna().map(_is_float).all():
+            table[name] = texts.astype(float)
+    said = table.to_csv(index=False, lineterminator="\n", float_format=DIGITS)
     return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def _is_float(text: str) -> bool:
+    try:
+        return repr(float(text)) == text
+    except ValueError:
+        return False
 
 
 def _as_text(value: object) -> object:

@@ -437,7 +437,13 @@ def _json(text: str) -> object:
     of levels or digits.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_int=_digits, parse_float=_digits)
+        return json.loads(
+            text,
+            object_pairs_hook=_once,
+            parse_int=_digits,
+            parse_float=_digits,
+            parse_constant=str,  # NaN, a word for "no value", and Infinity
+        )
     except RecursionError:
         raise ValueError("no JSON that a bead could be: nested too deep") from None
 
@@ -462,22 +468,18 @@ def _as_row(found: object) -> dict[str, str] | str:
         return "no JSON object of column and value"
     row: dict[str, str] = {}
     for key, value in found.items():
-        try:
-            name, text = plain_header(key), _text(value)
-        except RecursionError:
-            return "no JSON that a bead could be: nested too deep"
+        name = plain_header(key)
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(part, (dict, list)) for part in parts):
+            shown = visible(short(name, 60))
+            return f"column {shown}: nested, where a value or a list of values was expected"
+        text = ", ".join("" if part is None else str(part) for part in parts)
         if row.setdefault(name, text) != text:
             return f"column {short(name, 60)} stands twice, with other values"
         if _NO_TEXT.search(name + text):
             shown = visible(short(name, 60))
             return f"column {shown}: half of a character, a lone surrogate, or a NUL"
     return row
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return "" if value is None else str(value)
 
 
 # --------------------------------------------------------------------------------------- headers

@@ -84,11 +84,24 @@ def _text(cell: object) -> str:
     if isinstance(value, (int, float)):
         if "%" in str(cell.number_format):
             return f"{value * 100:.15g}%"
-        return f"{value:.15g}"  # as many digits as Excel has
+        return _with_zeros(f"{value:.15g}", str(cell.number_format))  # as many digits as Excel has
     if isinstance(value, datetime):
         whole_day = value.time() == datetime.min.time()
         return value.date().isoformat() if whole_day else value.isoformat(" ")
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _with_zeros(digits: str, number_format: str) -> str:
+    """Digits with the zeros that the format of the cell adds, and none taken away.
+
+    By "000" the wire 7 is shown as 007, by "0.00" the code 1.1 as 1.10.
+    """
+    added = re.fullmatch(r"(0+)(?:\.(0+))?", number_format)
+    if not added or not re.fullmatch(r"\d+(\.\d+)?", digits):
+        return digits
+    whole, _, decimals = digits.partition(".")
+    decimals = decimals.ljust(len(added[2] or ""), "0")
+    return whole.zfill(len(added[1])) + (f".{decimals}" if decimals else "")
 
 
 def _warn(path: Path, book: object, sheet: object) -> None:

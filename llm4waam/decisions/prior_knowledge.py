@@ -10,6 +10,7 @@ from pathlib import Path
 
 FACTS = "pretraining.json"
 FORMULAS = 1  # what a closed formula knows
+GUESSES = ("majority", "mean")  # baselines that say the same of every bead, and so know nothing
 
 
 def read_facts(checkpoint: str) -> dict | None:
@@ -26,4 +27,6 @@ def encoder_tier(checkpoint: str, *, random_weights: bool, derived: int) -> int:
 
 def baseline_tier(model: str, derived: int) -> int:
     """The tier of a baseline that is given physics fields up to `derived`."""
+    if model in GUESSES:
+        return 0
     return max(derived, FORMULAS) if model.startswith("formula") else derived

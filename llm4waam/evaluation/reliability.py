@@ -61,6 +61,27 @@ def reliability_bins(score: np.ndarray, target: np.ndarray, bins: int = BINS) ->
     return found.reset_index(drop=True).rename_axis("bin").reset_index()
 
 
+BANDS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # of a probability, as a reader thinks of it
+
+
+def came_true(score: np.ndarray, target: np.ndarray) -> pd.DataFrame:
+    """By band of probability: least, most, statements, came_true, low, high; score, target: (n,).
+
+    A band holds what lies above `least` and up to `most`, the first also 0. The interval of the
+    share that came true is Wilson's, 95 %; None where the band is empty.
+    """
+    band = np.clip(np.searchsorted(BANDS, score, side="left") - 1, 0, len(BANDS) - 2)
+    rows = pd.DataFrame(
+        {
+            "least": BANDS[:-1],
+            "most": BANDS[1:],
+            "statements": np.bincount(band, minlength=len(BANDS) - 1),
+            "came_true": np.bincount(band, target, minlength=len(BANDS) - 1).astype(int),
+        }
+    )
+    return with_wilson(rows, "came_true", "statements")
+
+
 def ece(score: np.ndarray, target: np.ndarray, bins: int = BINS) -> float | None:
     """Expected calibration error: |mean score - share that came true|, weighted by the bins.
 

@@ -39,6 +39,7 @@ FLIPS = ["task", "model", "role", "bead", "outcome", "before", "after"]
 class Version:
     """One version: `scores` by (task, model, role), `folds` as `make_folds` gives them."""
 
+    dataset: str
     card: Card
     tasks: Mapping[str, Task]
     folds: pd.DataFrame
@@ -54,6 +55,7 @@ class Comparison:
     predictions one version alone has, `changed_beads` the beads whose outcome is another in the
     data (they are left out), `moved` those that stand in another fold or role, `gone` and `new`
     those that one version alone has. `same` is the number of predictions that do not differ.
+    `datasets` are the names of two tables, where the versions are of two: then nothing is compared.
     """
 
     table: pd.DataFrame
@@ -64,6 +66,7 @@ class Comparison:
     moved: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
+    datasets: tuple[str, str] | None = None
 
 
 def read_version(root: Path) -> Version:
@@ -86,7 +89,7 @@ def read_version(root: Path) -> Version:
                 except (KeyError, ValueError) as error:
                     place = file.relative_to(root)
                     raise StudyError(place, f"{model}, {role}: {error}") from None
-    return Version(card, tasks, folds, scores)
+    return Version(params.dataset, card, tasks, folds, scores)
 
 
 def compare_versions(before: Version, after: Version) -> Comparison:
@@ -94,18 +97,24 @@ def compare_versions(before: Version, after: Version) -> Comparison:
 
     The cells are those of `after`. Scores are the headline, pooled over folds and the mean over
     repeats. The interval is that of the paired bootstrap over cells, the verdict is of `judge`
-    over all rows.
+    over all rows. A bead of one dataset is none of another, whatever it is called.
     """
-    rows, ps, flips, same, changed = [], [], [], 0, set()
+    if before.dataset != after.dataset:
+        nothing = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=FLIPS)
+        return Comparison(*nothing, 0, datasets=(before.dataset, after.dataset))
+    rows, ps, flips, same = [], [], [], 0
     shared = [
         key
         for key in after.scores
         if key in before.scores and _alike(before.tasks[key[0]], after.tasks[key[0]])
     ]
+    # Of another outcome in one task, it is another bead in all: a table may have been made anew.
+    changed = {bead for key in shared for bead in _changed(before.scores[key], after.scores[key])}
     for key in shared:
         task = after.tasks[key[0]]
-        old, new, others = _paired(before.scores[key], after.scores[key])
-        changed.update(others)
+        old, new = _paired(before.scores[key], after.scores[key], changed)
+        if not len(new.beads):
+            continue
         if _equal(task, old, new):
             same += 1
             continue
@@ -145,13 +154,19 @@ def _names(version: Version) -> Iterator[str]:
         yield f"{model} for {task}"
 
 
-def _paired(old: Scores, new: Scores) -> tuple[Scores, Scores, list[str]]:
-    """Both on the beads that they share, and the beads left out, whose outcome is another."""
+def _changed(old: Scores, new: Scores) -> list[str]:
+    """The beads of both whose outcome is another."""
     beads = np.intersect1d(old.beads, new.beads)
-    places = [np.searchsorted(one.beads, beads) for one in (old, new)]
-    close = np.isclose(old.target[places[0]], new.target[places[1]], rtol=1e-6).all(axis=1)
-    kept = [place[close] for place in places]
-    parts = [
+    targets = [one.target[np.searchsorted(one.beads, beads)] for one in (old, new)]
+    return beads[~np.isclose(*targets, rtol=1e-6).all(axis=1)].tolist()
+
+
+def _paired(old: Scores, new: Scores, without: set[str]) -> tuple[Scores, Scores]:
+    """Both on the beads that they share, but those of `without`."""
+    beads = np.intersect1d(old.beads, new.beads)
+    beads = beads[~np.isin(beads, [*without])] if without else beads
+    kept = [np.searchsorted(one.beads, beads) for one in (old, new)]
+    first, second = (
         Scores(
             one.beads[place],
             new.cells[kept[1]],
@@ -159,8 +174,8 @@ def _paired(old: Scores, new: Scores) -> tuple[Scores, Scores, list[str]]:
             *(values[:, place] for values in (one.score, one.loss, one.thresholds)),
         )
         for one, place in zip((old, new), kept, strict=True)
-    ]
-    return *parts, beads[~close].tolist()
+    )
+    return first, second
 
 
 def _equal(task: Task, old: Scores, new: Scores) -> bool:

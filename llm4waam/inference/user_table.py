@@ -5,8 +5,7 @@ Incomplete beads are welcome; a bead with a value that cannot be read is left ou
 
 import itertools
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,8 @@ from llm4waam.card.quantities import is_missing, split_unit
 from llm4waam.cleaning.log import WHOLE_ROW, CleaningLog, Entry
 from llm4waam.cleaning.parsing import UNIT_LOST, parse_column
 from llm4waam.core.errors import StudyError
-from llm4waam.core.escapes import short
+from llm4waam.core.escapes import has_half_character, short
+from llm4waam.core.heard import heard
 from llm4waam.core.tables import (
     JSON_LINES,
     LISTED,
@@ -30,6 +30,7 @@ from llm4waam.core.tables import (
 )
 
 CHUNK = 256  # rows at a time: a long table takes no more memory than a short one
+STRANGE = 5000  # columns beside those of the card
 SHOWN = 6  # headers that an error names
 TWICE = "given twice, with other values"
 SAME = 1e-3  # relative: two ways to write a value are rounded apart
@@ -56,7 +57,7 @@ def check_table(file: Path, card: Card) -> TableFormat:
     Columns that the card does not know are logged. Raises StudyError where one of them looks like a
     slip, whose set-point would silently be unknown, for a file without a bead, and as `read_rows`.
     """
-    with _quietly():  # what there is to say of the file is said when its rows are taken
+    with heard():  # what there is to say of the file is said when its rows are taken
         form = form_of(file, card)
         rows = read_rows(file, form)
         names: dict[str, None] = {}
@@ -69,6 +70,9 @@ def check_table(file: Path, card: Card) -> TableFormat:
         raise StudyError(file, "there are no beads", expected="a row for each")
     known = known_columns(card)
     strange = [name for name in names if name not in known]
+    if len(strange) > STRANGE:  # to look for a slip in each would take minutes
+        reason = f"{len(strange):,} columns are none of the card"
+        raise StudyError(file, reason, expected=f"at most {STRANGE:,} of them")
     for name in strange:
         if near := nearest(name, known):
             raise StudyError(file, "the card has no such column", column=name, expected=near)
@@ -80,16 +84,6 @@ def check_table(file: Path, card: Card) -> TableFormat:
         expected = "headers such as " + ", ".join(sorted(known)[:SHOWN])
         raise StudyError(file, "no column is one of the card", expected=expected)
     return form
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def chunks(
@@ -158,6 +152,29 @@ def _how_to_write(entry: Entry, card: Card) -> Entry:
     return entry._replace(reason=reason)
 
 
+def one_bead(pairs: Iterable[tuple[str, str]], card: Card, given_by: str) -> dict[str, str]:
+    """The cells of one bead that is given as (column, value), as a row of `take`.
+
+    Raises StudyError, which names `given_by`, for a column that the card does not have, for a value
+    given twice, and for text that is not UTF-8.
+    """
+    known, found = known_columns(card), {}
+    for name, value in pairs:
+        if name not in known:
+            expected = "one of " + ", ".join(sorted(known))
+            raise StudyError(given_by, "no such column", value=name, expected=expected)
+        if has_half_character(value):
+            raise StudyError(given_by, "not UTF-8", column=name, value=value, expected="UTF-8")
+        if found.setdefault(name, value) != value:
+            both = f"{found[name]}, {value}"
+            raise StudyError(given_by, TWICE, column=name, value=both, expected="one of them")
+    # Under its header and its name in the card: only what stands there tells whether that differs.
+    for entry in take([(1, found)], card, "post_weld")[1].entries:
+        if entry.reason == TWICE:
+            raise StudyError(given_by, TWICE, column=entry.column, value=entry.value)
+    return found
+
+
 def known_columns(card: Card) -> set[str]:
     """Every column that a user's table may have, whether it is read or passed over."""
     columns = card.columns.items()
@@ -188,7 +205,7 @@ def _given(raw: pd.DataFrame, card: Card, name: str, source: str) -> pd.DataFram
             taken = units.map(is_missing)
             if column.header in raw:
                 taken |= ~raw[column.header].map(is_missing)
-            units = units.mask(taken, column.unit)
+            units = units.mask(taken, "").mask(taken & raw[source].map(_is_bare), column.unit)
         given[column.unit_header] = units
     elif column.raw_unit and by_name:
         own = given[column.header].map(lambda cell: _with_unit(cell, column.unit or ""))
@@ -201,10 +218,15 @@ def _given(raw: pd.DataFrame, card: Card, name: str, source: str) -> pd.DataFram
 
 def _with_unit(cell: str, unit: str) -> str:
     """A bare number with its unit; any other cell as it is."""
+    return f"{cell} {unit}" if _is_bare(cell) else cell
+
+
+def _is_bare(cell: str) -> bool:
+    """Whether a cell is a number without a unit."""
     try:
-        return cell if split_unit(cell)[1] else f"{cell} {unit}"
+        return not split_unit(cell)[1]
     except ValueError:
-        return cell
+        return False
 
 
 def _names(raw: pd.DataFrame, card: Card, log: CleaningLog) -> list[str]:

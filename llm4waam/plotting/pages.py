@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from llm4waam.core.escapes import in_cell, in_markdown
+from llm4waam.plotting.language import translated
 
 DASH = "–"  # not run, or not defined
 
@@ -82,12 +83,23 @@ def model_card(text: str, **facts: object) -> str:
     return str(ModelCard(f"---\n{ModelCardData(**facts).to_yaml()}\n---\n\n{text}"))
 
 
-def drawing(svg: str) -> Markup:
-    """An SVG as a part of a page, without what only a file of its own needs.
+_PANEL = re.compile(r'<svg class="(\w+)" x="[^"]*" y="[^"]*" width="([^"]*)" height="[^"]*"')
 
-    What one drawing defines (glyphs, markers, clips) is named by its content, so that several of
-    them in one page do not disturb each other.
+
+def drawing(svg: str, language: str = "en") -> Markup:
+    """A drawing that `style.save` wrote, as a part of a page in a language.
+
+    Its panels stand side by side where the page is wide enough, else one below the other. Another
+    SVG, such as one of an earlier version, is one panel, with its texts as they are.
     """
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    return Markup(re.sub(r"\s*\n\s*", " ", svg))
+    fonts = re.search(r'^<svg [^>]*font-family="([^"]*)"', svg)
+    if fonts is None:
+        width = re.search(r'viewBox="\S+ \S+ (\S+)', svg)
+        inside = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+        inside = inside[inside.index("<svg") + 4 :]
+        head = f'style="--width: {width[1] if width else 500}"'
+        return Markup(f'<div class="panels"><svg {head}{inside}</div>')
+    svg = svg[svg.index('<svg class="') : svg.rindex("</svg>")]
+    svg = _PANEL.sub(r'<svg class="\1" style="--width: \2"', svg)
+    svg = translated(svg) if language == "ko" else svg
+    return Markup(f'<div class="panels" style="font-family: {fonts[1]}">\n{svg}</div>')

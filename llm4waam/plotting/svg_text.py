@@ -1,22 +1,30 @@
-"""Texts that the figures' font lacks, Korean, Chinese and Japanese ones, as text in an SVG.
+"""Texts of a figure as `<text>` in an SVG, with room for them in English and in Korean.
 
-What DejaVu Sans has is drawn as outlines, which look the same everywhere. It has no Hangul, no kana
-and no Han characters and would draw boxes. A line with such a character is written as `<text>` with
-a list of fonts, and the reader's machine draws it. So the file depends on no font of the machine
-that writes it. `savefig(..., backend=BACKEND)` uses this module.
+The reader's machine draws them, so that a page can say them in its language, find them and read
+them aloud. The layout is made with the widths of DejaVu Sans, which Verdana has as well; other
+fonts are narrower. It has no Hangul, no kana and no Han characters: these count as 1 em each. A
+line with such a character names fonts of its language. So the file depends on no font of the
+machine that writes it. `savefig(..., backend=BACKEND)` uses this module.
 """
 
 import codecs
 import unicodedata
 from functools import cache
+from io import StringIO
+from math import cos, radians, sin
+from types import SimpleNamespace
 from typing import BinaryIO
 
 from matplotlib import rc_context
 from matplotlib.backend_bases import GraphicsContextBase
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
+from matplotlib.transforms import IdentityTransform
+
+from llm4waam.plotting.language import in_korean
 
 BACKEND = f"module://{__name__}"
 
@@ -63,8 +71,35 @@ def _width(letter: str) -> str:
     return _EM if unicodedata.east_asian_width(letter) in "WF" else "M"
 
 
+_LINES = "lines-"
+_SHIFT = {"left": 0.0, "center": 0.5, "right": 1.0}
+
+
+def mark_lines(figure: Figure) -> None:
+    """Tell the renderer how the lines of each text stand to each other, which matplotlib does not.
+
+    Without it they would begin where the English lines begin, and a Korean title would stand askew.
+    """
+    for text in figure.findobj(Text):
+        if "\n" in text.get_text():
+            text.set_gid(_LINES + (text._multialignment or text.get_ha()))
+
+
 class _Renderer(RendererSVG):
-    """Matplotlib's own, but for lines of text that the font lacks; these are never mathematics."""
+    """Matplotlib's own, with the fonts that a line needs and the widths of both languages."""
+
+    _sides = None  # of the lines of the text that is drawn: left, center or right
+
+    def open_group(self, s: str, gid: str | None = None) -> None:
+        """Remember the side that `mark_lines` told; it is no name of the group."""
+        if gid and gid.startswith(_LINES):
+            self._sides, gid = gid.removeprefix(_LINES), None
+        super().open_group(s, gid)
+
+    def close_group(self, s: str) -> None:
+        """The end of a text is the end of its lines."""
+        self._sides = None
+        super().close_group(s)
 
     def draw_text(
         self,
@@ -77,22 +112,44 @@ class _Renderer(RendererSVG):
         ismath: bool | str = False,
         mtext: Text | None = None,
     ) -> None:
-        if not lacks(s, prop):
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-            return
-        prop = prop.copy()
-        prop.set_family([*prop.get_family(), *fonts_for(s), "sans-serif"])
+        if mtext is None and self._sides:
+            mtext = self._line(x, y, s, prop, angle)
+        if lacks(s, prop):
+            prop = prop.copy()
+            prop.set_family([*prop.get_family(), *fonts_for(s), "sans-serif"])
         # The list behind sans-serif is matplotlib's: the reader's machine has its own.
-        with rc_context({"svg.fonttype": "none", "font.sans-serif": []}):
-            super().draw_text(gc, x, y, s, prop, angle, False, mtext)
+        with rc_context({"font.sans-serif": []}):
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+
+    def _line(
+        self, x: float, y: float, s: str, prop: FontProperties, angle: float
+    ) -> SimpleNamespace:
+        """A line that begins at x, y, as an anchored text, of which `RendererSVG` asks this."""
+        wide = self.get_text_width_height_descent(s, prop, False)[0] * _SHIFT[self._sides]
+        turn, side = radians(angle), self._sides
+        place = x + wide * cos(turn), self.height - (y - wide * sin(turn))
+        return SimpleNamespace(
+            get_transform=IdentityTransform,
+            get_unitless_position=lambda: place,
+            get_rotation_mode=lambda: "anchor",
+            get_ha=lambda: side,
+        )
 
     def get_text_width_height_descent(
         self, s: str, prop: FontProperties, ismath: bool | str
     ) -> tuple[float, float, float]:
-        """In points, of one line. The layout is made with these."""
-        if lacks(s, prop):
-            s, ismath = stand_in(s, prop), False
-        return super().get_text_width_height_descent(s, prop, ismath)
+        """In points, of one line, as wide as the wider of both languages."""
+        measured = [
+            super(_Renderer, self).get_text_width_height_descent(stand_in(said, prop), prop, ismath)
+            for said in dict.fromkeys((s, in_korean(s)))
+        ]
+        _, height, descent = measured[0]
+        return max(width for width, *_ in measured), height, descent
+
+
+def measuring() -> RendererSVG:
+    """A renderer for the extent of artists of a figure of 72 dpi; it draws into nothing."""
+    return _Renderer(1, 1, StringIO())
 
 
 class FigureCanvas(FigureCanvasSVG):

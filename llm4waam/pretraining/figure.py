@@ -2,10 +2,9 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from llm4waam.plotting.style import GREY, log_scale, model_colour, new_figure, title
+from llm4waam.plotting.style import GREY, PANEL, Panels, log_scale, model_colour, new_figure, title
 
 ASKED = ("words and values", "and formulas", "and indices")
 PANELS = {  # column of the curves: title, axis, first tier that asks for it
@@ -15,13 +14,13 @@ PANELS = {  # column of the curves: title, axis, first tier that asks for it
 HEADROOM = 0.16  # of the height, for the names of the tiers
 
 
-def pretraining_figure(curves: dict[str, pd.DataFrame]) -> Figure:
+def pretraining_figure(curves: dict[str, pd.DataFrame]) -> Panels:
     """Losses by epoch, one panel for masked words and one for formulas, the tiers as bands.
 
     `curves` holds, by encoder, a row an epoch in the order they were learned: tier, epoch, words
     and formulas (training), new_words and new_formulas (sentences that were not learned from).
     """
-    figure, axes = new_figure(1, len(PANELS), width=4.8, height=3.3)
+    figure, axes = new_figure(1, len(PANELS), width=PANEL, height=3.2)
     for axis, (column, (name, unit, first)) in zip(axes, PANELS.items(), strict=True):
         for encoder, curve in curves.items():
             shown = curve.reset_index(drop=True).query("tier >= @first")

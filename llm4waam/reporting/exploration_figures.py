@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llm4waam.card.card import Card
@@ -13,6 +12,8 @@ from llm4waam.plotting.style import (
     GREY,
     MANY,
     MARKERS,
+    PANEL,
+    Panels,
     log_scale,
     new_figure,
     title,
@@ -31,9 +32,9 @@ def axis_label(card: Card, column: str) -> str:
     return with_unit(words, known.unit)
 
 
-def label_sets_figure(sets: pd.DataFrame) -> Figure:
+def label_sets_figure(sets: pd.DataFrame) -> Panels:
     """A bar for each label set, with its number of beads."""
-    figure, [axis] = new_figure(1, 1, width=6, height=1 + 0.28 * len(sets))
+    figure, [axis] = new_figure(1, 1, width=PANEL, height=0.9 + 0.24 * len(sets))
     bars = axis.barh(sets["label_set"], sets["beads"], color=COLOURS[2])
     axis.bar_label(bars, padding=3)
     axis.invert_yaxis()
@@ -43,7 +44,7 @@ def label_sets_figure(sets: pd.DataFrame) -> Figure:
     return figure
 
 
-def defect_map_figure(points: pd.DataFrame, card: Card, order: Sequence[str]) -> Figure:
+def defect_map_figure(points: pd.DataFrame, card: Card, order: Sequence[str]) -> Panels:
     """One panel a group: the two set-points of each bead, coloured and marked by its label.
 
     `order` fixes the colour of each label. Beads on one spot are set side by side.
@@ -57,7 +58,7 @@ def defect_map_figure(points: pd.DataFrame, card: Card, order: Sequence[str]) ->
         beside=points[x] + step * (same.cumcount() - (same[x].transform("size") - 1) / 2)
     )
     figure, axes = new_figure(
-        -(-len(groups) // wide), wide, width=3.4, height=3.0, sharex=True, sharey=True
+        -(-len(groups) // wide), wide, width=3.1, height=2.6, sharex=True, sharey=True
     )
     for axis in axes[len(groups) :]:
         axis.set_visible(False)
@@ -92,10 +93,10 @@ def defect_map_figure(points: pd.DataFrame, card: Card, order: Sequence[str]) ->
     return figure
 
 
-def distributions_figure(values: pd.DataFrame, card: Card) -> Figure:
+def distributions_figure(values: pd.DataFrame, card: Card) -> Panels:
     """One panel a column: a histogram with the mean; log x where all values are positive."""
     columns = list(values["column"].unique())
-    figure, axes = new_figure(1, len(columns), width=4.4, height=2.9)
+    figure, axes = new_figure(1, len(columns), width=PANEL, height=2.7)
     for axis, column in zip(axes, columns, strict=True):
         part = values.loc[values["column"] == column, "value"]
         bins = np.linspace(part.min(), part.max(), BINS + 1)
@@ -112,7 +113,7 @@ def distributions_figure(values: pd.DataFrame, card: Card) -> Figure:
     return figure
 
 
-def correlations_figure(pairs: pd.DataFrame, card: Card) -> Figure:
+def correlations_figure(pairs: pd.DataFrame, card: Card) -> Panels:
     """Spearman's rank correlation of each pair, as a number on its colour."""
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
     place = {name: number for number, name in enumerate(names)}
@@ -139,10 +140,10 @@ def correlations_figure(pairs: pd.DataFrame, card: Card) -> Figure:
 LENGTH_BINS = 24
 
 
-def sentence_lengths_figure(lengths: pd.DataFrame, max_tokens: int) -> Figure:
+def sentence_lengths_figure(lengths: pd.DataFrame, max_tokens: int) -> Panels:
     """One panel an encoder: prompts by number of tokens, and where they would be cut."""
     encoders = list(lengths["encoder"].unique())
-    figure, axes = new_figure(1, len(encoders), width=4.2, height=2.9, sharey=True)
+    figure, axes = new_figure(1, len(encoders), width=PANEL, height=2.7, sharey=True)
     edges = np.histogram_bin_edges(lengths["tokens"], bins=LENGTH_BINS)
     for axis, encoder in zip(axes, encoders, strict=True):
         part = lengths[lengths["encoder"] == encoder]

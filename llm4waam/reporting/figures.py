@@ -1,41 +1,86 @@
 """The figures of a study, each from a table of `llm4waam.reporting.results`.
 
-Scores and training; single beads, predicted against true and class by class; probabilities and
-intervals, whether they keep what they promise.
+Scores and training; single beads, predicted against true and class by class.
 """
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from llm4waam.decisions.prior_knowledge import GUESSES
 from llm4waam.encoders.families import FAMILIES
+from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import ONE_CLASS, class_names
 from llm4waam.plotting.style import (
     COLOURS,
     GREY,
     MANY,
-    MARKERS,
+    PANEL,
+    Panels,
     empty_figure,
+    fit_legend,
     log_scale,
     model_colour,
+    model_marker,
     new_figure,
     title,
 )
+from llm4waam.reporting.certainty_figures import reliability_figure
 from llm4waam.reporting.results import Study, compared
 from llm4waam.splits.folds import HOLD_OUT_FOLD
 from llm4waam.splits.tasks import Task
 
+SCORES = {"accuracy": "share judged right", "micro_f1": "micro F1", "r2": "R²"}
 FLOOR = -0.5  # an R2 below it says "worse than the mean"; the dot stands at the edge
 
 
-def results_figure(results: pd.DataFrame) -> Figure:
+def answer_figure(results: pd.DataFrame) -> Panels:
+    """The study in one panel: by task the encoders, the best baseline, the formula and a guess.
+
+    A guess says the commonest class, or the mean, of every bead.
+    """
+    tasks = list(results["task"].unique())
+    figure, [axis] = new_figure(1, 1, width=PANEL, height=1.3 + 0.62 * len(tasks))
+    guess, formula = GUESSES, FORMULAS["pre_weld"]
+    looks = {name: (title(name), model_colour(name), model_marker(name)) for name in FAMILIES}
+    looks |= {"best": ("best baseline", GREY, "s"), "guess": ("a guess", "black", "X")}
+    looks |= {"formula": ("formula", COLOURS[3], "P")}
+    drawn = {}
+    for place, task in enumerate(tasks):
+        part = results[(results["task"] == task) & results["score"].notna()]
+        known = part[(part["knows_more"] == 0) & ~part["model"].isin([*FAMILIES, *guess, formula])]
+        found = {name: part[part["model"] == name] for name in FAMILIES}
+        found |= {"best": known.sort_values("score", kind="stable").tail(1)}
+        found |= {"formula": part[part["model"] == formula]}
+        found |= {"guess": part[part["model"].isin(guess)]}
+        rows = {key: row for key, rows in found.items() for row in rows.itertuples()}
+        for number, (key, row) in enumerate(rows.items()):
+            label, colour, marker = looks[key]
+            height = place + (number - (len(rows) - 1) / 2) * 0.15
+            axis.hlines(height, max(row.low, FLOOR), row.high, color=colour, lw=1.4)
+            x = max(row.score, FLOOR)
+            [drawn[label]] = axis.plot(x, height, marker, color=colour, ms=5.5, label=label)
+    metrics = results.drop_duplicates("task").set_index("task")["metric"]
+    names = [
+        f"{title(task)}\n({SCORES.get(metrics[task], title(metrics[task]))})" for task in tasks
+    ]
+    axis.set_yticks(range(len(tasks)), names)
+    axis.set_ylim(len(tasks) - 0.5, -0.5)
+    axis.hlines(np.arange(len(tasks) - 1) + 0.5, *axis.get_xlim(), color="#E5E5E5", lw=0.8)
+    axis.set_xlabel("score, out of fold (bar: 95 % interval; 1: no mistake)")
+    axis.grid(axis="x", color="#E5E5E5")
+    axis.set_axisbelow(True)
+    figure.legend([drawn[label] for label, *_ in looks.values() if label in drawn], ncols=3)
+    return figure
+
+
+def results_figure(results: pd.DataFrame) -> Panels:
     """One panel a task: headline of each model with its 95 % interval, the best on top."""
     tasks = list(results["task"].unique())
     rows = results.groupby("task").size().max()
     figure, axes = new_figure(
-        -(-len(tasks) // 2), min(len(tasks), 2), width=4.8, height=0.75 + 0.24 * rows
+        -(-len(tasks) // 2), min(len(tasks), 2), width=PANEL, height=0.75 + 0.22 * rows
     )
     for axis in axes[len(tasks) :]:
         axis.set_visible(False)
@@ -59,17 +104,24 @@ def results_figure(results: pd.DataFrame) -> Figure:
         axis.set_axisbelow(True)
     handles = [
         *(
-            Line2D([], [], color=model_colour(name), marker="o", ls="", label=title(name))
+            Line2D(
+                [],
+                [],
+                color=model_colour(name),
+                marker=model_marker(name),
+                ls="",
+                label=title(name),
+            )
             for name in FAMILIES
             if name in set(results["model"])
         ),
-        Line2D([], [], color=GREY, marker="o", ls="", label="baseline"),
+        Line2D([], [], color=GREY, marker="s", ls="", label="baseline"),
         Line2D([], [], color=GREY, label="95 % interval"),
         Line2D([], [], color="black", marker="|", ls="", ms=9, label="hold-out"),
     ]
     if results["knows_more"].any():
         name = "is given more than the encoders"
-        handles.append(Line2D([], [], color=GREY, marker="o", mfc="white", ls="", label=name))
+        handles.append(Line2D([], [], color=GREY, marker="s", mfc="white", ls="", label=name))
     if (results["score"] < FLOOR).any():
         handles.append(Line2D([], [], color=GREY, marker="<", ls="", label=f"worse than {FLOOR:g}"))
     figure.legend(handles=handles, loc="outside upper center", ncols=7, fontsize=8)
@@ -80,15 +132,16 @@ def _dot(axis: Axes, place: int, row: pd.Series) -> None:
     colour = model_colour(row["model"])
     if pd.notna(row["low"]):
         axis.plot([max(row["low"], FLOOR), max(row["high"], FLOOR)], [place] * 2, color=colour)
-    marker, face = "<" if row["score"] < FLOOR else "o", "white" if row["knows_more"] else colour
+    marker = "<" if row["score"] < FLOOR else model_marker(row["model"])
+    face = "white" if row["knows_more"] else colour
     axis.plot(max(row["score"], FLOOR), place, marker=marker, color=colour, mfc=face)
     if pd.notna(row["hold_out"]) and row["hold_out"] >= FLOOR:
         axis.plot(row["hold_out"], place, marker="|", ms=9, color="black")
 
 
-def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Figure:
+def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Panels:
     """One panel a task: F1 of each label (with its beads) for the models named for the task."""
-    figure, axes = new_figure(1, len(models), width=5.2, height=3.6)
+    figure, axes = new_figure(1, len(models), width=PANEL, height=3.0)
     for axis, (task, names) in zip(axes, models.items(), strict=True):
         part = per_label[per_label["task"] == task]
         labels = part.drop_duplicates("label")
@@ -99,7 +152,7 @@ def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Figur
                 f1.to_numpy(float),
                 heights,
                 ls="",
-                marker=MARKERS[number],
+                marker=model_marker(name),
                 color=model_colour(name),
                 label=title(name),
             )
@@ -111,15 +164,15 @@ def label_figure(per_label: pd.DataFrame, models: dict[str, list[str]]) -> Figur
         axis.set_title(f"{title(task)}: label (beads)")
         axis.grid(axis="x", color="#E5E5E5")
         axis.hlines(np.arange(len(ticks) - 1) + 0.5, -0.03, 1.03, color="#E5E5E5", lw=0.6)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8)
+        fit_legend(axis.figure, *axis.get_legend_handles_labels(), loc="outside lower center")
     return figure
 
 
-def curves_figure(history: pd.DataFrame) -> Figure:
+def curves_figure(history: pd.DataFrame) -> Panels:
     """One panel a task: training and validation loss by epoch, mean and range over folds."""
     history = history[history["fold"] != HOLD_OUT_FOLD]
     tasks = list(history["task"].unique())
-    figure, axes = new_figure(-(-len(tasks) // 2), min(len(tasks), 2), width=4.4, height=2.7)
+    figure, axes = new_figure(-(-len(tasks) // 2), min(len(tasks), 2), width=PANEL, height=2.6)
     for axis in axes[len(tasks) :]:
         axis.set_visible(False)
     for axis, task in zip(axes, tasks, strict=False):
@@ -128,10 +181,19 @@ def curves_figure(history: pd.DataFrame) -> Figure:
             for column, line in (("train_loss", "--"), ("val_loss", "-")):
                 each = part.groupby("epoch")[column].agg(["mean", "min", "max"])
                 colour = model_colour(encoder)
+                if len(each) == 1:  # a line of one epoch cannot be seen
+                    at = each.index + (list(FAMILIES).index(encoder) - 0.5) * 0.1
+                    at = at + (0.02 if line == "-" else -0.02)
+                    face = colour if line == "-" else "white"
+                    axis.vlines(at, each["min"], each["max"], color=colour, ls=line, lw=1)
+                    axis.plot(at, each["mean"], model_marker(encoder), color=colour, mfc=face)
+                    continue
                 axis.plot(each.index, each["mean"], ls=line, color=colour)
                 axis.fill_between(
                     each.index, each["min"], each["max"], color=colour, alpha=0.15, lw=0
                 )
+        if history.loc[history["task"] == task, "epoch"].nunique() == 1:
+            axis.set_xlim(0.5, 1.5)
         axis.set_title(title(task))
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
@@ -148,7 +210,7 @@ def curves_figure(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> Figure:
+def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> Panels:
     """A row a task, a column a model: beads by actual and predicted class, out of fold."""
     columns = int(confusion.groupby("task")["model"].nunique().max())
     figure, axes = new_figure(len(classes), columns, width=3.0, height=2.9)
@@ -176,13 +238,15 @@ def confusion_figure(confusion: pd.DataFrame, classes: dict[str, tuple[str, ...]
     return figure
 
 
-def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None, str]]) -> Figure:
+def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None, str]]) -> Panels:
     """A row a task, a column a model: predicted against true, in the unit of the task.
 
     `tasks` maps a task to its unit and transform; a log target has log axes.
     """
+    # The formula of measured values is arithmetic: a line, and nothing to see.
+    predicted = predicted[predicted["model"] != FORMULAS["post_weld"]]
     columns = int(predicted.groupby("task")["model"].nunique().max())
-    figure, axes = new_figure(len(tasks), columns, width=3.1, height=3.0)
+    figure, axes = new_figure(len(tasks), columns, width=3.1, height=2.7)
     grid = np.array(axes, dtype=object).reshape(len(tasks), columns)
     for line, (task, (unit, transform)) in zip(grid, tasks.items(), strict=True):
         part = predicted[predicted["task"] == task]
@@ -195,9 +259,10 @@ def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None,
         for axis, model in zip(line, models, strict=False):
             if transform == "log" and positive:
                 log_scale(axis.xaxis, axis.yaxis)
+            else:
+                axis.locator_params(axis="x", nbins=4)
             axis.plot([low, high], [low, high], color=GREY, lw=0.8)
             axis.set_box_aspect(1)
-            axis.tick_params("x", rotation=45)
             for role, face in (("oof", model_colour(model)), ("hold_out", "none")):
                 rows = part[(part["model"] == model) & (part["role"] == role)]
                 axis.scatter(
@@ -217,106 +282,14 @@ def predicted_figure(predicted: pd.DataFrame, tasks: dict[str, tuple[str | None,
     return figure
 
 
-def reliability_figure(bins: pd.DataFrame) -> Figure:
-    """One panel a task: how often it came true (95 % interval) over the probability given.
-
-    `bins` holds task, model, bin, mean_score, share, beads, low and high.
-    """
-    tasks = list(bins["task"].unique())
-    figure, axes = new_figure(1, len(tasks), width=4.2, height=4.4)
-    for axis, task in zip(axes, tasks, strict=True):
-        part = bins[bins["task"] == task]
-        axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, label="perfectly calibrated")
-        for number, (model, rows) in enumerate(part.groupby("model", sort=False)):
-            x = rows["mean_score"].to_numpy() + (number - 1) * 0.008
-            colour = model_colour(model)
-            axis.vlines(x, rows["low"], rows["high"], color=colour, lw=1)
-            axis.plot(
-                x, rows["share"], marker=MARKERS[number], color=colour, lw=0.9, label=title(model)
-            )
-        axis.set_xlim(-0.03, 1.03)
-        axis.set_ylim(-0.03, 1.03)
-        axis.set_box_aspect(1)
-        axis.set_xlabel("probability that the model gave (mean of a fifth)")
-        axis.set_ylabel("share that came true (bar: 95 % interval)")
-        axis.set_title(title(task))
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8)
-    return figure
-
-
-def temperature_figure(table: pd.DataFrame) -> Figure:
-    """One panel a task: log-loss of each model before and after its temperature.
-
-    `table` holds task, model, variant (before or after temperature) and log_loss.
-    """
-    tasks = list(table["task"].unique())
-    most = table.groupby("task")["model"].nunique().max()
-    figure, axes = new_figure(1, len(tasks), width=5.0, height=1.3 + 0.3 * most)
-    for axis, task in zip(axes, tasks, strict=True):
-        wide = table[table["task"] == task].pivot_table(
-            "log_loss", "model", "variant", sort=False, observed=True
-        )
-        wide = wide.sort_values("after", ascending=False)
-        places = np.arange(len(wide))
-        axis.hlines(places, wide["before"], wide["after"], color=GREY, lw=1)
-        axis.plot(wide["before"], places, "o", mfc="white", color=COLOURS[1], label="before")
-        axis.plot(wide["after"], places, "D", color=COLOURS[2], label="after temperature")
-        log_scale(axis.xaxis)
-        axis.set_yticks(places, [title(model) for model in wide.index])
-        axis.set_ylim(-0.6, len(wide) - 0.4)
-        axis.set_xlabel("log-loss, out of fold (logarithmic; left is better)")
-        axis.set_title(title(task))
-        axis.grid(axis="x", color="#E5E5E5")
-        axis.set_axisbelow(True)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=8)
-    return figure
-
-
-def interval_figure(beads: pd.DataFrame, units: dict[str, str | None]) -> Figure:
-    """A row a task, a column a model: the 90 % interval of every bead over its true value.
-
-    `beads` holds task, model, bead, target, low and high; the axes are logarithmic.
-    """
-    models = beads.groupby("task", sort=False)["model"].unique()
-    columns = max(map(len, models))
-    figure, axes = new_figure(len(models), columns, width=3.4, height=3.3)
-    grid = np.array(axes, dtype=object).reshape(len(models), columns)
-    for line, (task, names) in zip(grid, models.items(), strict=True):
-        unit = f" ({units[task]})" if units.get(task) else ""
-        for axis in line[len(names) :]:
-            axis.set_visible(False)
-        for axis, model in zip(line, names, strict=False):
-            part = beads[(beads["task"] == task) & (beads["model"] == model)]
-            log_scale(axis.xaxis, axis.yaxis)
-            ends = part["target"].min(), part["target"].max()
-            axis.plot(ends, ends, color=GREY, lw=0.8)
-            inside = part["target"].between(part["low"], part["high"])
-            for kept, colour, marker, name in (
-                (inside, COLOURS[2], "o", "holds the true value"),
-                (~inside, COLOURS[1], "X", "misses it"),
-            ):
-                rows = part[kept]
-                axis.vlines(rows["target"], rows["low"], rows["high"], color=colour, lw=0.9)
-                axis.plot(
-                    rows["target"], rows["target"], marker, ms=3.5, color=colour, ls="", label=name
-                )
-            axis.tick_params("x", rotation=45)
-            axis.set_title(f"{title(task)}\n{title(model)}")
-            axis.set_xlabel(f"true{unit}")
-            axis.set_ylabel(f"90 % interval{unit}")
-    handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=8)
-    return figure
-
-
-def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -> dict[str, Figure]:
+def draw(study: Study, tables: dict[str, pd.DataFrame], history: pd.DataFrame) -> dict[str, Panels]:
     """Name -> figure, from the tables of `llm4waam.reporting.results`.
 
     Every name is there for every card: a pipeline expects the files.
     """
     tasks = {name: assessments[0].task for name, assessments in study.items()}
     made = {
+        "answer": answer_figure(tables["results"]),
         "results": results_figure(tables["results"]),
         "learning_curves": curves_figure(history),
     }

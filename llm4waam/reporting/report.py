@@ -1,148 +1,34 @@
-"""The report in one language: sections of sentences, tables and figures, as one HTML file."""
+"""The report in one language: the answer, one figure, then a section for each question of a reader.
 
+A section says what it shows, in sentences of `report_findings`, then what not to conclude. What
+only some readers want is folded, and open in print.
+"""
+
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from llm4waam.card.card import Card
-from llm4waam.encoders.families import FAMILIES, family_pairs
-from llm4waam.evaluation.assessment import FORMULAS
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
-from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
-from llm4waam.plotting.pages import drawing, number, probability, signed
-from llm4waam.reporting.report_tables import (
-    Table,
-    ablation_tables,
-    calibration_tables,
-    cleaning_table,
-    comparison_table,
-    interval_tables,
-    label_table,
-    shown_models,
-    spread_tables,
-    task_table,
-)
-from llm4waam.reporting.report_words import Words
-from llm4waam.reporting.results import is_circular
-from llm4waam.splits.tasks import Task
+from llm4waam.plotting.pages import drawing, number
+from llm4waam.plotting.style import title
+from llm4waam.reporting import report_findings as findings
+from llm4waam.reporting import report_tables as tables
+from llm4waam.reporting.report_answer import answer
+from llm4waam.reporting.report_sources import Sources
+from llm4waam.reporting.report_words import CODE, Words
 
-
-def verdicts(
-    words: Words,
-    tasks: Mapping[str, Task],
-    summary: Mapping[str, dict],
-    comparisons: Mapping[str, dict],
-    metrics: Mapping[str, Mapping[str, dict]],
-    *,
-    encoders: bool,
-) -> list[str]:
-    """Sentences of every task: every two encoders, or the best encoder and the best baseline.
-
-    A comparison without a p has no sentence.
-    """
-    keys = {
-        name: family_pairs() if encoders else [f"{summary[name]['best_encoder']}_vs_baseline"]
-        for name in tasks
-    }
-    pairs = [(name, comparisons[name].get(key)) for name in tasks for key in keys[name]]
-    found = []
-    for name, pair in pairs:
-        if pair is None or pair["verdict"] is None:
-            continue
-        task = tasks[name]
-        gap, low, high = (pair[k] for k in ("difference", "difference_low", "difference_high"))
-        headline = HEADLINES[task.kind]
-        scores = [metrics[name][pair[who]]["oof"][headline] for who in ("one", "other")]
-        if encoders:
-            said = "encoders_chance" if pair["verdict"] == UNTOLD else "encoders_real"
-        else:
-            said = {BETTER: "better", WORSE: "worse", UNTOLD: "chance"}[pair["verdict"]]
-        if said == "worse":  # told as what is lost, so that the interval is one of positive numbers
-            low, high = -high, -low
-        formula = metrics[name].get(FORMULAS["pre_weld"])
-        told = [] if encoders or formula is None else [formula["oof"][headline]]
-        found.append(
-            words.say(
-                "verdicts",
-                said,
-                task=words.name(name),
-                metric=words.name(headline),
-                one=words.name(pair["one"]),
-                other=words.name(pair["other"]),
-                score=number(scores[0]),
-                other_score=number(scores[1]),
-                gap=number(abs(gap)),
-                signed=signed(gap),
-                low=number(low),
-                high=number(high),
-                p=probability(pair["p_holm"]),
-            )
-        )
-        for score in told:
-            found[-1] += " " + words.say("verdicts", "formula", score=number(score))
-    return found
-
-
-# The kinds of ablation that make the study harder; the stage `robustness` puts them together.
-HARDER = ("groups", "samples", "noise")
 # Tables whose kind has another name.
 KINDS_OF_TABLES = {"calibration": "nested", "intervals": "nested", "spread": "splits"}
 TEMPLATE = "report.html.j2"
 FILES = {"en": "report.html", "ko": "report.ko.html"}
 # By the stage `explain`, as seen from the folder of the report.
 ADVICE = {"en": "../advice/advice.html", "ko": "../advice/advice.ko.html"}
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What the report is made of, all of it written by stages.
-
-    `metrics` maps a task to its models and their metrics files, `split` is what the folds kept
-    together. `ablations` maps a kind to its
-    table, and `differs` a kind to what was different when it was run (see `core.made_from`); a kind
-    that was not run on this table is in neither. `advised` says whether there is a page of advice
-    of this table. `plots` is the folder of the figures, `group` the column of which a value is left
-    out.
-    """
-
-    card: Card
-    tasks: Mapping[str, Task]
-    metrics: Mapping[str, Mapping[str, dict]]
-    tiers: Mapping[str, int]
-    summary: Mapping[str, dict]
-    comparisons: Mapping[str, dict]
-    cleaning: Mapping
-    split: Mapping
-    ablations: Mapping[str, pd.DataFrame]
-    differs: Mapping[str, Mapping[str, tuple[str, str]]]
-    advised: bool
-    plots: Path
-    group: str
-
-    @property
-    def encoders(self) -> list[str]:
-        """The encoders that were fine-tuned."""
-        first = next(iter(self.metrics.values()))
-        return [name for name in FAMILIES if name in first]
-
-    @property
-    def facts(self) -> frozenset[str]:
-        """What is true of the table, of all that a text of report_words.yaml can hang on."""
-        card, tasks = self.card, self.tasks.values()
-        kinds, measured = {task.kind for task in tasks}, card.named("measurement")
-        known = {
-            "simulated": card.simulated,
-            "circular": is_circular(card),
-            "simulated_notes": card.simulated and bool(card.named("note")),
-            "measured_values": bool(measured),
-            "measured_formula": any("post_weld" in card.tasks[n].formulas for n in self.tasks),
-            "classified": bool(kinds - {"regression"}),
-            "regression": "regression" in kinds,
-        }
-        return frozenset(name for name, true in known.items() if true)
+FIRST = "results/answer"  # the figure below the answer
 
 
 def render(sources: Sources, language: str) -> str:
@@ -156,69 +42,251 @@ def render(sources: Sources, language: str) -> str:
         loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    simulated, card = sources.card.simulated, sources.card
+    environment.filters["marked"] = marked
+    simulated, name = sources.card.simulated, words.title(sources.card.title)
     other = next(name for name in FILES if name != language)
     return environment.get_template(TEMPLATE).render(
         language=language,
         other={"language": other, "file": FILES[other]},
-        advice=ADVICE[language] if sources.advised else None,
+        advice=ADVICE[language] if sources.advice is not None else None,
         page=lambda key: words.say("page", key),
-        banner=words.say("page", "simulated" if simulated else "measured", title=card.title),
+        banner=words.say("page", "simulated" if simulated else "measured", title=name),
         mark=words.say("page", "simulated_mark") if simulated else "",
+        answer=answer(words, sources),
+        first=_figures(sources, words, {FIRST: words.texts["answer"]["figure"]}),
+        terms=_terms(sources, words),
         sections=sections,
     )
 
 
+def marked(text: str) -> Markup:
+    """A text of report_words.yaml in HTML: commands and paths are code, all else is itself."""
+    return Markup(re.sub(f"{CODE}([^{CODE}]*){CODE}", r"<code>\1</code>", str(escape(text))))
+
+
+def _terms(sources: Sources, words: Words) -> dict:
+    texts = words.texts["terms"]["text"]
+    known = {"title": words.title(sources.card.title)}
+    known |= {"encoders": words.listed(map(words.name, sources.encoders))}
+    known |= {"tasks": words.listed(map(words.name, sources.tasks))}
+    said = [told for text in texts if (told := words.fill(text, **known))]
+    return {"heading": words.say("terms", "heading"), "texts": said}
+
+
 def _section(sources: Sources, words: Words, key: str) -> dict:
-    section = words.texts["sections"][key]
-    card, kind = sources.card, section.get("ablation")
-    known = {"title": card.title, "source": card.source, "licence": card.licence}
-    known |= {"column": sources.group, "encoders": words.listed(sources.encoders)}
-    known |= {"tasks": ", ".join(map(words.name, sources.tasks))}
-    texts = [said for t in section.get("text", []) if (said := words.fill(t, **known))]
-    made_by = KINDS_OF_TABLES.get(kind, kind)
-    absent = kind is not None and kind not in sources.ablations
-    shown = _figures(sources, words, section)
-    if absent:
-        texts = texts if shown else []  # else there is nothing that they are about
-        command = f"make ablations KIND={made_by}"
+    """What a section shows: sentences, drawings, tables, what is folded, what not to conclude."""
+    section, card = words.texts["sections"][key], sources.card
+    kind = section.get("ablation")
+    known = {"title": words.title(card.title), "source": words.title(card.source)}
+    known |= {"licence": card.licence, "column": words.title(title(sources.group))}
+    said, shown, folded = _contents(sources, words, key)
+    texts = [told for t in section.get("text", []) if (told := words.fill(t, **known))]
+    figures = _figures(sources, words, section.get("figures", {}))
+    more = [told for t in section.get("more_text", []) if (told := words.fill(t, **known))]
+    more_figures = _figures(sources, words, section.get("more_figures", {}))
+    notes = [note for one in NOTES.get(key, ()) for note in _notes(sources, words, one)]
+    notes = list(dict.fromkeys(notes))  # several kinds may differ in the same settings
+    if kind is not None and kind not in sources.ablations:
+        texts = texts if figures else []  # else there is nothing that they are about
+        command = f"make ablations KIND={kind}"
         if key == "earns":  # of several kinds, and so none itself
             command = f"dvc repro ablations/dvc.yaml:{kind}"
-        texts.append(words.say("page", "absent", command=command))
-    elif made_by and sources.differs[made_by]:
-        told = differing(words, sources.differs[made_by])
-        texts.append(words.say("page", "other_settings", differs=told))
-    tables = [] if absent else _tables(sources, words, key, section)
-    if key == "read":
-        texts += crossing(words, sources.split)
-    if key in ("asked", "compared"):
-        known = sources.tasks, sources.summary, sources.comparisons, sources.metrics
-        texts += verdicts(words, *known, encoders=key == "compared")
-    if key == "earns" and not absent:
-        texts.insert(0, earned(words, sources.ablations[kind]))
-    heading = words.fill(section["heading"])
-    return {"key": key, "heading": heading, "texts": texts, "tables": tables, "figures": shown}
+        notes.append(words.say("page", "absent", command=command))
+    foldable = folded or more_figures
+    return {
+        "key": key,
+        "heading": words.fill(section["heading"]),
+        "said": said,
+        "texts": texts,
+        "figures": figures,
+        "tables": shown,
+        "notes": notes,
+        "careful": words.fill(section["careful"]) if "careful" in section else "",
+        "more": {
+            "heading": words.fill(section["more"]),
+            "texts": more if folded else [],
+            "figures": more_figures,
+            "tables": folded,
+        }
+        if foldable
+        else None,
+    }
 
 
-def crossing(words: Words, split: Mapping) -> list[str]:
-    """A sentence for each column of groups of which some stand in several folds."""
+Contents = tuple[list[str], list[tables.Table], list[tables.Table]]
+
+
+def _contents(sources: Sources, words: Words, key: str) -> Contents:
+    """Sentences, tables, and tables that are folded, of a section."""
+    makers: dict[str, Callable[[], Contents]] = {
+        "judged": lambda: _judged(sources, words),
+        "formula": lambda: (
+            findings.of_kind(words, sources, regression=True),
+            [],
+            _task_tables(sources, words, regression=True),
+        ),
+        "earns": lambda: _earns(sources, words),
+        "sure": lambda: _sure(sources, words),
+        "leak": lambda: _if_run(sources, "protocols", findings.leak, words),
+        "parity": lambda: _if_run(sources, "parity", findings.parity, words),
+        "next": lambda: _next(sources, words),
+        "data": lambda: _data(sources, words),
+        "variations": lambda: _variations(sources, words),
+    }
+    return makers[key]() if key in makers else ([], [], [])
+
+
+def _if_run(sources: Sources, kind: str, find: Callable, words: Words) -> Contents:
+    return (find(words, sources) if kind in sources.ablations else [], [], [])
+
+
+def _judged(sources: Sources, words: Words) -> Contents:
+    caption = words.texts["sections"]["judged"]["table"]
+    found = [
+        tables.found_table(words, sources, task, caption)
+        for task in sources.tasks.values()
+        if task.kind != "regression"
+    ]
+    said = findings.of_kind(words, sources, regression=False)
+    return said, found, _task_tables(sources, words, regression=False)
+
+
+def _task_tables(sources: Sources, words: Words, *, regression: bool) -> list[tables.Table]:
     return [
-        words.say("page", "crossing", column=column, many=found["in_several_folds"],
-                  count=found["groups"])
-        for column, found in split["groups"].items()
-        if found["in_several_folds"]
-    ]  # fmt: skip
+        tables.task_table(words, task, sources.metrics[name], sources.tiers)
+        for name, task in sources.tasks.items()
+        if (task.kind == "regression") == regression
+    ]
 
 
-def _figures(sources: Sources, words: Words, section: dict) -> list[dict]:
-    """The drawings of a section that are there; of an ablation, where it is of this table."""
+def _earns(sources: Sources, words: Words) -> Contents:
+    table = sources.ablations.get("robustness")
+    said = [] if table is None else [findings.earned(words, table)]
+    caption = words.fill(words.texts["sections"]["earns"]["table"])
+    first = dict(list(sources.tasks.items())[:1])  # of the others the table tells
+    known = first, sources.summary, sources.comparisons, sources.metrics
+    said += findings.verdicts(words, *known, encoders=True)
+    return said, [], [tables.comparison_table(words, sources.tasks, sources.comparisons, caption)]
+
+
+def _sure(sources: Sources, words: Words) -> Contents:
+    caption, known = words.texts["sections"]["sure"]["table"], set(sources.came_true["task"])
+    shown = [
+        tables.came_true_table(words, sources, task, caption)
+        for name, task in sources.tasks.items()
+        if name in known and sources.summary[name]["best_encoder"]
+    ]
+    makers = {
+        "calibration": tables.calibration_table,
+        "intervals": tables.interval_table,
+        "spread": tables.spread_table,
+    }
+    folded = [
+        make(words, sources, sources.ablations[kind])
+        for kind, make in makers.items()
+        if kind in sources.ablations and len(sources.ablations[kind])
+    ]
+    return findings.sure(words, sources), shown, folded
+
+
+def _next(sources: Sources, words: Words) -> Contents:
+    shown = []
+    if sources.advised is not None:
+        told = sources.advised[words.language]
+        caption = words.fill(words.texts["sections"]["next"]["table"])
+        shown = [tables.Table(caption, told["head"], told["rows"], wrapped=True)]
+    return findings.advised(words, sources), shown, []
+
+
+def _data(sources: Sources, words: Words) -> Contents:
+    said = []
+    for column, found in sources.split["groups"].items():
+        if found["in_several_folds"]:
+            known = {"many": found["in_several_folds"], "count": found["groups"]}
+            named = words.title(title(column))
+            said.append(words.say("page", "crossing", column=named, **known))
+    caption = words.fill(words.texts["sections"]["data"]["table"])
+    return said, [], [tables.cleaning_table(words, caption, sources.cleaning)]
+
+
+def _variations(sources: Sources, words: Words) -> Contents:
+    folded = [tables.variations_table(words, sources)]
+    if "losses" in sources.ablations:
+        caption = words.texts["sections"]["variations"]["losses"]
+        folded.append(tables.losses_table(words, sources, caption))
+    said = findings.ladder(words, sources) + findings.losses(words, sources)
+    return said, [], folded
+
+
+# Section -> the kinds of ablations of which it shows numbers: notes say how they differ.
+NOTES = {
+    "earns": ("samples", "groups", "noise"),
+    "sure": ("nested", "splits"),
+    "leak": ("protocols",),
+    "parity": ("parity",),
+    "variations": ("ladder", "rates", "information", "losses"),
+}
+# Kind -> the variation that is the study itself, by another training.
+OWN = {"protocols": "grouped", "groups": "grouped", "information": "pre_weld", "noise": "noise_0"}
+
+
+def _notes(sources: Sources, words: Words, kind: str) -> list[str]:
+    """Whether a kind was run with other settings, and why its scores are not the headline's."""
+    if kind not in sources.differs:
+        if kind in ("nested", "splits", "losses"):
+            return [words.say("page", "absent", command=f"make ablations KIND={kind}")]
+        return []
+    said = []
+    if sources.differs[kind]:
+        told = differing(words, sources.differs[kind])
+        said.append(words.say("page", "other_settings", differs=told))
+    for task, model, score in _own_scores(sources, kind):
+        headline = (
+            sources.metrics[task]
+            .get(model, {})
+            .get("oof", {})
+            .get(HEADLINES[sources.tasks[task].kind])
+        )
+        if number(score) != number(headline) and kind in words.texts["why"]:
+            known = {"task": words.name(task), "model": words.name(model)}
+            known |= {"here": number(score), "headline": number(headline)}
+            why = words.say("why", kind, epochs=sources.losses_epochs)
+            return [*said, words.say("page", "elsewhere", why=why, **known)]
+    return said
+
+
+def _own_scores(sources: Sources, kind: str) -> list[tuple[str, str, float]]:
+    """(task, encoder, score) of the study itself in the table of a kind."""
     found = []
-    for name, caption in section.get("figures", {}).items():
+    if kind == "splits":
+        spread = sources.ablations["spread"]
+        rows = spread[(spread["role"] == "oof") & spread["model"].isin(FAMILIES)]
+        return [(row.task, row.model, row.study) for row in rows.itertuples()]
+    table = sources.ablations.get(kind)
+    if table is None or "variation" not in table:
+        return []
+    for task in sources.tasks:
+        rows = table[(table["task"] == task) & table["model"].isin(FAMILIES)]
+        rows = rows[rows["metric"] == HEADLINES[sources.tasks[task].kind]]
+        key = OWN.get(kind)
+        if kind == "losses":
+            key = sources.losses[task]
+        elif kind == "samples" and len(rows):
+            key = max(rows["variation"], key=lambda one: float(one.rpartition("_")[2]))
+        rows = rows[rows["variation"] == key]
+        found += [(task, row.model, row.score) for row in rows.itertuples() if pd.notna(row.score)]
+    return found
+
+
+def _figures(sources: Sources, words: Words, named: Mapping[str, Mapping]) -> list[dict]:
+    """The drawings that are there; of an ablation, where it is of this table."""
+    found = []
+    for name, caption in named.items():
         folder, _, rest = name.partition("/")
         kind = rest.partition("/")[0] if folder == "ablations" else None
         file = sources.plots / f"{name}.svg"
         if file.is_file() and (kind is None or kind in sources.differs):
-            drawn = drawing(file.read_text(encoding="utf-8"))
+            drawn = drawing(file.read_text(encoding="utf-8"), words.language)
             found.append({"drawing": drawn, "caption": words.fill(caption)})
     return found
 
@@ -235,50 +303,3 @@ def differing(words: Words, found: Mapping[str, tuple[str, str]]) -> str:
     if len(named) > DIFFERENCES:
         said.append(words.say("page", "more_settings", count=len(named) - DIFFERENCES))
     return "; ".join(said)
-
-
-def earned(words: Words, table: pd.DataFrame) -> str:
-    """The finding of the stage `robustness`, from the differences and verdicts of its table."""
-    return words.say("verdicts", "earns", **counted(table))
-
-
-def counted(table: pd.DataFrame) -> dict[str, int]:
-    """How many comparisons there are, how often the encoder is ahead, and the verdicts."""
-    count, said = len(table), table["verdict"]
-    better, worse = int((said == BETTER).sum()), int((said == WORSE).sum())
-    ahead, untold = int((table["difference"] > 0).sum()), count - better - worse
-    return {"count": count, "ahead": ahead, "better": better, "worse": worse, "untold": untold}
-
-
-def _tables(sources: Sources, words: Words, key: str, section: dict) -> list[Table]:
-    text, tasks = section.get("table"), sources.tasks
-    if text is None:
-        return []
-    kinds: dict[str, Callable[[], list[Table]]] = {
-        "data": lambda: [cleaning_table(words, words.fill(text), sources.cleaning)],
-        "compared": lambda: [comparison_table(words, tasks, sources.comparisons, words.fill(text))],
-        "results": lambda: [
-            task_table(words, task, sources.metrics[name], sources.tiers, caption)
-            for name, task in tasks.items()
-            for caption in [words.fill(text, task=words.name(name))]
-        ],
-        "labels": lambda: [
-            label_table(words, task, sources.metrics[name], _compared(sources, name), caption)
-            for name, task in tasks.items()
-            if task.kind != "regression"
-            for caption in [words.fill(text, task=words.name(name))]
-        ],
-        "reliability": lambda: calibration_tables(words, sources.ablations["calibration"], text),
-        "intervals": lambda: interval_tables(words, sources.ablations["intervals"], text),
-        "splits": lambda: spread_tables(words, sources.ablations["spread"], text),
-    }
-    if key in kinds:
-        return kinds[key]()
-    table = sources.ablations[section["ablation"]]
-    return ablation_tables(words, table, shown_models(table, probe=key == "leak"), text)
-
-
-def _compared(sources: Sources, task: str) -> list[str]:
-    """All encoders and the best baseline."""
-    best = sources.summary[task]["best_baseline"]
-    return [*sources.encoders, *([best] if best else [])]

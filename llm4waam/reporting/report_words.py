@@ -6,10 +6,13 @@ from pathlib import Path
 
 import yaml
 
+from llm4waam.plotting import language
+from llm4waam.plotting.pages import between, number
 from llm4waam.plotting.style import title
 
 FILE = Path(__file__).with_name("report_words.yaml")
 LANGUAGES = ("en", "ko")
+CODE = "\x0e"  # before and behind a command or path: no text of a card can hold it by chance
 
 
 @dataclass(frozen=True)
@@ -39,30 +42,41 @@ class Words:
         """
         while "if" in text:
             text = text.get("then" if text["if"] in self.facts else "else", {})
-        return text[self.language].format(**values) if text else ""
+        return text[self.language].replace("`", CODE).format(**values) if text else ""
 
     def name(self, key: str) -> str:
-        """A model, task, label or metric by its name; `style.title` where there is no other."""
+        """A model, task, label, metric or head by its name; `style.title` where there is none."""
         known = self.texts["names"].get(key)
-        return known[self.language] if known else title(key)
+        return known[self.language] if known else language.name(key, self.language) or title(key)
 
-    def listed(self, keys: Iterable[str]) -> str:
-        """Names in a sentence: "BERT, RoBERTa and DistilBERT"."""
-        *others, last = map(self.name, keys)
+    def task(self, key: str) -> str:
+        """The name of a task at the beginning of a sentence."""
+        name = self.name(key)
+        return name[:1].upper() + name[1:]
+
+    def listed(self, parts: Iterable[str]) -> str:
+        """Parts of a sentence: "BERT, RoBERTa and DistilBERT"."""
+        *others, last = parts
         return (", ".join(others) + self.say("page", "and") if others else "") + last
 
-    def variation(self, key: str, title: str) -> str:
-        """A variation of an ablation: "beads_20" fills 20 into the text of "beads".
+    def range(self, low: float | None, high: float | None) -> str:
+        """The ends of an interval: "-0.044 to 0.102"."""
+        return self.say("page", "range", low=number(low), high=number(high))
 
-        Its own `title` where there is no text.
-        """
-        known = self.texts["variants"]
-        if key in known:
-            return known[key][self.language]
-        kind, _, value = key.rpartition("_")
-        if key.startswith("without_"):  # the name of a column, which may have more underscores
-            kind, value = "without", key.removeprefix("without_").replace("_", " ")
-        if kind not in known:
-            return title
-        share = f"{float(value):.0%}" if kind == "noise" else ""
-        return known[kind][self.language].format(n=value, percent=share)
+    def score(self, score: float | None, low: float | None, high: float | None) -> str:
+        """A score and its interval: "0.774 (0.681 to 0.856)"."""
+        joined = "~" if self.language == "ko" else "to"
+        return between(score, low, high, joined_by=joined)
+
+    def shares(self, low: float, high: float) -> str:
+        """The ends of an interval of shares: "85 to 96 %"."""
+        return self.say("page", "range", low=f"{100 * low:.0f}", high=share(high))
+
+    def title(self, title: str) -> str:
+        """The title of a variation of an ablation."""
+        return language.in_korean(title) if self.language == "ko" else title
+
+
+def share(value: float) -> str:
+    """A share as people say it: "91 %"."""
+    return f"{100 * value:.0f} %"

@@ -23,7 +23,7 @@ from llm4waam.evaluation.assessment import (
     ranked,
 )
 from llm4waam.evaluation.metrics import HEADLINES, ONE_CLASS, class_names, file_key
-from llm4waam.evaluation.reliability import reliability_bins
+from llm4waam.evaluation.reliability import came_true, reliability_bins
 from llm4waam.evaluation.significance import BETTER, WORSE
 from llm4waam.plotting.pages import (
     between,
@@ -61,6 +61,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
         "per_label_f1": per_label(study),
         "confusion": confusion(study),
         "reliability": reliability(study),
+        "came_true": trust(study),
     }
 
 
@@ -128,6 +129,26 @@ def reliability(study: Study) -> pd.DataFrame:
         if one.task.kind != "regression"
     ]
     columns = ["task", "model", "bin", "mean_score", "share", "beads", "low", "high"]
+    return (
+        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    )
+
+
+def trust(study: Study) -> pd.DataFrame:
+    """Two classes: task, model, role and `reliability.came_true` of the last class.
+
+    Of the encoders and the best baseline; over the repeats, every statement of each counts.
+    """
+    tables = [
+        came_true(
+            part.score.ravel(), np.broadcast_to(part.target, part.score.shape).ravel()
+        ).assign(task=task, model=one.model, role=role)
+        for task, assessments in study.items()
+        for one in compared(assessments)
+        for role, part in (("oof", one.oof), ("hold_out", one.hold_out))
+        if one.task.kind == "binary" and len(part.score)
+    ]
+    columns = ["task", "model", "role", "least", "most", "statements", "came_true", "low", "high"]
     return (
         pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
     )

@@ -9,7 +9,7 @@ from llm4waam.ablations.robustness import (
     robustness_table,
 )
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
-from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_findings import earned
 from llm4waam.reporting.report_words import Words
 
 SCORES = {
@@ -77,6 +77,6 @@ def test_the_figure_has_a_panel_a_kind(table: pd.DataFrame) -> None:
     figure = robustness_figure(table)
     names = [axis.get_title() for axis in figure.axes]
     assert names == ["Wrong outcomes in training", "A group never seen", "Few beads"]
-    [legend] = figure.legends
+    [legend] = figure.above[0].legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["BERT", "RoBERTa", "best baseline"]

@@ -1,13 +1,20 @@
-"""Findings built by hand: beads that together need every sentence of a narration."""
+"""Findings built by hand: beads that together need every sentence of a narration.
+
+`PYTHONPATH=.:tests python tests/advice/narration_beads.py` writes narrations.yaml anew: read what
+`git diff` shows of it, sentence by sentence.
+"""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from conftest import ROOT
 
 from llm4waam.advice.counterfactual import Change, Counterfactual, Move
 from llm4waam.advice.findings import Findings
+from llm4waam.advice.narration import narrate
 from llm4waam.advice.rules import BrokenRule
 from llm4waam.advice.shapley import Attribution
 from llm4waam.card.card import read_card
@@ -120,6 +127,10 @@ BEADS = {
         0.71, "Balling", "Humping", reason="normal", rules=[TOO_FAST], numbers=("heat_input",),
     ),
     "no defect named, normal unlikely": findings(0.42, moves=(MORE_WIRE,), rules=[TOO_HOT]),
+    "a class of another card": replace(
+        findings(0.2, moves=(SLOWER,), reasons={"ctwd_mm": -6.0, "material": 5.0}),
+        normal="passes", aim="visual_test", named=[], compared=False,
+    ),
     "outside by range and word": findings(
         0.35, reason="outside", rules=[TOO_FAST], missing=("gas_flow_l_min",),
         outside=[("ctwd_mm", 27.0, (10.0, 20.0)), ("shielding_gas", "Ar+30%He", "Ar, Ar+2%CO2")],
@@ -144,3 +155,12 @@ BEADS = {
     ),
     "far": findings(0.88, reason="outside", outside=[("", "2.71", "1.35")]),
 }  # fmt: skip
+
+if __name__ == "__main__":
+    told = {
+        name: {one: narrate(bead, CARD, one).split("\n") for one in ("en", "ko")}
+        for name, bead in BEADS.items()
+    }
+    text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=10**6)
+    head = "# The narration of the beads of narration_beads.py, word for word, by paragraph.\n"
+    Path(__file__).with_name("narrations.yaml").write_text(head + text, encoding="utf-8")

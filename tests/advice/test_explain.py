@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from llm4waam.advice.entries import spread_over
 from llm4waam.advice.faithfulness import other_background, with_random_weights
 from llm4waam.advice.findings import MADE_FROM, Examiner, make_examiner, read_tried, track_record
 from llm4waam.advice.narration import narrate
-from llm4waam.advice.page import spread_over
 from llm4waam.advice.shapley import WEIGHT, fields_of, model_output, representatives
 from llm4waam.advice.trial import can_be_tried
 from llm4waam.card.card import read_card

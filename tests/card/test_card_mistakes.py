@@ -7,6 +7,7 @@ import pytest
 from conftest import SMALL_CARD
 
 from llm4waam.card.card import Card, read_card
+from llm4waam.card.vocabulary import further_spellings
 from llm4waam.core.errors import StudyError
 
 FORMULA = "formula: travel_speed_mm_s * 2"
@@ -53,6 +54,10 @@ def read(folder: Path, text: str) -> Card:
         ("  current_a:", "  cell:", "columns.cell: cleaning adds"),
         (LEVELS, "ER316L: {properties: {travel_speed_mm_s: 0.8}}", "property 'travel_speed_mm_s'"),
         (LEVELS, "ER316L: {properties: {speed_doubled: 0.8}}", "property 'speed_doubled'"),
+        (LEVELS, "ER316L: {properties: {efficency: 0.8}}", "'efficency' .*; expected 'efficiency'"),
+        ("header: current,", "header: heat_input,", "'heat_input' is that of current_a, too"),
+        ("header: note}", "header: result}", "header: 'result' is that of note, too"),
+        ("title:", "ceiling: {qualty_x: 0.9}\ntitle:", "ceiling.qualty_x: begins with no task"),
         ("  quality: {", "  a/b: {", "tasks.a/b: this is no name"),
         ("  quality: {", "  outside: {", "tasks.outside: answers have a column"),
         (NOTE, NOTE.replace("role: note", "role: identifier"), "record is the identifier"),
@@ -64,6 +69,9 @@ def read(folder: Path, text: str) -> Card:
         (LABELS, "{Humping or Balling: [], Normal: []}", "holds 'or', which joins"),
         (LEVELS, "ER316L: {aliases: [G3Si1]}", "levels: 'G3Si1' means 'ER70S-6' and 'ER316L'"),
         (LEVELS, "er70s-6: {}", "levels: 'er70s-6' means"),
+        (LABELS, "{Humping: [Balling or Normal], Balling: [], Normal: []}",
+         "'Balling or Normal' of 'Humping' also means 'Balling' and 'Normal'"),
+        (LABELS, "{'LOF, hump': [], hump: [], LOF: [], Normal: []}", "also means 'LOF' and 'hump'"),
         ("exclusive: Normal", "exclusive: hump", "exclusive: 'hump' is no label"),
         ("classes: [defect, normal]", "classes: [ok, OK]", "classes: expected two names"),
         # Numbers and units
@@ -76,6 +84,8 @@ def read(folder: Path, text: str) -> Card:
         ("unit: V\n", "unit: m**99999999\n", "no unit is called"),
         ("unit: V\n", "unit: 9**9**9\n", "no unit is called"),
         ("unit: V\n", "unit: V/0\n", "no unit is called"),
+        ("header: voltage\n", "header: voltage [mV]\n", "says mV, and unit is V; .* raw_unit"),
+        ("header: current,", "header: current (kA),", "says kA, and unit is A; .* raw_unit"),
         ("lost_unit_like: campaign", "lost_unit_like: wire", "'wire' is no other column"),
         ("lost_unit_like: campaign", "lost_unit_like: note", "'note' is no group"),
         ("tolerance: 0.02", "tolerance: 1.0e+30", "checks.0.tolerance"),
@@ -109,6 +119,23 @@ def test_an_anchor_is_read_and_one_that_explodes_is_not(tmp_path: Path) -> None:
     )
     with pytest.raises(StudyError, match="anchors expand to more than"):
         read(tmp_path, SMALL_CARD + bomb)
+
+
+@pytest.mark.parametrize("new", ["current (kA), raw_unit: kA,", "current (A),", "current (new),"])
+def test_a_header_may_say_the_unit(tmp_path: Path, new: str) -> None:
+    text = SMALL_CARD.replace("header: current,", f"header: {new}")
+    assert read(tmp_path, text).columns["current_a"].unit == "A"
+
+
+def test_a_level_may_have_properties_of_its_own(tmp_path: Path) -> None:
+    for own in ("{}", "{properties: {efficiency: 0.8, efficiency_note: 1}}"):
+        text = SMALL_CARD.replace(LEVELS, f"ER316L: {own}")
+        assert "ER316L" in read(tmp_path, text).columns["material"].levels
+
+
+def test_what_everybody_writes_for_two_levels_is_none_of_them(tmp_path: Path) -> None:
+    text = SMALL_CARD.replace(LEVELS, "ER-70S-6: {}")
+    assert further_spellings(read(tmp_path, text).columns["material"]) == {}
 
 
 def test_a_computed_column_may_use_a_derived_field_of_columns_above(tmp_path: Path) -> None:

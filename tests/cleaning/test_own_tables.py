@@ -17,6 +17,7 @@ GAS = "  gas: {role: set_point, kind: category}\n"
 SPEED = "  speed: {role: set_point, kind: number, unit: mm/s, accepted_units: [m/min]}\n"
 FEED = "  wfs: {role: set_point, kind: number, unit: m/min}\n"
 WIDTH = "  width: {role: outcome, kind: number, unit: mm, range: [1, 30]}\n"
+DONE = "  done: {role: outcome, kind: number}\n"
 DEFECT = "  defect: {role: outcome, kind: labels, labels: {None: [], Porosity: []}}\n"
 FLAGS = "  porosity: {role: outcome, kind: flag}\n  humping: {role: outcome, kind: flag}\n"
 WIDE = "tasks: {width: {kind: regression, columns: [width]}}\n"
@@ -155,23 +156,48 @@ def test_a_cell_that_cannot_be_read_is_rejected_and_the_rest_goes_on(
     cleaned, caplog, cell: str, reason: str
 ) -> None:
     with caplog.at_level(logging.INFO):
-        raw = f"speed,width\n1,5\n2,{cell}\n3,7 mm\n"
-        beads, log = cleaned(raw, HEAD + SPEED + WIDTH + "  w2: {role: outcome, kind: number, "
-                             "header: speed, unit: mm/s}\n" + WIDE)  # fmt: skip
+        raw = f"speed,width,done\n1,5,1\n2,{cell},2\n3,7 mm,3\n"
+        beads, log = cleaned(raw, HEAD + SPEED + WIDTH + DONE + WIDE)
     assert beads["width"].fillna(-1).tolist() == [5, -1, 7]
     assert log.astype(str).to_numpy().tolist() == [["2", "width", cell, "rejected", reason]]
     assert f"rejected: 1 x width: {reason} ({cell!r})" in caplog.messages
     assert caplog.messages[-1].startswith("warning: 1 of 3 rows lost values")
 
 
-def test_a_tenth_of_the_rows_is_no_warning(cleaned, caplog) -> None:
-    rows = "".join(f"{n},{n}\n" for n in range(1, 11)).replace("10,10", "10,~10")
+def test_a_cell_whose_unit_is_not_that_beside_it_is_rejected(cleaned) -> None:
+    speed = SPEED.replace("accepted_units", "unit_header: unit, accepted_units")
+    cells = ["6 m/min,mm/s", "6 m/min,M/MIN", "100,mm/s", "6 m/min,-", "6 mm/s,ipm?"]
+    raw = "gas,speed,unit,width\n" + "".join(f"Ar,{cell},5\n" for cell in cells)
+    beads, log = cleaned(raw, HEAD + GAS + speed + WIDTH + WIDE)
+    log = log[log["action"] == "rejected"]
+    assert beads["speed"].fillna(-1).tolist() == [-1, 100, 100, 100, -1]
+    assert log[["row", "column", "value", "reason"]].to_numpy().tolist() == [
+        [1, "speed", "6 m/min", "the cell says m/min, and unit mm/s"],
+        [5, "speed", "6 mm/s", "the cell says mm/s, and unit ipm?"],
+    ]
+
+
+def test_what_was_rejected_is_no_formula_of_a_spreadsheet(cleaned) -> None:
+    raw = "speed,width,done\n1,5,1\n=cmd|' /C calc'!A0,6,1\n-4,@7,1\n-5,-40,1\n"
+    _, log = cleaned(raw, HEAD + SPEED + WIDTH + DONE + WIDE)
+    assert log["value"].dropna().tolist() == ["'=cmd|' /C calc'!A0", "'@7", "-40"]
+
+
+def test_a_level_without_a_property_that_others_have_is_told(cleaned, caplog) -> None:
+    gas = (
+        "  gas: {role: set_point, kind: category, levels: {Ar: {properties: {heat: 1}}, He: {}}}\n"
+    )
     with caplog.at_level(logging.INFO):
-        cleaned("speed,width\n" + rows, HEAD + SPEED + WIDTH + FLAGS_OF_NOTHING + WIDE)
+        cleaned("gas,speed,width\nAr,1,5\nHe,2,6\nHe,3,7\n", HEAD + gas + SPEED + WIDTH + WIDE)
+    said = "gas: the card has no heat of He: what follows from it is unknown of 2 beads"
+    assert said in caplog.messages
+
+
+def test_a_tenth_of_the_rows_is_no_warning(cleaned, caplog) -> None:
+    rows = "".join(f"{n},{n},{n}\n" for n in range(1, 11)).replace("10,10,", "10,~10,")
+    with caplog.at_level(logging.INFO):
+        cleaned("speed,width,done\n" + rows, HEAD + SPEED + WIDTH + DONE + WIDE)
     assert not any(line.startswith("warning") for line in caplog.messages)
-
-
-FLAGS_OF_NOTHING = "  done: {role: outcome, kind: number, header: speed, unit: mm/s}\n"
 
 
 def test_a_row_without_set_points_glues_no_cells(cleaned) -> None:

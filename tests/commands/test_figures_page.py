@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from conftest import git
 
-from llm4waam.commands.ask_git import unpack
 from llm4waam.commands.figures_page import figures_of, side_by_side
+from llm4waam.core.ask_git import unpack
 from llm4waam.core.errors import StudyError
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text id="a">{}</text></svg>\n'

@@ -29,7 +29,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("params.yaml", "data/raw/waam_beads.yaml"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, name)
-    for file, text in ((BEADS, "bead,speed_mm_s\n1,4.5\n2,6\n"), (FOLDS, "bead,fold\n1,0\n2,1\n")):
+    for file, text in (
+        (BEADS, "bead,speed_mm_s\n1,4.5\n2,6.0\n"),
+        (FOLDS, "bead,fold\n1,0\n2,1\n"),
+    ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     return tmp_path
@@ -102,11 +105,21 @@ def test_another_dataset_card_or_table_is_another_table() -> None:
     assert differences(made, made_now()) is None
     card.write_text(text, encoding="utf-8")
 
-    BEADS.write_text("bead,speed_mm_s\n1,4.5000000000001\n2,6\n", encoding="utf-8")
+    BEADS.write_text("bead,speed_mm_s\n1,4.5000000000001\n2,6.0\n", encoding="utf-8")
     assert differences(made, made_now()) == {}  # a processor of another make
-    BEADS.write_text("bead,speed_mm_s\n1,4.6\n2,6\n", encoding="utf-8")
+    BEADS.write_text("bead,speed_mm_s\n1,4.6\n2,6.0\n", encoding="utf-8")
     assert differences(made, made_now()) is None
     assert differences({"quality": 1}, made_now()) is None  # it does not say
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("then", "now"), [("007", "7"), ("1.10", "1.1"), ("1e3", "1000")])
+def test_codes_that_look_like_one_number_are_other_beads(then: str, now: str) -> None:
+    BEADS.write_text(f"bead,wire\n1,{then}\n2,5356\n", encoding="utf-8")
+    made = product()
+    assert differences(made, made_now()) == {}
+    BEADS.write_text(f"bead,wire\n1,{now}\n2,5356\n", encoding="utf-8")
+    assert differences(made, made_now()) is None
 
 
 @pytest.mark.usefixtures("folder")

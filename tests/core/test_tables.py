@@ -201,6 +201,39 @@ def test_json_is_a_list_or_lines_and_both_are_read_alike(tmp_path: Path) -> None
         read_strings(other)
 
 
+def test_json_without_a_number_says_so_as_a_cell_does(tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_text('{"a": NaN, "b": -Infinity, "c": ["x", null, 1.10]}\n', encoding="utf-8")
+    assert read_strings(file)[0].to_dict("list") == {
+        "a": ["NaN"],
+        "b": ["-Infinity"],
+        "c": ["x, , 1.10"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "seen"),
+    [
+        (7, "000", "007"),
+        ("7", "000", "7"),
+        (1.1, "0.00", "1.10"),
+        (1.123, "0.00", "1.123"),
+        (1234, "0", "1234"),
+        (-7, "000", "-7"),
+        (7, "#,##0.00", "7"),
+    ],
+)
+def test_a_code_of_a_workbook_keeps_the_zeros_that_its_format_shows(
+    tmp_path: Path, value: object, number_format: str, seen: str
+) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["code", "b"])
+    book.active.append([value, "x"])
+    book.active.cell(2, 1).number_format = number_format
+    book.save(tmp_path / "t.xlsx")
+    assert read_strings(tmp_path / "t.xlsx")[0]["code"].tolist() == [seen]
+
+
 def test_a_missing_column_is_told_with_what_there_is() -> None:
     headers = ["Gas", "Travel  Speed_", "width (mm)"]
     assert nearest("travel_speed", headers) == "Travel  Speed_"
@@ -227,6 +260,8 @@ def test_a_missing_column_is_told_with_what_there_is() -> None:
         ("t.jsonl", '{"a": 1, "a": 2}', "row 1: column a stands twice, with other values"),
         ("t.jsonl", '{"a": "\\ud800"}', "row 1: column a: half of a character"),
         ("t.jsonl", '{"a": "\\u0000"}', "row 1: column a: .* a NUL"),
+        ("t.jsonl", '{"a": {"b": 1}}', "row 1: column a: nested"),
+        ("t.jsonl", '{"a": [1, [2]]}', "row 1: column a: nested"),
     ],
 )
 def test_json_that_holds_no_bead_is_one_line(

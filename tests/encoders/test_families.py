@@ -236,10 +236,10 @@ def test_everything_from_pretraining_to_report_knows_it(study: Path) -> None:
     report.main()
     page = unescape(Path("plots/report/report.html").read_text(encoding="utf-8"))
     korean = unescape(Path("plots/report/report.ko.html").read_text(encoding="utf-8"))
-    assert "BERT, RoBERTa and DistilBERT are fine-tuned" in page
-    assert "BERT, RoBERTa와 DistilBERT를" in korean
+    assert "BERT, RoBERTa and DistilBERT learn from such sentences" in page
+    assert "BERT, RoBERTa, DistilBERT 모델이" in korean
     for first in ("BERT", "RoBERTa"):
-        assert f"<td>{first} − DistilBERT</td>" in page
+        assert f">{first} − DistilBERT</td>" in page
         assert f"{first} against DistilBERT: " in page
     cards = {file.stem for file in Path("plots/report/cards").glob("*.md")}
     assert cards == {"data"} | {f"{encoder}_{task}" for encoder in FAMILIES for task in TASKS}

@@ -70,7 +70,8 @@ def test_two_runs_write_all_outputs_in_the_same_bytes(study: Path) -> None:
     plots = ("results", "predicted", "per_label_f1", "confusion", "reliability")
     names |= {f"plots/results/{name}.{kind}" for name in plots for kind in ("csv", "svg")}
     names |= {"metrics/comparisons.json", "metrics/incomplete.json", "metrics/summary.json"}
-    names |= {"plots/results/results.md", "plots/results/learning_curves.svg"}
+    names |= {"plots/results/results.md", "plots/results/came_true.csv"}
+    names |= {f"plots/results/{name}.svg" for name in ("learning_curves", "answer", "answer.ko")}
     assert set(before) == names
     page = before["plots/results/results.md"].decode()
     assert page.startswith("# Results on simulated data, pre-weld information")

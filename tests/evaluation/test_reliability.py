@@ -1,6 +1,7 @@
 """Calibration in closed cases, and against scikit-learn."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from sklearn.metrics import average_precision_score, brier_score_loss
@@ -10,7 +11,14 @@ from sklearn.metrics import log_loss as sk_log_loss
 from llm4waam.card.card import read_card
 from llm4waam.decisions.decisions import fit_temperature, tempered
 from llm4waam.evaluation.assessment import further_metrics
-from llm4waam.evaluation.reliability import brier, ece, log_loss, ranked_scores, reliability_bins
+from llm4waam.evaluation.reliability import (
+    brier,
+    came_true,
+    ece,
+    log_loss,
+    ranked_scores,
+    reliability_bins,
+)
 from llm4waam.splits.tasks import make_task
 
 FILE = ROOT / "data/raw/waam_beads.yaml"
@@ -87,3 +95,16 @@ def test_further_metrics_by_hand_and_by_scikit_learn() -> None:
     assert found["log_rmse"] == pytest.approx(np.sqrt((np.log(1.1) ** 2 + np.log(0.9) ** 2) / 2))
     below = further_metrics(heat, values, -values, np.full((2, 1), np.nan))
     assert below["log_rmse"] is None
+
+
+def test_how_often_a_stated_chance_came_true() -> None:
+    """Each band holds its upper end; the first one 0 as well."""
+    score = np.array([0.0, 0.1, 0.11, 0.7, 0.71, 0.9, 0.9, 1.0])
+    table = came_true(score, np.array([0.0, 1, 0, 0, 1, 1, 0, 1]))
+    assert table["statements"].tolist() == [2, 1, 0, 1, 3, 1]
+    assert table["came_true"].tolist() == [1, 0, 0, 0, 2, 1]
+    assert table["least"].tolist() == [0, 0.1, 0.3, 0.5, 0.7, 0.9]
+    low, high = table.loc[4, ["low", "high"]]
+    assert 0.20 < low < 0.21  # Wilson's, 2 of 3
+    assert 0.93 < high < 0.94
+    assert pd.isna(table.loc[2, "low"])

@@ -30,6 +30,9 @@ def test_a_prediction_needs_the_versions_of_the_study_and_no_library_of_training
         name: versions for name, versions in few.items() if name != "numpy"
     }
 
+    desk = listed("requirements-desk.txt")
+    assert desk["matplotlib"] == all_of_them["matplotlib"]
+
 
 @pytest.mark.skipif(not PYTHON.is_file(), reason="no .venv-inference: run `make test`")
 @pytest.mark.parametrize("options", [[], ["--explain", "--language", "ko"]])

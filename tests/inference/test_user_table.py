@@ -95,6 +95,16 @@ def test_a_bare_number_has_the_card_s_unit_only_under_the_card_s_name(
     assert [entry[:3] for entry in log.entries] == [(2, "travel_speed_mm_s", "31")]
 
 
+@pytest.mark.parametrize("header", ["travel_speed", "travel_speed_mm_s"])
+def test_a_unit_in_the_cell_that_is_not_that_beside_it_rejects_the_row(
+    bring: Callable[..., Taken], header: str
+) -> None:
+    taken, log = bring(f"{header},travel_speed_unit\n30 cm/min,mm/s\n30 cm/min,cm/min\n30 cm/min,")
+    assert taken["travel_speed_mm_s"].to_dict() == {2: 5, 3: 5}
+    said = "the cell says cm/min, and travel_speed_unit mm/s"
+    assert rejected(log) == [(1, "travel_speed_mm_s", "30 cm/min", said)]
+
+
 def test_the_card_s_name_means_the_card_s_unit_where_the_raw_table_has_another(
     bring: Callable[..., Taken],
 ) -> None:

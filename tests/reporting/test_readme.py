@@ -2,21 +2,21 @@
 
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import ROOT
 
+from llm4waam.core.settings import read_params
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, signed
-from llm4waam.plotting.style import title
-from llm4waam.reporting.report import earned
+from llm4waam.reporting.report_answer import answer
+from llm4waam.reporting.report_findings import earned
 from llm4waam.reporting.report_words import Words
+from stages import report
 
-SCORES = {
-    "README.md": {"micro_f1": "micro F1", "accuracy": "accuracy", "r2": "R²"},
-    "README.ko.md": {"micro_f1": "micro F1", "accuracy": "정확도", "r2": "R²"},
-}
+FILES = {"README.md": Words.read("en"), "README.ko.md": Words.read("ko")}
 SAID = {
     "README.md": {UNTOLD: "cannot be told", BETTER: "better", WORSE: "worse"},
     "README.ko.md": {UNTOLD: "구별할 수 없음", BETTER: "더 좋음", WORSE: "더 나쁨"},
@@ -31,7 +31,7 @@ def read(name: str) -> dict:
 def expected(file: str) -> list[str]:
     table = pd.read_csv(ROOT / "plots/results/results.csv").set_index(["task", "model"])
     summary, comparisons = read("summary.json"), read("comparisons.json")
-    lines = []
+    lines, words = [], FILES[file]
     for task in ("defects", "quality", "heat_input", "energy"):
         found = summary[task]
         pair = comparisons[task][f"{found['best_encoder']}_vs_baseline"]
@@ -42,9 +42,9 @@ def expected(file: str) -> list[str]:
         metric = table.loc[(task, found["best_encoder"]), "metric"]
         lines.append(
             [
-                f"{title(task)}, {SCORES[file][metric]}",
-                f"{title(found['best_encoder'])} {number(found['encoder_score'])}",
-                f"{title(found['best_baseline'])} {number(found['baseline_score'])}",
+                f"{words.name(task)}, {words.name(metric)}",
+                f"{words.name(found['best_encoder'])} {number(found['encoder_score'])}",
+                f"{words.name(found['best_baseline'])} {number(found['baseline_score'])}",
                 number(table.loc[formula, "score"]) if formula in table.index else "–",
                 f"{signed(pair['difference'])} ({ends})",
                 SAID[file][pair["verdict"]],
@@ -58,6 +58,37 @@ def test_the_table_of_results_is_what_evaluate_wrote(file: str) -> None:
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     for line in expected(file):
         assert line in lines
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
+def test_the_answer_is_that_of_the_report(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The five sentences that the report opens with, word by word."""
+    monkeypatch.chdir(ROOT)
+    sources = report.read_sources(read_params(report.Params))
+    words = Words.read(FILES[file].language, sources.facts)
+    text = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+    said = answer(words, sources)
+    assert len(said) == 5
+    for number_of, sentence in enumerate(said, start=1):
+        assert f"{number_of}. {sentence}" in text
+
+
+def test_the_korean_readme_has_no_english_block_and_both_have_the_same_parts() -> None:
+    """A line of prose holds Korean; headings, figures and tables are the same in number."""
+    english, korean = ((ROOT / file).read_text(encoding="utf-8") for file in FILES)
+    for pattern in (r"^#+ ", r"^```", r"^!\[", r"^\|", r"^\d\. "):
+        counts = [len(re.findall(pattern, text, re.M)) for text in (english, korean)]
+        assert counts[0] == counts[1], pattern
+    prose = re.sub(r"^```.*?^```|`[^`]*`|\[[^\]]*\]\([^)]*\)", "", korean, flags=re.M | re.S)
+    for line in prose.splitlines():
+        words = re.findall(r"[A-Za-z]{3,}", line)
+        assert len(words) < 6 or re.search("[가-힣]", line), line
+    shown = re.findall(r"^!\[([^\]]*)\]\(([^)]*)\)", korean, re.M)
+    for caption, file in shown:
+        assert re.search("[가-힣]", caption)
+        assert Path(file).stem.endswith(".ko")
+        if file.endswith(".svg"):  # a picture of the desk has no texts to read
+            assert re.search("[가-힣]", (ROOT / file).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("file", ["README.md", "README.ko.md"])

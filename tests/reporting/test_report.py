@@ -12,20 +12,20 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from llm4waam.ablations.variations import variations_of
+from llm4waam.ablations.variations import KINDS, variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.made_from import KEY, STUDY, made_from
 from llm4waam.core.settings import read_params
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, probability
-from llm4waam.reporting.report import verdicts
+from llm4waam.reporting.report_findings import verdicts
 from llm4waam.reporting.report_words import FILE, LANGUAGES, Words
 from llm4waam.splits.tasks import make_task
 from stages import report
 from stages.check_params import AllParams
 
 TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-EN = Words.read("en")
+EN, KO = Words.read("en"), Words.read("ko")
 
 
 def leaves(node: object, path: str = "") -> list[tuple[str, dict]]:
@@ -75,15 +75,17 @@ def test_every_variation_has_words() -> None:
     params = read_params(AllParams, ROOT / "params.yaml")
     file = ROOT / "data/raw/waam_beads.yaml"
     tasks = {name: make_task(read_card(file), name, file) for name in params.tasks}
-    for kind in ("protocols", "groups", "information", "rates", "samples", "noise"):
-        for one in variations_of(kind, params.ablations, tasks):
-            for language in LANGUAGES:
-                said = Words.read(language).variation(one.key, "no words")
-                assert "{" not in said
-                assert said != "no words"
-    assert Words.read("ko").variation("beads_20", "") == "훈련 비드 20개"
-    assert EN.variation("noise_0.1", "") == "10% of outcomes wrong"
-    assert EN.variation("lora", "low-rank additions") == "low-rank additions"
+    groups = read_card(file).named("group")
+    for kind in KINDS:
+        for one in variations_of(kind, params.ablations, tasks, groups):
+            if one.group == "baselines":  # of the ladder: they stand in no table
+                continue
+            said, code = KO.title(one.title), kind in ("losses", "choice")
+            assert re.search("[가-힣]", said) or code, one.title
+            assert not re.search(r"[a-z]{4,} [a-z]{3,}", said), one.title
+    assert KO.title("20 training beads") == "훈련 비드 20개"
+    assert KO.title("10% of outcomes wrong") == "결과의 10%가 틀림"
+    assert EN.title("10% of outcomes wrong") == "10% of outcomes wrong"
 
 
 @pytest.mark.usefixtures("told")
@@ -98,7 +100,7 @@ def test_a_page_stands_alone_and_says_simulated_everywhere() -> None:
         assert "<script" not in page
         assert not re.search(r"(src|href)=\"(https?:)?//", page)
         assert "@import" not in page
-        captions = re.findall(r"<(?:caption|figcaption)>(.*?)</", page.replace("</b>", ""))
+        captions = re.findall(r"<(?:caption|figcaption)>(.*?)</", re.sub(r"</?b>", "", page))
         assert len(captions) > 12
         assert all(mark in caption for caption in captions)
         assert ("report.ko.html" if language == "en" else "report.html") in page
@@ -122,7 +124,7 @@ def test_an_ablation_of_another_study_says_so(changed: str | None) -> None:
     page, told = read("report.html"), "but with other settings than it has by now ({}): compare"
     assert (told.format("other folds") in page) is (changed == "folds")
     assert (told.format("train.epochs: 12, now 6") in page) is (changed == "parameters")
-    assert ("KIND=information makes" in page) is (changed in ("beads", "all"))
+    assert ("KIND=information</code> makes" in page) is (changed in ("beads", "all"))
 
 
 def ablated(kind: str, table: pd.DataFrame) -> None:
@@ -138,29 +140,50 @@ def ablated(kind: str, table: pd.DataFrame) -> None:
 def test_an_ablation_that_was_not_run_is_named_with_its_command() -> None:
     report.main()
     page = unescape(read("report.html"))
-    assert page.count("The command make ablations KIND=nested makes this section.") == 2
-    for kind in ("losses", "protocols", "groups", "information", "samples", "rates", "noise"):
-        assert page.count(f"The command make ablations KIND={kind} makes this section.") == 1
+    for kind in ("nested", "splits", "losses", "groups", "information", "samples", "rates"):
+        assert page.count(f"<code>make ablations KIND={kind}</code>") == 1, kind
+    assert page.count("<code>make ablations KIND=protocols</code>") == 2  # its section, its rows
 
-    rows = pd.DataFrame(
-        {
-            "task": "quality",
-            "model": ["bert", "bert", "nearest_neighbour"],
-            "variation": ["grouped", "rows", "grouped"],
-            "title": "x",
-            "metric": "accuracy",
-            "score": [0.71234, 0.91234, 0.51234],
-            "low": [0.6, 0.8, None],
-            "high": [0.8, 1.0, None],
-            "beads": 76,
-        }
-    )
-    ablated("protocols", rows)
+    ablated("protocols", leaks())
     report.main()
     page = unescape(read("report.html"))
     assert "KIND=protocols" not in page
-    assert "<td>ungrouped rows of doubled templates *</td><td>0.912 (0.800 ~ 1.000)</td>" in page
-    assert "<td>0.512</td>" in page
+    assert "scores 0.949 instead of 0.512, BERT 0.912 instead of 0.712 (quality, accuracy)" in page
+    assert "Looking up gains more from the leak than the language model" in page
+    assert re.search(r"<td[^>]*>ungrouped rows[^<]*</td>(<td[^>]*>[^<]*</td>)?<td[^>]*>0.912", page)
+
+
+def leaks(probe: float = 0.94912) -> pd.DataFrame:
+    """A table of the kind `protocols`."""
+    return pd.DataFrame(
+        {
+            "task": "quality",
+            "model": ["bert", "bert", "nearest_neighbour", "nearest_neighbour"],
+            "variation": ["grouped", "rows"] * 2,
+            "title": ["grouped folds, as in this study", "ungrouped rows of doubled templates"] * 2,
+            "group": "",
+            "metric": "accuracy",
+            "score": [0.71234, 0.91234, 0.51234, probe],
+            "low": [0.6, 0.8, None, None],
+            "high": [0.8, 1.0, None, None],
+            "beads": 76,
+        }
+    )
+
+
+@pytest.mark.usefixtures("told")
+def test_a_score_that_is_not_the_headline_says_why() -> None:
+    """A reader who sees two scores of one model is told what is different."""
+    best = json.loads(Path("metrics/summary.json").read_text())["quality"]["encoder_score"]
+    encoder = json.loads(Path("metrics/summary.json").read_text())["quality"]["best_encoder"]
+    table = leaks().replace({"model": {"bert": encoder}})
+    ablated("protocols", table)
+    report.main()
+    told = f"scores 0.712 (quality), in the tables of the tasks {number(best)}: here it is the mean"
+    assert told in unescape(read("report.html"))
+    ablated("protocols", table.assign(score=best))
+    report.main()
+    assert "in the tables of the tasks" not in unescape(read("report.html"))
 
 
 @pytest.mark.usefixtures("told")
@@ -171,15 +194,57 @@ def test_numbers_are_those_of_the_metrics() -> None:
     for task in ("defects", "quality", "heat_input", "energy"):
         for encoder in ("bert", "roberta"):
             found = json.loads(Path(f"metrics/{encoder}/{task}.json").read_text())["oof"]
-            for key in chosen.sample(["val_loss", "mae" if "mae" in found else "exact_match"], 2):
-                assert all(f"<td>{number(found[key])}</td>" in page for page in pages), (task, key)
+            for key in chosen.sample(["val_loss", "mae" if "mae" in found else "macro_f1"], 2):
+                assert all(f">{number(found[key])}</td>" in page for page in pages), (task, key)
     compared = json.loads(Path("metrics/comparisons.json").read_text())["quality"]
-    assert f"<td>{probability(compared['bert_vs_baseline']['p_holm'])}</td>" in pages[0]
+    assert f">{probability(compared['bert_vs_baseline']['p_holm'])}</td>" in pages[0]
     before = read("report.html")
     file = Path("metrics/bert/quality.json")
     file.write_text(file.read_text().replace('"val_loss": 0.', '"val_loss": 7.'))
     report.main()
     assert read("report.html") != before
+
+
+@pytest.mark.usefixtures("told")
+def test_columns_that_are_the_same_stand_once_and_are_named() -> None:
+    report.main()
+    page = unescape(read("report.html"))
+    said = "Micro F1, partial score, exact match and label-wise accuracy are the same as accuracy"
+    assert said in page
+    table = next(t for t in page.split("<table") if said in t)
+    assert "exact match</th>" not in table
+
+
+@pytest.mark.usefixtures("told")
+def test_the_page_opens_with_the_answer_and_folds_the_rest() -> None:
+    report.main()
+    for name, heading in (("report.html", "The answer"), ("report.ko.html", "답")):
+        page = read(name)
+        body = page[page.index("<h1>") :]
+        assert re.findall(r"<h2>(.*?)</h2>", body)[0] == heading
+        answer = body[: body.index("</ol>")]
+        assert answer.count("<li>") == 5
+        assert all(re.search(r"\d", one) for one in answer.split("<li>")[1:])
+        assert body.index("<figure>") < body.index("<nav")
+        assert body.count("<details") == body.count("<summary>") >= 5
+        sections = re.findall(r'<section id="(\w+)">(.*?)</section>', body, flags=re.DOTALL)
+        for key, section in sections:
+            if key in ("answer", "limits"):
+                continue
+            assert section.count('class="careful"') == 1, key
+            assert 'class="shows"' in section or "<code>" in section, key
+
+
+@pytest.mark.usefixtures("told")
+def test_commands_and_paths_are_code() -> None:
+    report.main()
+    for name in ("report.html", "report.ko.html"):
+        text = re.sub(r"<code>.*?</code>|<style.*?</style>|<svg.*?</svg>|href=\S+", "",
+                      read(name), flags=re.DOTALL)  # fmt: skip
+        assert not re.search(
+            r"make (?:study|ablations)|dvc (?:repro|metrics)|metrics/|plots/", text
+        )
+        assert "`" not in text
 
 
 @pytest.mark.usefixtures("told")

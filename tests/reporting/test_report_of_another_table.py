@@ -64,7 +64,7 @@ def test_nothing_of_the_study_before_is_shown() -> None:
         assert not re.findall(f".{{0,30}}(?:{STRANGE}).{{0,30}}", page), name
         assert "Spot welds of a workshop" in page
         assert page.count("make ablations KIND=losses") == 1
-        assert page.count("make ablations KIND=nested") == 2
+        assert page.count("make ablations KIND=nested") == 1
         for gone in ("KIND=note", "KIND=information", "advice.html", "advice.ko.html"):
             assert gone not in page
         whole = Path("plots/report", name).read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.advice.settings import Language
-from llm4waam.advice.wording import called, column_called, words
+from llm4waam.advice.wording import called, column_called, titled, words
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.card.quantities import format_number
@@ -41,16 +41,17 @@ class AnswerWords:
     def row(self, answer: dict) -> dict[str, str]:
         """Name -> value of one answer, as a person reads them."""
         shown = {name: _cell(value) for name, value in answer.items()}
-        if self.language == "en":
-            return shown
-        return {self._name(name): self._value(name, text) for name, text in shown.items()}
+        return {self.name(name): self.value(name, text) for name, text in shown.items()}
 
-    def _name(self, column: str) -> str:
+    def name(self, column: str) -> str:
+        """What a column of answers is called; in English its own name."""
+        if self.language == "en":
+            return column
         said = words()["answer"]
         if column in said:
             return said[column][self.language]
         for name, outputs in self.outputs.items():
-            known = words()["page"]["groups"].get(name, {}).get(self.language, name)
+            known = titled(name, self.language)
             if column == name:
                 return known
             for output in outputs:
@@ -64,7 +65,10 @@ class AnswerWords:
                     return f"{target} {end[self.language]}".strip()
         return column_called(self.card, column, self.language)
 
-    def _value(self, column: str, text: str) -> str:
+    def value(self, column: str, text: str) -> str:
+        """A value of that column that is a word; in English as it is."""
+        if self.language == "en":
+            return text
         if text in words()["values"]:
             return words()["values"][text][self.language]
         if column == "missing":
@@ -102,13 +106,13 @@ def body(answers: pd.DataFrame, form: str, words: AnswerWords) -> str:
 def explained(findings: "Findings", text: str, form: str, words: AnswerWords) -> str:
     """One bead with its narration; as JSON with all that the narration is made of.
 
-    CSV has one row a bead in any case: bead and narration.
+    CSV has one row and one line a bead in any case: bead and narration.
     """
     answer, advice = findings.answer.to_dict(), findings.advice
     if form == "table":
         return _paragraph(words.row(answer)) + visible(text) + "\n\n"
     if form == "csv":
-        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text)])
+        return _line([_csv_cell(str(answer["bead"])), _csv_cell(text.replace("\n", " "))])
     reasons = findings.attribution.values if findings.attribution else {}
     facts = {
         "narration": text,
