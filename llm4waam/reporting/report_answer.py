@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from llm4waam.core.made_from import KEY
 from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import class_names, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
@@ -177,9 +178,9 @@ def _trust(words: Words, sources: Sources) -> list[str]:
     name = first_of(sources, "binary")
     if name is None or not sources.summary[name]["best_encoder"]:
         return []
-    best, metrics = sources.summary[name]["best_encoder"], sources.metrics[name]
+    best = sources.summary[name]["best_encoder"]
     band = band_row(sources, name, best, "oof", BAND[0])
-    losses = [metrics.get(m, {}).get("hold_out", {}).get("log_loss") for m in (best, "majority")]
+    losses, calibrated = hold_out_losses(sources, name, best)
     if band is None or not band["statements"] or None in losses:
         return []
     less, kind = losses[0] >= losses[1], words.name(file_key(sources.tasks[name].classes[1]))
@@ -191,6 +192,7 @@ def _trust(words: Words, sources: Sources) -> list[str]:
             all=band["statements"],
             count=band["came_true"],
             range=words.shares(band["low"], band["high"]),
+            how=words.say("answer", "calibrated") if calibrated else "",
             worth=words.say("answer", "worth_less" if less else "worth_more", **{"class": kind}),
             loss=number(losses[0]),
             base=number(losses[1]),
@@ -198,6 +200,23 @@ def _trust(words: Words, sources: Sources) -> list[str]:
             **{"class": kind},
         )
     ]
+
+
+def hold_out_losses(sources: Sources, task: str, model: str) -> tuple[list[float | None], bool]:
+    """Log-losses on the hold-out of a model and of the shares of the classes, and of what.
+
+    Where advice was made of this model: of its probabilities as its answers give them (True), that
+    is calibrated. Else as it was trained.
+    """
+    advice = sources.advice or {}
+    certain = advice.get("certainty", {}).get(task, {})
+    asked = advice.get(KEY, {}).get("parameters", {}).get("advice", {}).get("encoder")
+    if asked == model and certain.get("log_loss_after") is not None:
+        return [certain["log_loss_after"], certain["log_loss_base_rate"]], True
+    metrics = sources.metrics[task]
+    return [
+        metrics.get(one, {}).get("hold_out", {}).get("log_loss") for one in (model, "majority")
+    ], False
 
 
 def band_row(sources: Sources, task: str, model: str, role: str, least: float) -> pd.Series | None:

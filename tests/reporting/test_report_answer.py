@@ -105,6 +105,17 @@ def test_the_sentences_hold_the_numbers_and_their_intervals() -> None:
     assert "(95 % interval 49 to 94 %)" in trust
 
 
+def test_the_probabilities_that_are_judged_are_those_that_answers_give() -> None:
+    """Calibrated, where the page of advice is of this model; else as they are."""
+    certain = {"quality": {"log_loss_after": 0.5, "log_loss_base_rate": 0.7}}
+    for encoder, said in (("bert", "0.500 against 0.700"), ("roberta", "1.000 against 0.690")):
+        mark = {"parameters": {"advice": {"encoder": encoder}}}
+        sources = replace(made(), advice={"certainty": certain, "made_from": mark})
+        *_, trust = answer(EN, sources)
+        assert said in trust
+        assert ("calibrated as its answers are" in trust) == (encoder == "bert")
+
+
 @pytest.mark.parametrize(
     ("verdict", "said", "korean"),
     [
