@@ -52,7 +52,7 @@ def build_page(desk: Desk, language: Language = "en") -> gr.Blocks:
                     gr.Markdown(text)
         labels.switch_by(chosen)
         for tool in tools(desk):
-            gr.api(_one_line(tool, desk.card), queue=False)
+            gr.api(_one_line(tool, desk.card), queue=False, concurrency_limit=None)
     return page
 
 
