@@ -3,7 +3,8 @@
 import json
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -39,16 +40,40 @@ _DRAWING = threading.Lock()
 
 def answer_page(desk: Desk, row: pd.Series, language: Language, upto: str = "map") -> str:
     """The HTML of an answer, as far as the part `upto` of PARTS; texts of a user are escaped."""
-    done = PARTS[: PARTS.index(upto) + 1]
-    writer = Writer(desk.card, language)
-    findings, _ = desk.look(row)
-    if "reasons" in done:
-        findings = desk.explain(row)
-    if "advice" in done:
-        findings = desk.advise(row)
-    process = desk.process_map(row) if "map" in done else None
-    prediction = prediction_of(desk, row, language)
-    told = tell(findings, desk.card, language)
+    *_, page = answer_pages(desk, row, language, (upto,))
+    return page
+
+
+def answer_pages(
+    desk: Desk, row: pd.Series, language: Language, parts: Sequence[str] = PARTS
+) -> Iterator[str]:
+    """The HTML of an answer as it grows, as far as each of `parts`; a figure is drawn once."""
+    reasons = None
+    for upto in parts:
+        done = PARTS[: PARTS.index(upto) + 1]
+        findings, _ = desk.look(row)
+        if "reasons" in done:
+            findings = desk.explain(row)
+            reasons = reasons or _reasons_drawing(desk, findings, language)
+        if "advice" in done:
+            findings = desk.advise(row)
+        process = desk.process_map(row) if "map" in done else None
+        drawn = _map_drawing(desk, findings, process, language) if process else None
+        yield _page(desk, row, language, done, findings, reasons, drawn)
+
+
+def _page(
+    desk: Desk,
+    row: pd.Series,
+    language: Language,
+    done: tuple[str, ...],
+    findings: Findings,
+    reasons: Markup | None,
+    drawn: Markup | None,
+) -> str:
+    writer, told = Writer(desk.card, language), tell(findings, desk.card, language)
+    facts = facts_of(desk, row, language, done)
+    prediction = facts["prediction"]
     return _environment().get_template(TEMPLATE).render(
         language=language,
         say=lambda key, **values: said(key, language, **values),
@@ -62,14 +87,14 @@ def answer_page(desk: Desk, row: pd.Series, language: Language, upto: str = "map
         read_as=[_read_as(writer, one) for one in prediction["read_as"]],
         chances=_chances(writer, findings) if "advice" in done else [],
         options=_options(writer, findings) if "advice" in done else [],
-        reasons=_reasons_drawing(desk, findings, language),
-        map=_map_drawing(desk, findings, process, language) if process else None,
-        facts=json.dumps(facts_of(desk, row, language, done), ensure_ascii=False),
+        reasons=reasons,
+        map=drawn,
+        facts=json.dumps(rounded(facts), ensure_ascii=False),
     )  # fmt: skip
 
 
 def facts_of(desk: Desk, row: pd.Series, language: Language, done: tuple[str, ...]) -> dict:
-    """The answer for a program, as far as it is made; the same as the tools give."""
+    """The answer for a program, as far as it is made; `rounded`, it is what the tools give."""
     facts = {"prediction": prediction_of(desk, row, language)}
     if "reasons" in done:
         facts["explanation"] = explanation_of(desk, row, language)
@@ -77,7 +102,7 @@ def facts_of(desk: Desk, row: pd.Series, language: Language, done: tuple[str, ..
         facts["advice"] = recommendation_of(desk, row, language)
     if "map" in done and desk.process_map(row) is not None:
         facts["process_map"] = map_of(desk, row, language)
-    return rounded(facts)
+    return facts
 
 
 def problems_page(lines: list[str], language: Language) -> str:
@@ -201,6 +226,7 @@ def _map_drawing(desk: Desk, findings: Findings, process: ProcessMap, language: 
     return drawing(svg, language)
 
 
+@cache  # else each answer would compile the templates anew
 def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True,

@@ -272,12 +272,14 @@ def map_of(desk: Desk, row: pd.Series, language: Language) -> ChanceMap:
         }
         for name, values in zip(found.axes, (found.x, found.y), strict=True)
     ]
-    at = [
-        writer.value(name, v) for name, v in zip(found.axes, (found.x[x], found.y[y]), strict=True)
-    ]
-    named = [writer.name("fields", name) for name in found.axes]
-    facts = {"x": named[0], "y": named[1], "v": at[0], "w": at[1]}
-    facts |= {"p": writer.share(found.chance[y, x])}
+    across, upward = found.axes
+    facts = {
+        "x": writer.name("fields", across),
+        "y": writer.name("fields", upward),
+        "v": writer.value(across, found.x[x]),
+        "w": writer.value(upward, found.y[y]),
+        "p": writer.share(found.chance[y, x]),
+    }
     key = "map_best" if found.inside.any() else "map_outside"
     return {
         "x": axes[0],

@@ -10,7 +10,13 @@ from llm4waam.advice.settings import Language
 from llm4waam.advice.wording import in_language
 from llm4waam.card.quantities import accepted, split_unit
 from llm4waam.core.errors import StudyError
-from llm4waam.desk.answer_page import PARTS, answer_page, problems_page, read_page
+from llm4waam.desk.answer_page import (
+    PARTS,
+    answer_page,
+    answer_pages,
+    problems_page,
+    read_page,
+)
 from llm4waam.desk.answers import Desk
 from llm4waam.desk.beads import FormField, form_fields, unit_shown, with_unit, written
 from llm4waam.desk.labels import PRIVATE, QUICK, Labels
@@ -161,8 +167,7 @@ def bead_tab(desk: Desk, chosen: gr.Radio, labels: Labels) -> None:
         if row is None:
             yield gr.skip()
             return
-        for part in PARTS[1:]:
-            yield answer_page(desk, row, language, part)
+        yield from answer_pages(desk, row, language, PARTS[1:])
 
     def relabel(language: Language, cells: dict | None, text: str | None, *values: str) -> list:
         row = desk.understand(cells, language).row if cells else None
