@@ -1,10 +1,14 @@
 """A graph answers as the model that it was exported from."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from training_cases import RECIPE
 
 from llm4waam.encoders.model import BeadModel, build_model
@@ -126,3 +130,17 @@ def test_weights_that_are_drawn_anew_know_nothing_of_the_old(
     assert np.array_equal(found, again.begin(prompts)())
     assert not np.allclose(found, other.begin(prompts)(), atol=1e-3)
     assert not np.allclose(found, one.begin(prompts)(), atol=1e-3)
+
+
+def test_nothing_is_reported_of_how_a_graph_is_used(tmp_path: Path) -> None:
+    """ONNX Runtime keeps a number of its session and of the machine where it reports."""
+    switch = "ORT_DISABLE_TELEMETRY"
+    places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
+    free = {n: v for n, v in os.environ.items() if n != switch} | places
+
+    def left_by(code: str) -> list[str]:
+        subprocess.run([sys.executable, "-c", code], env=free, cwd=ROOT, check=True)
+        return [one.name for one in tmp_path.iterdir()]
+
+    assert left_by("import llm4waam.inference.graph") == []
+    assert left_by("import onnxruntime") != []  # as it is without the project
