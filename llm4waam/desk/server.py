@@ -14,6 +14,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ from llm4waam.core.errors import StudyError
 
 HERE = "127.0.0.1"
 LOOPBACK = (HERE, "localhost", "::1")
-# A service that is stopped, and a terminal that is closed (Windows knows the first alone).
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Ctrl-C, a service that is stopped, and a terminal that is closed (Windows knows no SIGHUP).
+ENDINGS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+LOOK_S = 0.2  # how soon an ending is seen
 
 
 def serve(
@@ -45,18 +47,50 @@ def serve(
         )  # fmt: skip
     for name in ("httpx", "mcp"):  # of each request; what goes wrong is a warning
         logging.getLogger(name).setLevel(logging.WARNING)
-    for one in ENDING:  # like Ctrl-C, also while all of this is starting
-        signal.signal(one, signal.default_int_handler)
     with (
         contextlib.suppress(KeyboardInterrupt),
+        _endings() as ended,
         _own_folder(),
-        _running(encoder, host, port, password) as url,
+        _running(encoder, host, port, password, ended) as url,
     ):
         logging.info("the desk is at %s (Ctrl-C ends it)", url)
         logging.info("tools for assistants (MCP): %sgradio_api/mcp/", url)
         if browser:
             webbrowser.open(url)
-        threading.Event().wait()
+        _wait(ended)
+
+
+@contextlib.contextmanager
+def _endings() -> Iterator[list[int]]:
+    """The signals that asked the desk to end; who waits for one looks at the list.
+
+    No exception is raised at the first: in the middle of a library that is starting it may get
+    lost, and the desk would go on. A second signal ends the process as it always does.
+    """
+    asked: list[int] = []
+    before = {one: signal.getsignal(one) for one in ENDINGS}
+
+    def ask(number: int, _: object) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    for one in ENDINGS:
+        signal.signal(one, ask)
+    try:
+        yield asked
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _wait(ended: list[int]) -> None:
+    while not ended:
+        time.sleep(LOOK_S)
+
+
+def _end_if_asked(ended: list[int]) -> None:
+    if ended:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -98,14 +132,19 @@ def _require_place(host: str, port: int | None) -> None:
 
 @contextlib.contextmanager
 def _running(
-    encoder: str | None, host: str, port: int | None, password: str | None
+    encoder: str | None, host: str, port: int | None, password: str | None, ended: list[int]
 ) -> Iterator[str]:
-    """The running server; yields its address."""
+    """The running server; yields its address.
+
+    Raises KeyboardInterrupt between two steps where `ended` is not empty any more.
+    """
     _require_place(host, port)
     # Seconds, and not before the environment is as it should be.
     from llm4waam.desk.answers import open_desk
 
+    _end_if_asked(ended)
     desk = open_desk(encoder)
+    _end_if_asked(ended)
     for line in desk.warnings:
         logging.warning("%s", line)
     from starlette.middleware import Middleware
@@ -117,6 +156,7 @@ def _running(
     hosts = tuple({*LOOPBACK, host}) if host in LOOPBACK else None
     guard = Middleware(Guard, password=password, hosts=hosts)
     page = build_page(desk)
+    _end_if_asked(ended)
     try:
         url = launch(page, host, port, guard)
     except OSError as error:  # no port from 7860 on is free, or it was taken meanwhile
@@ -124,6 +164,7 @@ def _running(
         raise StudyError(f"port {port}", said, expected="--port with a free one") from None
     threading.Thread(target=desk.warm_up, daemon=True).start()
     try:
+        _end_if_asked(ended)
         yield url
     finally:
         desk.close()

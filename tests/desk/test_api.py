@@ -127,7 +127,7 @@ def test_an_open_host_without_a_password_is_a_warning(
     host: str, password: str | None, warned: bool, monkeypatch, caplog
 ) -> None:
     monkeypatch.setattr(server, "_running", lambda *_: nullcontext("http://x/"))
-    monkeypatch.setattr(server.threading.Event, "wait", lambda _: None)
+    monkeypatch.setattr(server, "_wait", lambda _: None)
     with caplog.at_level(logging.WARNING):
         server.serve(None, host, None, password, browser=False)
     assert ("is open to the network" in caplog.text) == warned
