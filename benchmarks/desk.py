@@ -25,9 +25,9 @@ import httpx
 import pandas as pd
 
 from benchmarks.measure import ROOT, machine, memory
+from llm4waam.advice.settings import AdviceParams
 from llm4waam.card.card import Card, read_card
 from llm4waam.core.settings import read_params
-from llm4waam.desk.answers import Params
 from llm4waam.desk.beads import form_fields
 from llm4waam.plotting.pages import markdown_table
 from llm4waam.simulator.population import simulate_population
@@ -41,7 +41,7 @@ LONGEST_S = 120.0  # of one answer
 
 def main(seconds: float = 120.0) -> None:
     """Measure, and print the tables."""
-    params = read_params(Params)
+    params = read_params(AdviceParams)
     beads = _beads(read_card(params.card_file), params)
     with running() as (address, process, up):
         print(f"{machine(gpu=False)}, load {os.getloadavg()[0]:.1f}\n")
@@ -56,7 +56,7 @@ def main(seconds: float = 120.0) -> None:
     print(markdown_table(pd.DataFrame(resident, columns=["memory", "MiB"])))
 
 
-def _beads(card: Card, params: Params) -> Iterator[dict[str, object]]:
+def _beads(card: Card, params: AdviceParams) -> Iterator[dict[str, object]]:
     """The set-points of simulated beads, no two alike."""
     names = [one.name for one in form_fields(card, params.text.information)]
     table = simulate_population(BEADS, 7)

@@ -9,34 +9,23 @@ from llm4waam.advice.faithfulness import FAITHFUL, certainty, each, faithfulness
 from llm4waam.advice.figures import importance_figure, success_figure
 from llm4waam.advice.findings import MADE_FROM, METRICS, make_examiner, unsuited
 from llm4waam.advice.page import FILES, Worth, empty, in_short, render
-from llm4waam.advice.settings import Advice
+from llm4waam.advice.settings import AdviceParams
 from llm4waam.advice.trial import can_be_tried, try_advice
-from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card, read_card
 from llm4waam.core.files import clear_folder, write_json, write_metrics, write_text
 from llm4waam.core.made_from import KEY, made_from
-from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.core.unfinished import Start
 from llm4waam.inference.predictor import clean_beads, load_predictor
 from llm4waam.plotting.style import save, title
-from llm4waam.sentences.prompts import TextStyle
 
 PLOTS = Path("plots/advice")
 
 
-class Params(StudyParams):
-    """The sections of params.yaml that this stage reads."""
-
-    text: TextStyle
-    baselines: Baselines
-    advice: Advice
-
-
 def main() -> None:
     """Write plots/advice (the pages and their drawings) and metrics/advice.json."""
-    params = read_params(Params)
+    params = read_params(AdviceParams)
     start = Start(params)
     settings, card = params.advice, read_card(params.card_file)
     reason = unsuited(card, params.tasks)

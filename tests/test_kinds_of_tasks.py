@@ -134,11 +134,12 @@ def test_each_class_of_many_has_a_probability_and_the_likeliest_stands(study, mo
 def test_advice_aims_for_the_class_that_the_card_calls_good(study, monkeypatch, caplog) -> None:
     """Here the good class is the one that the task does not ask for."""
     from llm4waam.advice.findings import good_beads, make_examiner
+    from llm4waam.advice.settings import AdviceParams
     from llm4waam.core.settings import read_params
-    from stages.explain import Params, main
+    from stages.explain import main
 
     monkeypatch.chdir(study)
-    params = read_params(Params)
+    params = read_params(AdviceParams)
     predictor = load_predictor("bert", TASKS, params.text, params.card_file)
     beads = read_table(study / "data/clean/beads.csv")
     training = predictor.domain.training

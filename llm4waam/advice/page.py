@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from llm4waam.advice.entries import BeadEntry
@@ -20,7 +19,7 @@ from llm4waam.advice.wording import in_language, page_words, titled, with_forms
 from llm4waam.advice.writer import Writer
 from llm4waam.card import labels
 from llm4waam.card.card import Card
-from llm4waam.plotting.pages import DASH, drawing
+from llm4waam.plotting.pages import DASH, drawing, templates
 
 TEMPLATE = "advice.html.j2"
 FILES = {"en": "advice.html", "ko": "advice.ko.html"}  # the pages by language, in one folder
@@ -206,11 +205,7 @@ def render(
         "title": card.title,
     }
     page, verdicts = Page(writer, facts), Verdicts(writer)
-    here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
-    environment = Environment(
-        loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    environment = templates(Path(__file__).parent)
     environment.filters["unbroken"] = unbroken
     other = next(name for name in FILES if name != language)
     return environment.get_template(TEMPLATE).render(

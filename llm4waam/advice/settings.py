@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from llm4waam.baselines.settings import CLASSIFIER_NAMES
-from llm4waam.core.settings import Count, Once, Section, Seed
+from llm4waam.baselines.settings import CLASSIFIER_NAMES, Baselines
+from llm4waam.core.settings import Count, Once, Params, Section, Seed
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.encoders.settings import FamilyName
+from llm4waam.sentences.prompts import TextStyle
 
 Language = Literal["en", "ko"]  # of a narration and a page
 
@@ -47,3 +48,11 @@ class Advice(Section):
     members: Annotated[list[Annotated[str, AfterValidator(_known)]], Field(min_length=1), Once]
     shown: Count
     trial: Trial
+
+
+class AdviceParams(Params):
+    """The sections of params.yaml that answers, explanations and advice are made by."""
+
+    text: TextStyle
+    baselines: Baselines
+    advice: Advice

@@ -4,8 +4,9 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from llm4waam.plotting.pages import templates
 
 TEMPLATE = "figures_page.html.j2"
 FIGURES = "plots"
@@ -39,11 +40,7 @@ def side_by_side(
         (name, _uri(figures_before, name), _uri(figures_after, name))
         for name in changed(figures_before, figures_after)
     ]
-    here, shared = Path(__file__).parent, Path(__file__).parents[1] / "plotting"
-    environment = Environment(
-        loader=FileSystemLoader([here, shared]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    environment = templates(Path(__file__).parent)
     return environment.get_template(TEMPLATE).render(
         base=base,
         title=title,

@@ -9,14 +9,12 @@ from typing import TextIO
 import pandas as pd
 
 from llm4waam.advice.output import EXPLAINED, AnswerWords, body, explained, header
-from llm4waam.advice.settings import Advice, Language
+from llm4waam.advice.settings import AdviceParams, Language
 from llm4waam.advice.wording import messages_in
-from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card, read_card
 from llm4waam.cleaning.log import CleaningLog
 from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import has_half_character, short
-from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.tables import Row, read_rows
 from llm4waam.inference.predictor import Predictor, load_predictor
@@ -25,14 +23,6 @@ from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.prompts import TextStyle
 
 SKIPPED = 3  # the exit status where rows were left out; 1 is a mistake, 2 a wrong option
-
-
-class Params(StudyParams):
-    """The sections of params.yaml that a prediction reads."""
-
-    text: TextStyle
-    advice: Advice
-    baselines: Baselines
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ def predict_beads(request: Request, out: TextIO) -> int:
     Raises StudyError for a template that the models did not learn from, where there are no final
     models, and as `rows_of` does.
     """
-    params = read_params(Params)
+    params = read_params(AdviceParams)
     style, card = _style(request, params.text), read_card(params.card_file)
     with messages_in(request.language, card):
         rows = rows_of(request, card)  # before models are waited for
@@ -68,7 +58,7 @@ def predict_beads(request: Request, out: TextIO) -> int:
 
 
 def _answer(
-    request: Request, params: Params, predictor: Predictor, rows: Iterator[Row], out: TextIO
+    request: Request, params: AdviceParams, predictor: Predictor, rows: Iterator[Row], out: TextIO
 ) -> int:
     skipped: list[int | str] = []
     tables = _accepted(chunks(rows, predictor.card, predictor.style.information), skipped)
@@ -110,7 +100,7 @@ def _accepted(
 
 def _explanations(
     predictor: Predictor,
-    params: Params,
+    params: AdviceParams,
     tables: Iterable[pd.DataFrame],
     request: Request,
     words: AnswerWords,

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from llm4waam.advice.counterfactual import ProcessMap
@@ -29,7 +29,7 @@ from llm4waam.desk.answers import (
 )
 from llm4waam.desk.schema import Reading
 from llm4waam.desk.wording import said
-from llm4waam.plotting.pages import drawing
+from llm4waam.plotting.pages import drawing, templates
 from llm4waam.plotting.style import svg_of
 
 TEMPLATE = "answer.html.j2"
@@ -228,7 +228,4 @@ def _map_drawing(desk: Desk, findings: Findings, process: ProcessMap, language: 
 
 @cache  # else each answer would compile the templates anew
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    return templates(Path(__file__).parent)

@@ -19,14 +19,12 @@ import pandas as pd
 from llm4waam.advice.counterfactual import ProcessMap, process_map
 from llm4waam.advice.findings import Examiner, Findings, make_examiner, read_tried
 from llm4waam.advice.narration import Writer, tell
-from llm4waam.advice.settings import Advice, Language
+from llm4waam.advice.settings import AdviceParams, Language
 from llm4waam.advice.wording import in_language
-from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
 from llm4waam.card.columns import Information
 from llm4waam.core.errors import StudyError
 from llm4waam.core.heard import heard
-from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.desk.beads import GivenBead, understand, written
 from llm4waam.desk.schema import (
@@ -41,19 +39,10 @@ from llm4waam.desk.wording import said
 from llm4waam.inference.predictor import Predictor, load_predictor, probability_column
 from llm4waam.logbook.logbook import read_log
 from llm4waam.sentences.fields import field_of
-from llm4waam.sentences.prompts import TextStyle
 
 Made = TypeVar("Made")
 POINTS = 8  # of a map along each axis, in half the time of the 12 on the page of advice
 KEPT = 64  # beads whose findings are kept: a page asks for the same one several times
-
-
-class Params(StudyParams):
-    """The sections of params.yaml that the desk reads."""
-
-    text: TextStyle
-    advice: Advice
-    baselines: Baselines
 
 
 class Desk:
@@ -139,7 +128,7 @@ def open_desk(encoder: str | None = None) -> Desk:
 
     Raises StudyError where the study has left no final models.
     """
-    params = read_params(Params)
+    params = read_params(AdviceParams)
     with heard() as warnings:
         name = encoder or params.advice.encoder
         predictor = load_predictor(name, params.tasks, params.text, params.card_file)

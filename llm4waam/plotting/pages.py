@@ -3,8 +3,10 @@
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from llm4waam.core.escapes import in_cell, in_markdown
@@ -73,6 +75,14 @@ def of_table(page: str, title: str, card_file: object) -> str:
 def sentence_case(text: str) -> str:
     """The text with a capital first letter; "RMSE" and "R²" stay as they are."""
     return text[:1].upper() + text[1:]
+
+
+def templates(folder: Path) -> Environment:
+    """The templates of a folder, beside those that all pages share; texts in them are escaped."""
+    return Environment(
+        loader=FileSystemLoader([folder, Path(__file__).parent]), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
 
 
 def model_card(text: str, **facts: object) -> str:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
-from llm4waam.plotting.pages import drawing, number
+from llm4waam.plotting.pages import drawing, number, templates
 from llm4waam.plotting.style import title
 from llm4waam.reporting import report_findings as findings
 from llm4waam.reporting import report_tables as tables
@@ -37,11 +36,7 @@ def render(sources: Sources, language: str) -> str:
     needs = {key: one.get("if") for key, one in words.texts["sections"].items()}
     known = {None, *words.facts}
     sections = [_section(sources, words, key) for key, fact in needs.items() if fact in known]
-    folder = FileSystemLoader([Path(__file__).parent, Path(__file__).parents[1] / "plotting"])
-    environment = Environment(
-        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+    environment = templates(Path(__file__).parent)
     environment.filters["marked"] = marked
     simulated, name = sources.card.simulated, words.title(sources.card.title)
     other = next(name for name in FILES if name != language)
