@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
@@ -17,7 +16,7 @@ from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.core.unfinished import Start
 from llm4waam.decisions.confidence import fit_calibration
-from llm4waam.decisions.predictions import COLUMNS, fold_jobs
+from llm4waam.decisions.predictions import COLUMNS
 from llm4waam.decisions.predictions import INCOMPLETE as INCOMPLETE_COLUMNS
 from llm4waam.encoders.families import check_family
 from llm4waam.splits.folds import check_folds, with_cells_of
@@ -62,9 +61,7 @@ def main(encoder: str, task_name: str) -> None:
     finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds, mark)
     final = ModelFolder(finished.model, tokenizer, card, data, mark)
     workers = 1 if recipe.device == "cuda" else params.train.workers
-    fits = fit_task(data, folds, finished, final.save, engine, workers)
-    bar = tqdm(fits, f"{encoder} {task_name}", len(fold_jobs(folds)), unit="fit")
-    fitted = list(bar)
+    fitted = list(fit_task(data, folds, finished, final.save, engine, workers))
     start.check()
     if _mark(encoder, task_name) != mark:
         reason = "changed while the stage ran; nothing is written"

@@ -21,7 +21,12 @@ DIGITS = 4  # significant ones: a processor of another make changes the seventh 
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with LF line ends; the old file stays until the new one is complete.
+    """Write UTF-8 text with LF line ends, as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; the old one stays until the new one is complete.
 
     What a killed write left beside it is removed.
     """
@@ -30,12 +35,37 @@ def write_text(path: Path, text: str) -> None:
         left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.write_bytes(content)
         beside.replace(path)
     except OSError as error:  # a full disk does not say of which file
         raise StudyError(path, f"cannot be written ({error.strerror})") from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def pack_folder(folder: Path) -> dict[str, bytes]:
+    """The files of a folder, by their names in it; what a killed write left is none."""
+    files = (one for one in sorted(folder.rglob("*")) if one.is_file())
+    packed = {one.relative_to(folder).as_posix(): one for one in files}
+    return {name: one.read_bytes() for name, one in packed.items() if not name.endswith(".part")}
+
+
+def unpack_folder(files: Mapping[str, bytes], folder: Path) -> None:
+    """Put the files of `pack_folder` into `folder`, beside what stands there.
+
+    A folder in it is replaced as a whole; the files beside the folders come last, as they tell
+    what the folders hold.
+    """
+    for inner in sorted({name.split("/")[0] for name in files if "/" in name}):
+        beside = folder / f".{inner}.part"
+        shutil.rmtree(beside, ignore_errors=True)
+        for name, content in files.items():
+            if name.startswith(f"{inner}/"):
+                write_bytes(beside / name.removeprefix(f"{inner}/"), content)
+        move_folder(beside, folder / inner)
+    for name, content in files.items():
+        if "/" not in name:
+            write_bytes(folder / name, content)
 
 
 def write_table(

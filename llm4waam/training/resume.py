@@ -32,7 +32,7 @@ class FinishedFolds:
     def __init__(
         self, folder: Path, data: TaskData, folds: pd.DataFrame, mark: Mapping | None = None
     ) -> None:
-        self.model = folder / "model"
+        self.folder, self.model = folder, folder / "model"
         self._parts = Unfinished(folder, _fingerprint(data, folds, mark))
 
     @property
