@@ -253,17 +253,12 @@ def _data(
 
 def as_rows(data: TaskData) -> TaskData:
     """Every prompt as if it were a bead of its own, the way the published protocol takes it."""
-    owners = {
-        row_name(bead, n): (bead, prompt)
-        for bead, prompts in data.prompts.items()
-        for n, prompt in enumerate(prompts)
-    }
+    owners = {row_name(b, n): b for b, some in data.prompts.items() for n in range(len(some))}
     targets = data.targets
     return replace(
         data,
-        prompts={row: [prompt] for row, (_, prompt) in owners.items()},
-        incomplete={},
-        targets={row: targets[bead] for row, (bead, _) in owners.items() if bead in targets},
+        prompts=data.prompts.singly(row_name),
+        targets={row: targets[bead] for row, bead in owners.items() if bead in targets},
         cells={row: row for row in owners},
     )
 

@@ -99,7 +99,7 @@ def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> s
         "task": repr(data.task),
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},
-        "prompts": repr([data.prompts, data.incomplete]),
+        "prompts": data.prompts.digest(),
         "fields": data.fields,
         "cells": data.cells,
         "folds": folds.to_csv(index=False),

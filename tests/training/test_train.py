@@ -112,7 +112,7 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
         texts = [p for p in prompts if p["bead"] == bead and not p["without"]]
         room, mask_id = recipe.max_tokens, None if recipe.digits else tokenizer.mask_token_id
         read = tokenise(tokenizer.backend_tokenizer, texts, names, room, mask_id=mask_id)
-        ready = [numbers.apply(prompt) for prompt in read]
+        ready = numbers.apply(read)
         logits = torch.stack([predict(r, ready, recipe).mean(dim=0) for r in readers])
         assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)
 
@@ -216,8 +216,9 @@ def test_an_epoch_takes_one_prompt_of_a_bead_or_every_one(study) -> None:
     some, every = (f.models[0].scorer.training_examples(beads, targets) for f in (drawn, whole))
     assert (len(some), len(every)) == (10, 20)
     assert {len(choices) for choices in some.choices} == {2}
-    every_ids = [choices[0].ids for choices in every.choices]
-    assert [prompt.ids for choices in some.choices for prompt in choices] == every_ids
+    every_ids = [choices[0].ids.tolist() for choices in every.choices]
+    drawn_from = [prompt.ids.tolist() for choices in some.choices for prompt in choices]
+    assert drawn_from == every_ids
     assert every.targets[:, 0].tolist() == [n // 2 for n in range(20)]
     assert not drawn.predictions["score"].equals(whole.predictions["score"])
     epochs = [[some.prompt(row, epoch).ids for row in range(10)] for epoch in (1, 2, 3, 4, 5, 6)]
