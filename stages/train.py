@@ -9,7 +9,7 @@ import pandas as pd
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import fingerprint, read_jsonl, read_table, write_table, write_text
+from llm4waam.core.files import JsonLines, fingerprint, read_table, write_table, write_text
 from llm4waam.core.made_from import made_from, of_model
 from llm4waam.core.manifest import LEFT_OUT
 from llm4waam.core.settings import read_params
@@ -56,7 +56,7 @@ def main(encoder: str, task_name: str) -> None:
     engine, source = engine_of(recipe), params.encoder.source(encoder)
     together = with_cells_of(beads, folds)
     data, tokenizer = make_task_data(
-        source, task, recipe, card, together, read_jsonl(PROMPTS), params.train.threads
+        source, task, recipe, card, together, JsonLines(PROMPTS), params.train.threads
     )
     finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds, mark)
     final = ModelFolder(finished.model, tokenizer, card, data, mark)
