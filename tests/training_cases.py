@@ -12,9 +12,9 @@ from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
-from llm4waam.encoders.number_scales import fit_scales, standardise
+from llm4waam.encoders.number_scales import NumberScales, fit_scales
 from llm4waam.encoders.settings import Source
-from llm4waam.encoders.tokens import Prompts, TokenisedPrompt, tokenise
+from llm4waam.encoders.tokens import Prompts, TokenisedPrompt, Tokens, tokenise
 from llm4waam.splits.tasks import make_task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import Examples, TaskData, make_task_data
@@ -74,14 +74,14 @@ def prompts_of(prompts: list[TokenisedPrompt], fields: int) -> Prompts:
     values = np.full((len(prompts), 1 + fields), np.nan)
     for row, prompt in zip(values, prompts, strict=True):
         row[prompt.fields] = prompt.numbers
-    return Prompts(
+    tokens = Tokens(
         np.concatenate([prompt.ids for prompt in prompts]),
         np.concatenate([prompt.fields for prompt in prompts]),
         values,
         np.cumsum([0, *map(len, prompts)]),
         np.array([prompt.cut for prompt in prompts]),
-        np.arange(len(prompts)),
     )
+    return Prompts(tokens, np.arange(len(prompts)))
 
 
 def choices_of(checkpoint: str, several: bool) -> list[list[TokenisedPrompt]]:
@@ -90,7 +90,7 @@ def choices_of(checkpoint: str, several: bool) -> list[list[TokenisedPrompt]]:
     rows = [row_of(number, n) for number, count in enumerate(counts) for n in range(count)]
     tokenizer = load_tokenizer(checkpoint).backend_tokenizer
     prompts = tokenise(tokenizer, rows, ["speed"], RECIPE.max_tokens)
-    read = iter(standardise(prompts, fit_scales(prompts, ["speed"]), ["speed"]))
+    read = iter(NumberScales(["speed"], fit_scales(prompts, ["speed"])).apply(prompts))
     return [[next(read) for _ in range(count)] for count in counts]
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from pydantic import Field
@@ -14,17 +15,15 @@ FARTHEST = 4.0  # z-scores beyond are cut: a mistyped value must not drown the s
 
 
 class FieldScale(Section):
-    """How one field's values become z-scores: of logarithms where all of them are positive."""
+    """How one field's values become z-scores: of logarithms where all of them are positive.
+
+    Values below `floor`, the least known, have no smaller logarithm than that.
+    """
 
     log: bool
     mean: float
     sd: float = Field(gt=0)
     floor: float = 0.0
-
-    def z(self, value: float | np.ndarray) -> float | np.ndarray:
-        """The z-score, cut at FARTHEST; values below the least known are taken for it."""
-        known = np.log(np.maximum(value, self.floor)) if self.log else value
-        return np.clip((known - self.mean) / self.sd, -FARTHEST, FARTHEST)
 
 
 Scales = dict[str, FieldScale]
@@ -38,7 +37,7 @@ def fit_scales(prompts: Prompts, names: list[str]) -> Scales:
     """
     scales = {}
     for field, name in enumerate(names, start=1):
-        known = prompts.values[prompts.rows, field]
+        known = prompts.tokens.values[prompts.rows, field]
         known = known[~np.isnan(known)]
         if not len(known):
             continue
@@ -56,15 +55,6 @@ def fit_scales(prompts: Prompts, names: list[str]) -> Scales:
     return scales
 
 
-def standardise(prompts: Prompts, scales: Scales, names: list[str]) -> Prompts:
-    """The prompts with z-scores as their numbers; NaN for fields without a scale."""
-    values = np.full_like(prompts.values, np.nan)
-    for field, name in enumerate(names, start=1):
-        if name in scales:
-            values[:, field] = scales[name].z(prompts.values[:, field])
-    return replace(prompts, values=values)
-
-
 @dataclass(frozen=True)
 class NumberScales:
     """The scales of the fields that the field numbers of a prompt count."""
@@ -73,5 +63,20 @@ class NumberScales:
     scales: Scales
 
     def apply(self, prompts: Prompts) -> Prompts:
-        """The prompts with z-scores as their numbers."""
-        return standardise(prompts, self.scales, self.fields)
+        """The prompts with z-scores as their numbers; NaN for fields without a scale."""
+        return replace(prompts, change=self.scores)
+
+    def scores(self, values: np.ndarray) -> np.ndarray:
+        """The z-scores of the values of a prompt, (1 + fields,), cut at FARTHEST."""
+        log, mean, sd, floor = self._columns
+        known = values.copy()
+        np.log(np.maximum(values, floor), out=known, where=log)
+        return np.minimum(np.maximum((known - mean) / sd, -FARTHEST), FARTHEST)
+
+    @cached_property
+    def _columns(self) -> tuple[np.ndarray, ...]:
+        """log, mean, sd and floor of each value; the mean is NaN where there is no scale."""
+        known = [None, *map(self.scales.get, self.fields)]
+        none = False, math.nan, 1.0, 0.0
+        rows = [(one.log, one.mean, one.sd, one.floor) if one else none for one in known]
+        return tuple(map(np.array, zip(*rows, strict=True)))

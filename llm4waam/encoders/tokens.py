@@ -5,9 +5,10 @@ is a view of these.
 """
 
 import math
+import zlib
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -37,13 +38,12 @@ class TokenisedPrompt:
 
 
 @dataclass(frozen=True, eq=False)
-class Prompts(Sequence[TokenisedPrompt]):
-    """Some prompts of many that were tokenised together, which all share the same arrays.
+class Tokens:
+    """Many prompts, one behind the other.
 
-    `rows` (prompts,) are the numbers of these prompts among the many. Number n has the tokens
-    `starts[n]` to `starts[n + 1]` of `ids` and `fields`, both (all tokens,); `values[n]` is the
-    number of every field, (1 + fields,), NaN where the prompt gives none and for NO_FIELD; `cut[n]`
-    is that of the prompt. A prompt gives a field once.
+    Prompt n has the tokens `starts[n]` to `starts[n + 1]` of `ids` and `fields`, both (tokens,).
+    `values[n]` is the number of every field, (1 + fields,), NaN where the prompt gives none and for
+    NO_FIELD: a prompt gives a field once. `cut[n]` is that of the prompt.
     """
 
     ids: np.ndarray
@@ -51,7 +51,30 @@ class Prompts(Sequence[TokenisedPrompt]):
     values: np.ndarray
     starts: np.ndarray
     cut: np.ndarray
+
+    def __getstate__(self) -> dict:
+        """The arrays in a tenth of their bytes: other processes and machines are sent them."""
+        return {
+            name: (part.dtype.str, part.shape, zlib.compress(np.ascontiguousarray(part), level=1))
+            for name, part in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict) -> None:
+        for name, (kind, shape, packed) in state.items():
+            self.__dict__[name] = np.frombuffer(zlib.decompress(packed), kind).reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts(Sequence[TokenisedPrompt]):
+    """Some of many prompts: `rows` (prompts,) are their numbers among the many.
+
+    `change` makes of the values of a prompt, (1 + fields,), others when it is asked for: each fold
+    has z-scores of its own, and all share the tokens.
+    """
+
+    tokens: Tokens
     rows: np.ndarray
+    change: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,12 +82,12 @@ class Prompts(Sequence[TokenisedPrompt]):
     def __getitem__(self, place: int | slice | np.ndarray) -> "TokenisedPrompt | Prompts":
         """The prompt at a place, or those of several places."""
         if isinstance(place, (slice, np.ndarray)):
-            return replace(self, rows=self.rows[place])
-        row = self.rows[place]
-        own = slice(self.starts[row], self.starts[row + 1])
-        fields = self.fields[own]
-        numbers = self.values[row, fields]
-        return TokenisedPrompt(self.ids[own], fields, numbers, bool(self.cut[row]))
+            return Prompts(self.tokens, self.rows[place], self.change)
+        row, many = self.rows[place], self.tokens
+        own = slice(many.starts[row], many.starts[row + 1])
+        values = self.change(many.values[row]) if self.change else many.values[row]
+        fields = many.fields[own]
+        return TokenisedPrompt(many.ids[own], fields, values[fields], bool(many.cut[row]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +143,8 @@ def tokenise(
     tokenizer.enable_truncation(max_tokens)
     tokenizer.no_padding()
     # These grow in place: lists of parts that are joined at the end would take twice the memory.
-    ids, fields, values = array("i"), array("h"), array("d")
-    starts, cut, rows = array("q", [0]), array("b"), iter(rows)
+    ids, fields = (array(_code(most)) for most in (tokenizer.get_vocab_size(), len(names)))
+    values, starts, cut, rows = array("d"), array("q", [0]), array("b"), iter(rows)
     while some := list(islice(rows, TOGETHER)):
         for row, read in zip(some, tokenizer.encode_batch([r["text"] for r in some]), strict=True):
             own_ids, own_fields, own_values = _read(row["values"], read, place, mask_id)
@@ -130,14 +153,19 @@ def tokenise(
             values.extend(own_values)
             starts.append(len(ids))
             cut.append(bool(read.overflowing))
-    return Prompts(
+    many = Tokens(
         np.asarray(ids),
         np.asarray(fields),
         np.asarray(values).reshape(len(cut), 1 + len(names)),
         np.asarray(starts),
         np.asarray(cut).astype(bool),
-        np.arange(len(cut)),
     )
+    return Prompts(many, np.arange(len(cut)))
+
+
+def _code(most: int) -> str:
+    """The type of `array` that holds 0 to `most` in the fewest bytes."""
+    return "B" if most < 2**8 else "H" if most < 2**16 else "I"
 
 
 def _read(

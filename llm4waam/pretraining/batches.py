@@ -8,7 +8,7 @@ import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
-from llm4waam.encoders.number_scales import Scales, fit_scales, standardise
+from llm4waam.encoders.number_scales import NumberScales, Scales, fit_scales
 from llm4waam.encoders.tokens import Prompts, TokenisedPrompt, tokenise
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 
@@ -56,7 +56,7 @@ class SentenceSource:
         seed = self.seed + number
         beads = other_laboratories(count or self.beads, seed)
         rows = make_corpus(beads, self.card, tier, seed, LEFT_OUT[tier])
-        prompts = standardise(self._read(rows), self.scales, self.names)
+        prompts = NumberScales(self.names, self.scales).apply(self._read(rows))
         return Sentences(prompts, (self._answers(beads) - self.mean) / self.sd)
 
     def _read(self, rows: list[dict]) -> Prompts:

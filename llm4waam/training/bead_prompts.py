@@ -53,12 +53,10 @@ class BeadPrompts(Mapping[str, Prompts]):
 
     def changed(self, change: Callable[[Prompts], Prompts]) -> "BeadPrompts":
         """The same with the numbers that `change` gives all prompts."""
-        whole = change(self.whole.prompts)
-        incomplete = replace(self.incomplete.prompts, values=whole.values)
         return replace(
             self,
-            whole=replace(self.whole, prompts=whole),
-            incomplete=replace(self.incomplete, prompts=incomplete),
+            whole=replace(self.whole, prompts=change(self.whole.prompts)),
+            incomplete=replace(self.incomplete, prompts=change(self.incomplete.prompts)),
         )
 
     def singly(self, name: Callable[[str, int], str]) -> "BeadPrompts":
@@ -73,9 +71,9 @@ class BeadPrompts(Mapping[str, Prompts]):
     def digest(self) -> str:
         """A hash of all tokens, numbers and names."""
         found = hashlib.sha256(repr([*self.places, self.left_out]).encode())
-        every, some = self.whole.prompts, self.incomplete.prompts
-        arrays = [every.ids, every.fields, every.values, every.starts, every.cut, every.rows]
-        arrays += [self.whole.starts, some.rows, self.incomplete.starts, self.without]
+        arrays = [*vars(self.whole.prompts.tokens).values(), self.without]
+        for lists in (self.whole, self.incomplete):
+            arrays += [lists.prompts.rows, lists.starts]
         for one in arrays:
             found.update(f"{one.dtype} {one.shape}".encode())
             found.update(np.ascontiguousarray(one))

@@ -102,7 +102,7 @@ def make_task_data(
 
     found = tokenise(tokenizer.backend_tokenizer, read(), fields, room, mask_id=mask_id)
     of = np.asarray(owners)
-    _say_cut(found.cut, of, room, recipe)
+    _say_cut(found.tokens.cut, of, room, recipe)
     told = by_bead(found, names, of, np.asarray(without), [*left_out])
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))

@@ -9,7 +9,7 @@ import torch
 from training_cases import RECIPE, choices_of, job_of, prompts_of, source_of
 
 from llm4waam.encoders.model import batch_of, build_model
-from llm4waam.encoders.number_scales import FARTHEST, fit_scales, standardise
+from llm4waam.encoders.number_scales import FARTHEST, NumberScales, fit_scales
 from llm4waam.encoders.number_skip import NumberSkip, told
 from llm4waam.encoders.tokens import Prompts, TokenisedPrompt
 from llm4waam.training.data import Examples
@@ -86,7 +86,7 @@ def planted(checkpoint: str) -> tuple[Prompts, torch.Tensor]:
     logs = np.log(values) @ [1, 1, -1]
     targets = torch.tensor((logs - logs.mean()) / logs.std(), dtype=torch.float32)
     scales = fit_scales(prompts, ["U", "I", "v"])
-    return standardise(prompts, scales, ["U", "I", "v"]), targets[:, None]
+    return NumberScales(["U", "I", "v"], scales).apply(prompts), targets[:, None]
 
 
 def test_it_learns_a_sum_of_logarithms_that_the_tokens_do_not_let_through(encoders: Path) -> None:
@@ -108,6 +108,6 @@ def test_a_number_far_outside_the_training_beads_is_cut(encoders: Path) -> None:
     prompts, _ = planted(source_of(encoders, "bert").checkpoint)
     scales = fit_scales(prompts, ["U", "I", "v"])
     far = TokenisedPrompt(prompts[0].ids, prompts[0].fields, [1e9] * len(prompts[0]))
-    batch = batch_of(standardise(prompts_of([far], 3), scales, ["U", "I", "v"]), 0)
+    batch = batch_of(NumberScales(["U", "I", "v"], scales).apply(prompts_of([far], 3)), 0)
     found = told(batch["fields"], batch["numbers"], 3)
     assert found.tolist() == [[FARTHEST] * 3 + [FARTHEST**2 - 1] * 3]
