@@ -205,8 +205,8 @@ def test_whole_values_are_hidden_and_never_a_special_token(school) -> None:
     rng, values, others = np.random.default_rng(0), [], []
     for prompt in [*teacher.sentences(1, 2).prompts] * 4:
         padding = 5
-        fields = torch.tensor(prompt.fields + [NO_FIELD] * padding)
-        ids = torch.tensor(prompt.ids + [teacher.tokenizer.pad_token_id] * padding)
+        fields = torch.tensor([*prompt.fields.tolist(), *[NO_FIELD] * padding])
+        ids = torch.tensor([*prompt.ids.tolist(), *[teacher.tokenizer.pad_token_id] * padding])
         hidden = _hide(fields, ids, teacher.tokenizer, rng)
         assert hidden.shape == ids.shape
         for field in set(prompt.fields) - {NO_FIELD}:
