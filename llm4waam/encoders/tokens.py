@@ -143,11 +143,13 @@ def tokenise(
     tokenizer.enable_truncation(max_tokens)
     tokenizer.no_padding()
     # These grow in place: lists of parts that are joined at the end would take twice the memory.
-    ids, fields = (array(_code(most)) for most in (tokenizer.get_vocab_size(), len(names)))
-    values, starts, cut, rows = array("d"), array("q", [0]), array("b"), iter(rows)
+    ids, fields, values = array("H"), array("B" if len(names) < 256 else "H"), array("d")
+    starts, cut, rows = array("q", [0]), array("b"), iter(rows)
     while some := list(islice(rows, TOGETHER)):
         for row, read in zip(some, tokenizer.encode_batch([r["text"] for r in some]), strict=True):
             own_ids, own_fields, own_values = _read(row["values"], read, place, mask_id)
+            if ids.typecode == "H" and max(own_ids, default=0) >= 2**16:
+                ids = array("I", ids)
             ids.extend(own_ids)
             fields.extend(own_fields)
             values.extend(own_values)
@@ -161,11 +163,6 @@ def tokenise(
         np.asarray(cut).astype(bool),
     )
     return Prompts(many, np.arange(len(cut)))
-
-
-def _code(most: int) -> str:
-    """The type of `array` that holds 0 to `most` in the fewest bytes."""
-    return "B" if most < 2**8 else "H" if most < 2**16 else "I"
 
 
 def _read(

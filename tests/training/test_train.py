@@ -221,7 +221,9 @@ def test_an_epoch_takes_one_prompt_of_a_bead_or_every_one(study) -> None:
     assert drawn_from == every_ids
     assert every.targets[:, 0].tolist() == [n // 2 for n in range(20)]
     assert not drawn.predictions["score"].equals(whole.predictions["score"])
-    epochs = [[some.prompt(row, epoch).ids for row in range(10)] for epoch in (1, 2, 3, 4, 5, 6)]
+    epochs = [
+        [some.prompt(row, epoch).ids.tolist() for row in range(10)] for epoch in (1, 2, 3, 4, 5, 6)
+    ]
     assert any(epoch != epochs[0] for epoch in epochs)
 
 
