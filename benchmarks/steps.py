@@ -1,7 +1,8 @@
-"""The stage `train` without most of its training: `python -m benchmarks.steps ENCODER TASK`.
+"""The stage `train` without most of its training: `python -m benchmarks.steps ENCODER TASK STEPS`.
 
-All folds of the table are prepared, by as many processes as there; of each, a few steps are taken.
-What a table needs of memory shows so in minutes, where an epoch would take hours.
+The prompts are tokenised, all folds prepared by as many processes as there, and so many steps taken
+of each. What a table needs of memory shows so in minutes, where an epoch would take hours. With 0
+steps it ends when the prompts are tokenised.
 """
 
 import os
@@ -27,11 +28,9 @@ from llm4waam.training.loop import FineTuning
 from llm4waam.training.recipe import TrainingParams
 from stages.train import BEADS, FOLDS, PROMPTS
 
-STEPS = 8
 
-
-def main(encoder: str, task_name: str) -> None:
-    """Prepare every fold and take STEPS steps of it."""
+def main(encoder: str, task_name: str, steps: str) -> None:
+    """Tokenise the prompts, prepare every fold and take so many steps of it."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are forked after tokenising
     params = read_params(TrainingParams)
     card = read_card(params.card_file)
@@ -42,25 +41,28 @@ def main(encoder: str, task_name: str) -> None:
     data, _ = make_task_data(
         source, task, recipe, card, together, JsonLines(PROMPTS), params.train.threads
     )
-    places, workers = fold_jobs(folds), params.train.workers
+    places, workers = fold_jobs(folds) if int(steps) else [], params.train.workers
     size = min(-(-len(places) // workers), STACKED_ON_A_CPU)
     parcels = [places[n : n + size] for n in range(0, len(places), size)]
-    list(in_processes(partial(_take_steps, data, folds), parcels, workers))
+    list(in_processes(partial(_take_steps, data, folds, int(steps)), parcels, workers))
 
 
-def _take_steps(data: TaskData, folds: pd.DataFrame, places: Sequence[tuple[int, int]]) -> None:
+def _take_steps(
+    data: TaskData, folds: pd.DataFrame, steps: int, places: Sequence[tuple[int, int]]
+) -> None:
     compute_alike(data.threads)
     wanted = []
     for repeat, fold in places:
         recipe = data.recipe.model_copy(update={"seed": data.recipe.seed + fold})
         train = data.known(members(folds, repeat, fold)[0])
         wanted.append(Wanted(recipe, train, [], "a benchmark"))
-    fine_tune(data, wanted, lambda jobs: engine_of(data.recipe)([_shortened(one) for one in jobs]))
+    engine = engine_of(data.recipe)
+    fine_tune(data, wanted, lambda jobs: engine([_shortened(one, steps) for one in jobs]))
 
 
-def _shortened(job: FineTuning) -> FineTuning:
-    """The same with the first examples alone, enough for STEPS steps."""
-    few = range(STEPS * job.recipe.batch_size * job.recipe.accumulation)
+def _shortened(job: FineTuning, steps: int) -> FineTuning:
+    """The same with the first examples alone, enough for so many steps."""
+    few = range(steps * job.recipe.batch_size * job.recipe.accumulation)
     whole = job.examples
     parts = {"choices": whole.choices.pick(few), "targets": whole.targets[: len(few)]}
     examples = replace(whole, **parts, incomplete=(), again=0.0)
