@@ -37,9 +37,10 @@ def find_cells(table: pd.DataFrame, keys: list[str], written: Written | None = N
         rounded[key] = units, values, whole.loc[first, f"half of {key}"].to_numpy()
         odd[key] = odd[key] | (units != np.bincount(units[units >= 0], minlength=1).argmax())
     doubtful = np.any(list(odd.values()), axis=0)
-    lists, edges = [_Rows(codes[:, place], odd[key]) for place, key in enumerate(keys)], []
+    lists = [_Rows(codes[:, place], odd[key]) for place, key in enumerate(keys)]
     fewest = np.argmin([rows.counts for rows in lists], axis=0)
-    for one in np.flatnonzero(doubtful):
+    ones, joined = np.flatnonzero(doubtful), []
+    for one in ones:
         found = lists[fewest[one]].of(one)
         for place, key in enumerate(keys):
             own, others = codes[one, place], codes[found, place]
@@ -50,9 +51,9 @@ def find_cells(table: pd.DataFrame, keys: list[str], written: Written | None = N
                 near = near <= np.fmax(halves[found], halves[one]) * SLACK
                 fit |= near & (units[found] != units[one])
             found = found[fit]
-        edges += [(one, other) for other in found]
-    rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
-    return pd.factorize(components(rows, columns, len(codes))[inverse])[0]
+        joined.append(found)
+    edges = np.repeat(ones, [len(found) for found in joined]), np.concatenate([ones[:0], *joined])
+    return pd.factorize(components(*edges, len(codes))[inverse])[0]
 
 
 class _Rows:
