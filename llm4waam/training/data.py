@@ -151,8 +151,10 @@ class Examples:
         """The targets (rows, outputs) of rows in an epoch."""
         return self.targets[[self._bead(row, epoch) for row in rows]]
 
-    def first(self) -> list[TokenisedPrompt]:
+    def first(self) -> Sequence[TokenisedPrompt]:
         """The first prompt of every bead: all there are, where nothing is drawn."""
+        if isinstance(self.choices, PromptLists):  # each is made when it is read
+            return self.choices.pick(range(len(self.choices)), most=1).prompts
         return [choices[0] for choices in self.choices]
 
     def _bead(self, row: int, epoch: int) -> int:
