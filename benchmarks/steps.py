@@ -41,7 +41,9 @@ def main(encoder: str, task_name: str, steps: str) -> None:
     data, _ = make_task_data(
         source, task, recipe, card, together, JsonLines(PROMPTS), params.train.threads
     )
-    places, workers = fold_jobs(folds) if int(steps) else [], params.train.workers
+    if steps == "0":
+        return
+    places, workers = fold_jobs(folds), params.train.workers
     size = min(-(-len(places) // workers), STACKED_ON_A_CPU)
     parcels = [places[n : n + size] for n in range(0, len(places), size)]
     list(in_processes(partial(_take_steps, data, folds, int(steps)), parcels, workers))
