@@ -64,8 +64,9 @@ def _take_steps(
 
 def _shortened(job: FineTuning, steps: int) -> FineTuning:
     """The same with the first examples alone, enough for so many steps."""
-    few = range(steps * job.recipe.batch_size * job.recipe.accumulation)
     whole = job.examples
+    count = steps * job.recipe.batch_size * job.recipe.accumulation
+    few = range(min(count, len(whole.choices)))
     parts = {"choices": whole.choices.pick(few), "targets": whole.targets[: len(few)]}
     examples = replace(whole, **parts, incomplete=(), again=0.0)
     return replace(job, examples=examples, recipe=job.recipe.model_copy(update={"epochs": 1}))
