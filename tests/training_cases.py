@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.encoders.load import load_tokenizer
@@ -130,7 +130,7 @@ def task_data(folder: Path, task: str, encoder: str = "bert", **changes: object)
         params.recipe(encoder, task).model_copy(update=changes),
         card,
         read_table(folder / "data/clean/beads.csv"),
-        read_jsonl(folder / "data/text/prompts.jsonl"),
+        list(JsonLines(folder / "data/text/prompts.jsonl")),
     )[0]
 
 

@@ -197,11 +197,6 @@ class JsonLines:
             raise _not_as_made(self.path, error) from None
 
 
-def read_jsonl(path: Path) -> list[dict]:
-    """All rows that `write_jsonl` wrote, see `JsonLines`."""
-    return list(JsonLines(path))
-
-
 def read_json(path: Path) -> dict:
     """Read an object that `write_json` wrote; raises StudyError where it is not there or cut."""
     try:

@@ -75,11 +75,13 @@ def make_task_data(
 ) -> tuple[TaskData, PreTrainedTokenizerBase]:
     """The data of a task and its tokenizer; every prompt is tokenised here, once.
 
-    `prompts` are gone through twice, for the names of their fields and for their tokens, so they
-    are a list or a `JsonLines`, and no generator. How many prompts are cut, since they are longer
-    than the recipe or the encoder takes, is logged.
-    Raises StudyError for a checkpoint that cannot be had or is of another family.
+    `prompts` are gone through twice, for the names of their fields and for their tokens. How many
+    are cut, since they are longer than the recipe or the encoder takes, is logged. Raises
+    StudyError for a checkpoint that cannot be had or is of another family, TypeError for a
+    generator.
     """
+    if iter(prompts) is prompts:
+        raise TypeError("the prompts are gone through twice: a list or a JsonLines")
     positions = check_checkpoint(source.encoder, source.checkpoint, source.revision)
     tokenizer = load_tokenizer(source.checkpoint, source.revision)
 

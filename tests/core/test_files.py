@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import JsonLines, fingerprint, read_jsonl, write_jsonl, write_table
+from llm4waam.core.files import JsonLines, fingerprint, write_jsonl, write_table
 
 ROWS = [{"text": f"Drähte {n}", "bead": str(n), "values": [1.5, None]} for n in range(3)]
 
@@ -24,9 +24,8 @@ def test_rows_are_written_as_they_come_in_one_form(tmp_path: Path) -> None:
     write_jsonl(file, (row for row in ROWS))
     lines = [json.dumps(row, sort_keys=True, ensure_ascii=False) for row in ROWS]
     assert file.read_bytes() == ("\n".join(lines) + "\n").encode()
-    assert [*JsonLines(file)] == read_jsonl(file) == ROWS
-    again = JsonLines(file)
-    assert [*again] == [*again] == ROWS  # read anew each time
+    found = JsonLines(file)
+    assert [*found] == [*found] == ROWS  # read anew each time
 
 
 @pytest.mark.parametrize("before", [None, "as it was\n"])

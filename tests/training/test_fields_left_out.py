@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_cases import fit_fold, fold_of, task_data
 
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.decisions.predictions import INCOMPLETE
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import Examples
@@ -57,7 +57,7 @@ def test_every_prompt_in_turn_is_told_with_fields_left_out_in_its_own_template(t
     folder = told(prompts="all", incomplete=1.0)
     data = task_data(folder, "quality", prompts="all", incomplete=1.0)
     train_beads, _ = fold_of(folder)
-    rows = read_jsonl(folder / "data/text/prompts.jsonl")
+    rows = list(JsonLines(folder / "data/text/prompts.jsonl"))
     assert {row["without"] for row in rows} > {""}
     [model] = fine_tune(
         data,

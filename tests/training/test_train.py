@@ -14,7 +14,7 @@ from training_cases import fit_fold, fold_of, task_data
 from transformers import AutoModel, AutoTokenizer
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, read_table, write_jsonl
+from llm4waam.core.files import JsonLines, read_table, write_jsonl
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel
@@ -105,7 +105,7 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     readers = [load_model(model / f"seed-{number}") for number in (1, 2)]
     assert not torch.equal(readers[0].output.weight, readers[1].output.weight)
     recipe = read_params(AllParams).recipe("bert", "quality")
-    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(folder / "data/text/prompts.jsonl"))
     prompts = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
     assert len(rows) > 2
     for bead, row in rows.iterrows():
@@ -158,7 +158,7 @@ def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None
     folder = study()
     before = scores(folder, "quality")
     planted = before.loc[before["fold"] == 0, "bead"].iloc[0]
-    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(folder / "data/text/prompts.jsonl"))
     for row in prompts:
         for value in row["values"]:
             if row["bead"] == planted and value[0] == "travel_speed_mm_s":
