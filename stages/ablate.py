@@ -51,6 +51,8 @@ class Params(TrainingParams):
 
 def main(kind: str, source: str) -> None:
     """Write the prediction rows of every variation of a kind; what is done already is kept."""
+    if source != BASELINES:
+        check_family(source, "stages.ablate")
     params, file = read_params(Params), ROWS / kind / f"{source}.csv"
     start = Start(params)
     if source not in (*params.trained, BASELINES):
@@ -74,8 +76,6 @@ def main(kind: str, source: str) -> None:
 
 def fits_of(kind: str, source: str, params: Params) -> tuple[Study, list]:
     """What a stage starts from, and all that is to be fitted for it: jobs that keep themselves."""
-    if source != BASELINES:
-        check_family(source, "stages.ablate")
     card = read_card(params.card_file)
     beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)

@@ -59,9 +59,10 @@ def pack_folder(folder: Path) -> dict[str, bytes]:
 def unpack_folder(files: Mapping[str, bytes], folder: Path) -> None:
     """Put the files of `pack_folder` into `folder`, beside what stands there.
 
-    A folder in it is replaced as a whole; the files beside the folders, texts, come last, as they
-    tell what the folders hold.
+    A folder in it is replaced as a whole; the files beside the folders come last, as they tell
+    what the folders hold.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     for inner in sorted({name.split("/")[0] for name in files if "/" in name}):
         beside = folder / f".{inner}.part"
         shutil.rmtree(beside, ignore_errors=True)
@@ -73,7 +74,9 @@ def unpack_folder(files: Mapping[str, bytes], folder: Path) -> None:
         move_folder(beside, folder / inner)
     for name, content in files.items():
         if "/" not in name:
-            write_text(folder / name, content.decode())
+            beside = folder / f".{name}.part"
+            beside.write_bytes(content)
+            beside.replace(folder / name)
 
 
 def write_table(
