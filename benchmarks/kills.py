@@ -37,7 +37,7 @@ def main(anything: int, dvc_alone: int) -> None:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), folder], check=True)
         os.chdir(folder)
         os.environ |= {"PYTHONPATH": folder, "DVC_NO_ANALYTICS": "1", "HF_HUB_OFFLINE": "1"}
-        _make_small()
+        make_small()
         expected, seconds = {}, float("inf")
         for seed in SEEDS:
             started = time.monotonic()
@@ -69,7 +69,7 @@ def main(anything: int, dvc_alone: int) -> None:
             print(f"{count:4d}  {what}")
 
 
-def _make_small() -> None:
+def make_small() -> None:
     from transformers import AutoModel, set_seed
 
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))

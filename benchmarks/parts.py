@@ -30,8 +30,10 @@ ANSWERED = {  # how `llm4waam predict` is called
     "one template": ["--template", "statement"],
 }
 FEW = 20  # beads: what answering them takes is taken for the start
-INFERENCE_BEADS, GROWTH_BEADS = (500, 10_000), (140, 1_000, 10_000, 100_000)
-TRAINED_BEADS = 1_000  # the largest table of `growth` that is trained on, for its time
+INFERENCE_BEADS, GROWTH_BEADS = (500, 10_000), (140, 1_000, 10_000, 100_000, 1_000_000)
+# The largest tables of `growth` that are trained on, and of which some steps are taken, for their
+# time.
+TRAINED_BEADS, STEPPED_BEADS, STEPS = 1_000, 100_000, 8
 
 
 @dataclass(frozen=True)
@@ -166,24 +168,33 @@ def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, str]:
 
 
 def measure_growth(setting: Setting) -> dict[str, Part]:
-    """The first stages, and one epoch of training, for tables of more and more beads."""
-    rows = []
+    """The first stages, and the beginning of training, for tables of more and more beads."""
+    rows, tokenise = [], ["-m", "benchmarks.steps", *TRAINED]
     for size in setting.beads or GROWTH_BEADS:
         population = {"simulate.design": "population", "simulate.beads": size, "train.epochs": 1}
         with project(setting.changes | population) as study:
             took = [command(["-m", f"stages.{n}"], study) for n in ("simulate", *PREPARATION)]
-            train = ["", ""]
+            took.append(command([*tokenise, "0"], study))
+            cells = [size, *rounded(one.cpu_seconds for one in took)]
+            cells.append(round(max(one.peak_mib for one in took)))
+            steps = train = None
+            if size <= STEPPED_BEADS:
+                steps = command([*tokenise, str(STEPS)], study)
             if size <= TRAINED_BEADS:
-                took.append(command(["-m", "stages.train", *TRAINED], study))
-                train = rounded(took[-1][:2])
+                train = command(["-m", "stages.train", *TRAINED], study)
         logging.info("%d beads: %.1f s", size, sum(one.seconds for one in took))
-        used = rounded(one.cpu_seconds for one in took[: 1 + len(PREPARATION)])
-        rows.append([size, *used, *train, round(max(one.peak_mib for one in took))])
-    columns = ["beads", *(f"{name}, CPU s" for name in ("simulate", *PREPARATION))]
-    columns += ["train, s", "train, CPU s", "MiB"]
+        for more in (steps, train):
+            cells += ["", ""] if more is None else shown(more)[1:]
+        rows.append(cells)
+    columns = [f"{name}, CPU s" for name in ("simulate", *PREPARATION, "tokenise")]
+    columns = ["beads", *columns, "MiB"]
+    columns += [f"{what}, {unit}" for what in ("steps", "train") for unit in ("CPU s", "MiB")]
     work = (
         "The commands of the first stages for simulated beads of random laboratories, their "
-        f"imports included, and `train` for {' and '.join(TRAINED)}, one epoch of every fold."
+        f"imports included; what `train` for {' and '.join(TRAINED)} does until all prompts are "
+        f"tokenised, and the most memory of these five; the same with {STEPS} steps of every fold; "
+        "and the stage itself, one epoch of every fold. The last two are left out where they would "
+        "take too long."
     )
     return {"growth": Part("Growth with beads", work, columns, rows)}
 

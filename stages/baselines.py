@@ -8,7 +8,7 @@ from llm4waam.baselines.folds import predict_folds
 from llm4waam.baselines.models import affordable, baselines_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl, read_table, write_table
+from llm4waam.core.files import JsonLines, read_table, write_table
 from llm4waam.core.settings import Params as StudyParams
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
@@ -36,7 +36,7 @@ def main(task_name: str) -> None:
     task = make_task(card, task_name, params.card_file)
     beads, folds = card.read_beads(BEADS), read_table(FOLDS)
     check_folds(folds, beads, card, FOLDS)
-    features = make_features(beads, read_jsonl(PROMPTS), card, task_name, params.text)
+    features = make_features(beads, JsonLines(PROMPTS), card, task_name, params.text)
     targets = known_targets(card, task, beads)
     models = baselines_of(task, params.baselines.pretrained)
     models = affordable(models, len(targets), params.baselines)

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import clear_folder, read_jsonl, write_table
+from llm4waam.core.files import JsonLines, clear_folder, write_table
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.plotting.style import save
@@ -44,7 +44,7 @@ def main() -> None:
             lambda table: figures.correlations_figure(table, card),
         ),
         "sentence_lengths": (
-            sentence_lengths(read_jsonl(PROMPTS), counters),
+            sentence_lengths(JsonLines(PROMPTS), counters),
             lambda table: sentence_lengths_figure(table, params.train.max_tokens),
         ),
     }

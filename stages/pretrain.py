@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, remove_folder, write_table
-from llm4waam.core.processes import in_processes
+from llm4waam.core.processes import Work, share_out
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.encoders.families import FAMILIES, check_family
@@ -41,7 +41,8 @@ def main(*names: str) -> None:
     settings = read_params(Params).pretrain
     tiers = Tiers(read_card(CARD), settings, FOLDER, UNFINISHED)
     workers = 1 if torch.cuda.is_available() else settings.workers
-    found = in_processes(tiers.pretrain, encoders, workers)
+    work = Work(tiers.pretrain, title="pretraining", unit="encoder", here=True)
+    found = share_out(work, encoders, workers)
     for encoder, curve in zip(encoders, found, strict=True):
         write_table(PLOTS / f"{encoder}.csv", curve)
     files = {name: PLOTS / f"{name}.csv" for name in FAMILIES}

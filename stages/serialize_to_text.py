@@ -1,6 +1,9 @@
 """Stage `serialize-to-text`: every bead as sentences."""
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from llm4waam.card.card import read_card
@@ -34,11 +37,17 @@ def main() -> None:
     if left_out:
         told = ", ".join(f"{name} {value}" for name, value in left_out.items())
         logging.info("the same for every training bead, so not said: %s", told)
-    rows = list(study_prompts(beads, card, params.text, params.tasks, left_out))
-    write_jsonl(PROMPTS, rows)
-    whole = sum(not row["without"] for row in rows)
-    told = f"{whole} prompts and {len(rows) - whole} with fields left out"
-    logging.info("%s; the first: %s", told, rows[0]["text"])
+    rows = study_prompts(beads, card, params.text, params.tasks, left_out)
+    first, counts = next(rows), Counter()
+
+    def counted() -> Iterator[dict]:
+        for row in chain([first], rows):
+            counts[bool(row["without"])] += 1
+            yield row
+
+    write_jsonl(PROMPTS, counted())
+    told = f"{counts[False]} prompts and {counts[True]} with fields left out"
+    logging.info("%s; the first: %s", told, first["text"])
 
 
 if __name__ == "__main__":

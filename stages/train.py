@@ -6,18 +6,17 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import fingerprint, read_jsonl, read_table, write_table, write_text
+from llm4waam.core.files import JsonLines, fingerprint, read_table, write_table, write_text
 from llm4waam.core.made_from import made_from, of_model
 from llm4waam.core.manifest import LEFT_OUT
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
 from llm4waam.core.unfinished import Start
 from llm4waam.decisions.confidence import fit_calibration
-from llm4waam.decisions.predictions import COLUMNS, fold_jobs
+from llm4waam.decisions.predictions import COLUMNS
 from llm4waam.decisions.predictions import INCOMPLETE as INCOMPLETE_COLUMNS
 from llm4waam.encoders.families import check_family
 from llm4waam.splits.folds import check_folds, with_cells_of
@@ -57,14 +56,12 @@ def main(encoder: str, task_name: str) -> None:
     engine, source = engine_of(recipe), params.encoder.source(encoder)
     together = with_cells_of(beads, folds)
     data, tokenizer = make_task_data(
-        source, task, recipe, card, together, read_jsonl(PROMPTS), params.train.threads
+        source, task, recipe, card, together, JsonLines(PROMPTS), params.train.threads
     )
     finished = FinishedFolds(Path("data/unfinished") / encoder / task_name, data, folds, mark)
     final = ModelFolder(finished.model, tokenizer, card, data, mark)
     workers = 1 if recipe.device == "cuda" else params.train.workers
-    fits = fit_task(data, folds, finished, final.save, engine, workers)
-    bar = tqdm(fits, f"{encoder} {task_name}", len(fold_jobs(folds)), unit="fit")
-    fitted = list(bar)
+    fitted = list(fit_task(data, folds, finished, final.save, engine, workers))
     start.check()
     if _mark(encoder, task_name) != mark:
         reason = "changed while the stage ran; nothing is written"

@@ -18,7 +18,7 @@ ROWS = 60  # of the study's raw table
 def study(tmp_path_factory: pytest.TempPathFactory, encoders: Path) -> Path:
     """A small project: some of the study's rows, one task, one epoch, final models of BERT."""
     folder = tmp_path_factory.mktemp("study")
-    for name in ("stages", "llm4waam"):
+    for name in ("stages", "llm4waam", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(encoders, folder / "data/encoders")
     (folder / "data/raw").mkdir()

@@ -3,17 +3,18 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import members
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
-from llm4waam.encoders.number_scales import fit_scales, standardise
+from llm4waam.encoders.number_scales import NumberScales, fit_scales
 from llm4waam.encoders.settings import Source
-from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
+from llm4waam.encoders.tokens import Prompts, TokenisedPrompt, Tokens, tokenise
 from llm4waam.splits.tasks import make_task
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import Examples, TaskData, make_task_data
@@ -68,14 +69,28 @@ def row_of(number: int, template: int) -> dict:
     return {"text": text, "values": value}
 
 
+def prompts_of(prompts: list[TokenisedPrompt], fields: int) -> Prompts:
+    """Prompts as `tokenise` gives them, of so many fields."""
+    values = np.full((len(prompts), 1 + fields), np.nan)
+    for row, prompt in zip(values, prompts, strict=True):
+        row[prompt.fields] = prompt.numbers
+    tokens = Tokens(
+        np.concatenate([prompt.ids for prompt in prompts]),
+        np.concatenate([prompt.fields for prompt in prompts]),
+        values,
+        np.cumsum([0, *map(len, prompts)]),
+        np.array([prompt.cut for prompt in prompts]),
+    )
+    return Prompts(tokens, np.arange(len(prompts)))
+
+
 def choices_of(checkpoint: str, several: bool) -> list[list[TokenisedPrompt]]:
     """The prompts of every row, with z-scores: one, or two and three in turn."""
     counts = [2 + number % 2 if several else 1 for number in range(ROWS)]
     rows = [row_of(number, n) for number, count in enumerate(counts) for n in range(count)]
     tokenizer = load_tokenizer(checkpoint).backend_tokenizer
     prompts = tokenise(tokenizer, rows, ["speed"], RECIPE.max_tokens)
-    scales = fit_scales(prompts, ["speed"])
-    read = iter([standardise(prompt, scales, ["speed"]) for prompt in prompts])
+    read = iter(NumberScales(["speed"], fit_scales(prompts, ["speed"])).apply(prompts))
     return [[next(read) for _ in range(count)] for count in counts]
 
 
@@ -115,7 +130,7 @@ def task_data(folder: Path, task: str, encoder: str = "bert", **changes: object)
         params.recipe(encoder, task).model_copy(update=changes),
         card,
         read_table(folder / "data/clean/beads.csv"),
-        read_jsonl(folder / "data/text/prompts.jsonl"),
+        list(JsonLines(folder / "data/text/prompts.jsonl")),
     )[0]
 
 

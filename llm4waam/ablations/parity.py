@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from llm4waam.ablations.published_loop import Habits, fine_tune
+from llm4waam.core.unfinished import Unfinished
 from llm4waam.decisions.decisions import decisions_of, default_thresholds
 from llm4waam.evaluation.metrics import task_metrics
 from llm4waam.plotting.pages import DASH, kind_of_data, markdown_table, sentence_case
@@ -56,9 +58,49 @@ class Outcome:
     scores: np.ndarray
 
 
-def run_steps(job: tuple[TaskData, list[str], list[str], int]) -> list[Outcome]:
-    """Every step, then the other engines; `job` is (data, training beads, test beads, seed)."""
-    data, train, test, seed = job
+@dataclass(frozen=True)
+class ParityRun:
+    """Every step, then the other engines, on one fold; what is done is kept."""
+
+    data: TaskData
+    train: list[str]
+    test: list[str]
+    seed: int
+    kept: Unfinished
+
+    @property
+    def folder(self) -> Path:
+        """Where the outcomes are kept."""
+        return self.kept.folder
+
+    @property
+    def reads(self) -> list[Path]:
+        """The folders that a run reads."""
+        return [Path(self.data.source.checkpoint)]
+
+    def found(self) -> list[Outcome] | None:
+        """The outcomes, if an earlier run has made them."""
+        stored = self.kept.load(self._part)
+        if stored is None:
+            return None
+        return [
+            Outcome(self.data.task.name, step, self.seed, np.float32(logits), np.array(scores))
+            for step, logits, scores in stored
+        ]
+
+    def run(self) -> list[Outcome]:
+        """The outcomes, which are kept."""
+        outcomes = _run_steps(self.data, self.train, self.test, self.seed)
+        rows = [[one.step, one.logits.tolist(), one.scores.tolist()] for one in outcomes]
+        self.kept.store(self._part, rows)
+        return outcomes
+
+    @property
+    def _part(self) -> str:
+        return f"{self.data.task.name}_{self.seed}"
+
+
+def _run_steps(data: TaskData, train: list[str], test: list[str], seed: int) -> list[Outcome]:
     compute_alike(data.threads)
     recipe = data.recipe.model_copy(
         update={

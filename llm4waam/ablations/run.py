@@ -3,9 +3,12 @@
 Every fit that is done is kept, so that an interrupted run goes on where it stopped.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,8 @@ from llm4waam.baselines.folds import predict_jobs
 from llm4waam.baselines.models import affordable, baselines_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import Card
+from llm4waam.core.files import parse_table
+from llm4waam.core.unfinished import Unfinished, code_hash
 from llm4waam.encoders.settings import Source
 from llm4waam.sentences.incomplete import study_prompts
 from llm4waam.sentences.prompts import TextStyle, constant_fields
@@ -38,11 +43,15 @@ from llm4waam.splits.tasks import Task, known_targets
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData, make_task_data
 from llm4waam.training.early_stopping import PUBLISHED
-from llm4waam.training.fit import STACKED_ON_A_CPU, fit_folds
+from llm4waam.training.fit import STACKED_ON_A_CPU, FittedFold, fit_folds
 from llm4waam.training.recipe import TrainingParams
 from llm4waam.training.resume import FinishedFolds
 
 SEEDS_APART = 100  # between the folds, when beads are drawn or outcomes spoiled
+ROWS = "rows"  # what is kept of baselines
+# What decides the rows of baselines, beside the study.
+ROOMS = ("ablations", "baselines", "card", "core", "decisions", "sentences", "splits")
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "catboost")
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,17 @@ class Study:
     split: Split
     file: Path
     card_file: Path
+
+    def told(self) -> str:
+        """A hash of the study, and of the code and libraries that baselines are made with."""
+        facts = [
+            *(table.to_csv(index=False) for table in (self.beads, self.folds)),
+            self.card_file.read_text(encoding="utf-8"),
+            *map(repr, (self.tasks, self.style, self.settings, self.split)),
+            code_hash(ROOMS),
+            *map(version, LIBRARIES),
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def prompts(self, variation: Variation) -> list[dict]:
         """The prompts of a variation."""
@@ -143,13 +163,32 @@ class Fit:
     finished: FinishedFolds
     jobs: Sequence[Job]
 
+    def found(self) -> pd.DataFrame | None:
+        """The prediction rows, if an earlier run has made them."""
+        found = self.finished.load(self._places)
+        return None if found is None else self._rows(found)
+
     def run(self) -> pd.DataFrame:
-        """The prediction rows, from the last run where they are there already."""
-        places = [place for place, _, _ in self.jobs]
-        found = self.finished.load(places)
-        if found is None:
-            found = fit_folds(self.data, self.jobs, engine_of(self.data.recipe), watch=False)
-            self.finished.store(places, found)
+        """The prediction rows, which are kept."""
+        found = fit_folds(self.data, self.jobs, engine_of(self.data.recipe), watch=False)
+        self.finished.store(self._places, found)
+        return self._rows(found)
+
+    @property
+    def folder(self) -> Path:
+        """Where the rows are kept."""
+        return self.finished.folder
+
+    @property
+    def reads(self) -> list[Path]:
+        """The folders that a fit reads."""
+        return [Path(self.data.source.checkpoint)]
+
+    @property
+    def _places(self) -> list[tuple[int, int]]:
+        return [place for place, _, _ in self.jobs]
+
+    def _rows(self, found: Sequence[FittedFold]) -> pd.DataFrame:
         rows = pd.concat([one.predictions for one in found], ignore_index=True)
         return rows.assign(variation=self.variation, task=self.data.task.name)
 
@@ -214,60 +253,85 @@ def _data(
 
 def as_rows(data: TaskData) -> TaskData:
     """Every prompt as if it were a bead of its own, the way the published protocol takes it."""
-    owners = {
-        row_name(bead, n): (bead, prompt)
-        for bead, prompts in data.prompts.items()
-        for n, prompt in enumerate(prompts)
-    }
+    owners = {row_name(b, n): b for b, some in data.prompts.items() for n in range(len(some))}
     targets = data.targets
     return replace(
         data,
-        prompts={row: [prompt] for row, (_, prompt) in owners.items()},
-        incomplete={},
-        targets={row: targets[bead] for row, (bead, _) in owners.items() if bead in targets},
+        prompts=data.prompts.singly(row_name),
+        targets={row: targets[bead] for row, bead in owners.items() if bead in targets},
         cells={row: row for row in owners},
     )
 
 
 def baseline_fits(
-    study: Study, kind: str, variations: Sequence[Variation], settings: Baselines
-) -> Iterator[partial]:
-    """For every variation and task that concerns a baseline: a call that gives its rows."""
+    study: Study, kind: str, variations: Sequence[Variation], settings: Baselines, folder: Path
+) -> Iterator["BaselineFit"]:
+    """One for every variation and task that concerns a baseline; what is done is kept."""
+    names, told = LADDER_BASELINES if kind == "ladder" else None, study.told()
     for variation in variations:
         for name in variation.tasks if "baselines" in variation.sources else ():
-            names = LADDER_BASELINES if kind == "ladder" else None
-            yield partial(baseline_rows, study, variation, study.tasks[name], settings, names)
+            decides = [told, repr(variation), name, repr(names), repr(settings)]
+            mark = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+            place = f"{variation.key}_{study.settings.seed}"
+            kept = Unfinished(folder / place / name, mark)
+            yield BaselineFit(study, variation, study.tasks[name], settings, names, kept)
 
 
-def baseline_rows(
-    study: Study,
-    variation: Variation,
-    task: Task,
-    settings: Baselines,
-    names: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """Prediction rows of the baselines `names` (None: all) in every job of a variation."""
-    prompts, style = study.prompts(variation), study.style.model_copy(update=variation.text)
-    features = make_features(study.beads, prompts, study.card, task.name, style)
-    targets = known_targets(study.card, task, study.beads)
-    texts: dict[str, list[str]] = {bead: [] for bead in study.beads["bead"]}
-    for row in prompts:
-        if row["task"] in (None, task.name) and not row["without"]:
-            texts[row["bead"]].append(row["text"])
-    jobs = study.jobs(variation, targets, texts)
-    if variation.plan == "rows":
-        features, targets = features_as_rows(features, targets, texts)
-    models = affordable(baselines_of(task, settings.pretrained, names), len(targets), settings)
-    found = []
-    # A hundred beads are too few to share out, and the sums of one thread are always the same.
-    with threadpool_limits(1):
-        for seed in range(variation.seeds):
-            for job in study.repeated(variation, jobs, seed):
-                spoiled = study.spoiled(variation, targets, job)
-                drawn = settings.seed + seed
-                found += predict_jobs(task, features, spoiled, [job], settings.trees, drawn, models)
-    rows = pd.concat(found, ignore_index=True).assign(task=task.name, variation=variation.key)
-    return rows.sort_values("model", kind="stable")
+@dataclass(frozen=True)
+class BaselineFit:
+    """The baselines `names` (None: all) in every job of a variation, for one task."""
+
+    study: Study
+    variation: Variation
+    task: Task
+    settings: Baselines
+    names: Sequence[str] | None
+    kept: Unfinished
+
+    reads = ()
+
+    def found(self) -> pd.DataFrame | None:
+        """The prediction rows, if an earlier run has made them."""
+        text = self.kept.load(ROWS)
+        return None if text is None else self._named(parse_table(StringIO(text)))
+
+    def run(self) -> pd.DataFrame:
+        """The prediction rows, which are kept."""
+        rows = self._predict()
+        self.kept.store(ROWS, rows.to_csv(index=False))
+        return self._named(rows)
+
+    @property
+    def folder(self) -> Path:
+        """Where the rows are kept."""
+        return self.kept.folder
+
+    def _named(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(task=self.task.name, variation=self.variation.key)
+
+    def _predict(self) -> pd.DataFrame:
+        study, variation, task, settings = self.study, self.variation, self.task, self.settings
+        prompts, style = study.prompts(variation), study.style.model_copy(update=variation.text)
+        features = make_features(study.beads, prompts, study.card, task.name, style)
+        targets = known_targets(study.card, task, study.beads)
+        texts: dict[str, list[str]] = {bead: [] for bead in study.beads["bead"]}
+        for row in prompts:
+            if row["task"] in (None, task.name) and not row["without"]:
+                texts[row["bead"]].append(row["text"])
+        jobs = study.jobs(variation, targets, texts)
+        if variation.plan == "rows":
+            features, targets = features_as_rows(features, targets, texts)
+        known = baselines_of(task, settings.pretrained, self.names)
+        models = affordable(known, len(targets), settings)
+        found = []
+        # A hundred beads are too few to share out, and the sums of one thread are always the same.
+        with threadpool_limits(1):
+            for seed in range(variation.seeds):
+                for job in study.repeated(variation, jobs, seed):
+                    spoiled, drawn = study.spoiled(variation, targets, job), settings.seed + seed
+                    given = task, features, spoiled, [job], settings.trees, drawn, models
+                    found += predict_jobs(*given)
+        return pd.concat(found, ignore_index=True).sort_values("model", kind="stable")
 
 
 def features_as_rows(

@@ -1,5 +1,6 @@
 """The baselines' view of a bead: the same fields as the sentences, as a table."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +33,14 @@ class Features:
 
 
 def make_features(
-    beads: pd.DataFrame, prompts: list[dict], card: Card, task: str, style: TextStyle
+    beads: pd.DataFrame, prompts: Iterable[dict], card: Card, task: str, style: TextStyle
 ) -> Features:
     """Features of all beads for one task."""
     known = card.with_formulas(beads).set_index("bead")
-    whole = [r for r in prompts if r["task"] in (None, task) and not r.get("without")]
-    texts = {row["bead"]: row["text"] for row in reversed(whole)}
+    texts: dict[str, str] = {}
+    for row in prompts:
+        if row["task"] in (None, task) and not row.get("without"):
+            texts.setdefault(row["bead"], row["text"])
     formulas = {
         name: evaluate(formula, known) for name, formula in card.tasks[task].formulas.items()
     }

@@ -11,7 +11,7 @@ from llm4waam.baselines.features import Features
 from llm4waam.baselines.models import Baseline, Fold
 from llm4waam.baselines.settings import Baselines
 from llm4waam.core.errors import StudyError
-from llm4waam.core.processes import in_processes
+from llm4waam.core.processes import Work, share_out
 from llm4waam.decisions.decisions import default_thresholds
 from llm4waam.decisions.predictions import (
     Job,
@@ -38,8 +38,8 @@ def predict_folds(
     jobs = [(place, *members(folds, *place)) for place in fold_jobs(folds)]
     jobs = [job for job in jobs if any(bead in targets for bead in job[2])]
     given = task, features, targets, settings.trees, settings.seed, models
-    tables = in_processes(partial(_predict_fold, *given), jobs, settings.workers)
-    rows = pd.concat(tables, ignore_index=True)
+    work = Work(partial(_predict_fold, *given), title=f"baselines {task.name}", unit="fold")
+    rows = pd.concat(share_out(work, jobs, settings.workers), ignore_index=True)
     return rows.sort_values(["model", "repeat", "fold"], kind="stable")
 
 

@@ -30,26 +30,52 @@ def find_cells(table: pd.DataFrame, keys: list[str], written: Written | None = N
     inverse = whole.groupby([*whole], sort=False, dropna=False).ngroup().to_numpy()
     first = np.unique(inverse, return_index=True)[1]
     codes = whole.loc[first, keys].to_numpy()
-    doubtful, rounded = (codes < 0).any(axis=1), {}
+    odd, rounded = {key: codes[:, place] < 0 for place, key in enumerate(keys)}, {}
     for key in written or {}:
         units = whole.loc[first, f"unit of {key}"].to_numpy()
         values = table[key].to_numpy(dtype=float)[first]
         rounded[key] = units, values, whole.loc[first, f"half of {key}"].to_numpy()
-        doubtful |= units != np.bincount(units[units >= 0], minlength=1).argmax()
-    edges = []
-    for one in np.flatnonzero(doubtful):
-        agree = np.ones(len(codes), dtype=bool)
+        odd[key] = odd[key] | (units != np.bincount(units[units >= 0], minlength=1).argmax())
+    doubtful = np.any(list(odd.values()), axis=0)
+    lists = [_Rows(codes[:, place], odd[key]) for place, key in enumerate(keys)]
+    fewest = np.argmin([rows.counts for rows in lists], axis=0)
+    ones, joined = np.flatnonzero(doubtful), []
+    for one in ones:
+        found = lists[fewest[one]].of(one)
         for place, key in enumerate(keys):
-            own, others = codes[one, place], codes[:, place]
+            own, others = codes[one, place], codes[found, place]
             fit = (others == own) | (others < 0) | (own < 0)
             if key in rounded:
                 units, values, halves = rounded[key]
-                near = np.abs(values - values[one]) <= np.fmax(halves, halves[one]) * SLACK
-                fit |= near & (units != units[one])
-            agree &= fit
-        edges += [(one, other) for other in np.flatnonzero(agree)]
-    rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
-    return pd.factorize(components(rows, columns, len(codes))[inverse])[0]
+                near = np.abs(values[found] - values[one])
+                near = near <= np.fmax(halves[found], halves[one]) * SLACK
+                fit |= near & (units[found] != units[one])
+            found = found[fit]
+        joined.append(found)
+    edges = np.repeat(ones, [len(found) for found in joined]), np.concatenate([ones[:0], *joined])
+    return pd.factorize(components(*edges, len(codes))[inverse])[0]
+
+
+class _Rows:
+    """The rows that may agree with a row in one key: to compare with all of them is quadratic.
+
+    `odd` are those that may agree with any number: they have none, or one in another unit. How many
+    rows may agree with each is in `counts`.
+    """
+
+    def __init__(self, codes: np.ndarray, odd: np.ndarray) -> None:
+        self.codes, self.odd, plain = codes, np.flatnonzero(odd), np.flatnonzero(~odd)
+        self.plain = plain[np.argsort(codes[plain], kind="stable")]
+        self.starts = np.searchsorted(codes[self.plain], np.arange(codes.max(initial=-1) + 2))
+        alike = np.diff(self.starts, append=0)[codes] + len(self.odd)
+        self.counts = np.where(odd, len(codes), alike)
+
+    def of(self, row: int) -> np.ndarray:
+        """Their numbers."""
+        if self.counts[row] == len(self.codes):
+            return np.arange(len(self.codes))
+        start, end = self.starts[self.codes[row]], self.starts[self.codes[row] + 1]
+        return np.concatenate([self.plain[start:end], self.odd])
 
 
 def components(one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
@@ -80,8 +106,9 @@ def rounded_alike(table: pd.DataFrame, cells: np.ndarray, written: Written) -> d
     found: dict[int, list] = {}
     for key, how in written.items():
         rows = how.assign(cell=cells, value=table[key]).dropna()
+        rows = rows[rows.groupby("cell")["unit"].transform("nunique") > 1]
         for _, same in rows.groupby("cell", sort=False):
-            for row in same.index[1:] if same["unit"].nunique() > 1 else ():
+            for row in same.index[1:]:
                 before = same.loc[: same.index[same.index.get_loc(row) - 1]]
                 half = np.fmax(before["half"], same.at[row, "half"]) * SLACK
                 off = (before["value"] - same.at[row, "value"]).abs()

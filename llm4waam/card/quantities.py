@@ -41,6 +41,7 @@ def _missing() -> frozenset[str]:
     return frozenset(word.casefold() for word in vocabulary.words().missing)
 
 
+@lru_cache(maxsize=65536)
 def split_unit(text: str) -> tuple[str, str]:
     """Split "6.2 m/min" into ("6.2", "m/min"); a bare number has the unit "".
 

@@ -78,8 +78,10 @@ def _units(
     """
     column = card.columns[name]
     found: dict[int, str | ValueError] = {}
-    for row, text in cells.items():
-        beside = "" if column.unit_header is None else raw.at[row, column.unit_header].strip()
+    beside_all = [""] * len(cells)
+    if column.unit_header is not None:
+        beside_all = raw.loc[cells.index, column.unit_header].str.strip()
+    for (row, text), beside in zip(cells.items(), beside_all, strict=True):
         try:
             own = split_unit(text)[1]
         except ValueError:

@@ -6,8 +6,11 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -20,22 +23,60 @@ NAMES = ("bead", "cell", "label")  # columns of names, in whatever table they st
 DIGITS = 4  # significant ones: a processor of another make changes the seventh digit of a training
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with LF line ends; the old file stays until the new one is complete.
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """A file to write UTF-8 text with LF line ends into; the old one stays until all is written.
 
-    What a killed write left beside it is removed.
+    After an error the old file stays. What a killed write left beside it is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.part"):
         left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
         beside.replace(path)
     except OSError as error:  # a full disk does not say of which file
         raise StudyError(path, f"cannot be written ({error.strerror})") from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text, see `opened`."""
+    with opened(path) as file:
+        file.write(text)
+
+
+def pack_folder(folder: Path) -> dict[str, bytes]:
+    """The files of a folder, by their names in it; what a killed write left is none."""
+    files = (one for one in sorted(folder.rglob("*")) if one.is_file())
+    packed = {one.relative_to(folder).as_posix(): one for one in files}
+    return {name: one.read_bytes() for name, one in packed.items() if not name.endswith(".part")}
+
+
+def unpack_folder(files: Mapping[str, bytes], folder: Path) -> None:
+    """Put the files of `pack_folder` into `folder`, beside what stands there.
+
+    A folder in it is replaced as a whole; the files beside the folders come last, as they tell
+    what the folders hold.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for inner in sorted({name.split("/")[0] for name in files if "/" in name}):
+        beside = folder / f".{inner}.part"
+        shutil.rmtree(beside, ignore_errors=True)
+        for name, content in files.items():
+            if name.startswith(f"{inner}/"):
+                file = beside / name.removeprefix(f"{inner}/")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        move_folder(beside, folder / inner)
+    for name, content in files.items():
+        if "/" not in name:
+            beside = folder / f".{name}.part"
+            beside.write_bytes(content)
+            beside.replace(folder / name)
 
 
 def write_table(
@@ -50,7 +91,8 @@ def write_table(
     if escaped:
         table = table.map(lambda cell: in_spreadsheet(cell) if isinstance(cell, str) else cell)
     form = f"%.{DIGITS}g" if rounded else None
-    write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=form))
+    with opened(path) as file:
+        table.to_csv(file, index=False, lineterminator="\n", float_format=form)
 
 
 def write_metrics(path: Path, value: object) -> None:
@@ -76,7 +118,8 @@ def rounded(value: object) -> object:
 
 def fingerprint(path: Path) -> str:
     """Twelve letters that say which content a file has."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def write_json(path: Path, value: object) -> None:
@@ -92,9 +135,10 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
-    """Write one JSON object a line."""
-    lines = (json.dumps(row, sort_keys=True, allow_nan=False, ensure_ascii=False) for row in rows)
-    write_text(path, "".join(line + "\n" for line in lines))
+    """Write one JSON object a line; the rows are taken one by one."""
+    with opened(path) as file:
+        for row in rows:
+            file.write(json.dumps(row, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def clear_folder(folder: Path) -> None:
@@ -132,18 +176,28 @@ def folder_hash(folder: Path) -> str | None:
         return None
     digest = hashlib.sha256()
     for file in sorted(one for one in folder.rglob("*") if one.is_file()):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+        with file.open("rb") as content:
+            hashed = hashlib.file_digest(content, "sha256").hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()} {hashed}\n".encode())
     return digest.hexdigest()
 
 
-def read_jsonl(path: Path) -> list[dict]:
-    """Read what `write_jsonl` wrote; raises StudyError where it is not there or cut."""
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
-    except (OSError, ValueError) as error:
-        raise _not_as_made(path, error) from None
+@dataclass(frozen=True)
+class JsonLines:
+    """The rows that `write_jsonl` wrote, read one by one each time that they are gone through.
+
+    Raises StudyError where the file is not there or cut.
+    """
+
+    path: Path
+
+    def __iter__(self) -> Iterator[dict]:
+        try:
+            with self.path.open(encoding="utf-8") as lines:
+                for line in lines:
+                    yield json.loads(line)
+        except (OSError, ValueError) as error:
+            raise _not_as_made(self.path, error) from None
 
 
 def read_json(path: Path) -> dict:

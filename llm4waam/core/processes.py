@@ -1,4 +1,7 @@
-"""Work over the cores: each job in its own process; and none outlives the one that wants it."""
+"""Work that is shared out, each job in a process of its own; none outlives the one that wants it.
+
+The processes are on this machine or, where RAY_ADDRESS names a Ray cluster, on its nodes.
+"""
 
 import multiprocessing
 import os
@@ -6,35 +9,106 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
 
 import psutil
+from tqdm import tqdm
 
 from llm4waam.core.errors import StudyError
 
+ADDRESS = "RAY_ADDRESS"  # Ray's own variable: where a cluster is
 LOOK_S = 0.2  # between two looks whether the process that wants the work is there
 SHELLS = {"sh", "dash", "bash", "zsh", "fish", "cmd.exe"}  # between DVC and a stage
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
-def call(work: Callable[[], Result]) -> Result:
-    """Call it: for jobs that are calls themselves."""
-    return work()
+def _none(_: object) -> None:
+    return None
 
 
-def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:
-    """`work` of every job, in their order, by that many processes (1: in this one).
+def _one(_: object) -> int:
+    return 1
 
-    Results must not depend on `workers`: every job seeds itself and keeps to its threads. Raises
-    the StudyError of a job as it is, and one for a process that was ended from outside.
+
+def _nothing(_: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Work(Generic[Job, Result]):
+    """What is done with every job, here or elsewhere.
+
+    `run` does a job. Its result must not depend on who does it: a job seeds itself and keeps to its
+    threads. `found` gives the result of a job that an earlier run has finished, else None.
+    `kept_in` is the folder where `run` keeps what it has finished, `reads` are folders of this
+    machine that it reads. A job takes `cpus` cores and `gpus` GPUs, and counts as `units` of the
+    bar `title`. `here` is for jobs that write more than they return and keep: these are done on
+    this machine.
     """
-    if workers == 1:
-        yield from map(work, jobs)
-        return
+
+    run: Callable[[Job], Result]
+    title: str
+    unit: str = "fit"
+    units: Callable[[Job], int] = _one
+    found: Callable[[Job], Result | None] = _none
+    kept_in: Callable[[Job], Path | None] = _none
+    reads: Callable[[Job], Sequence[Path]] = _nothing
+    cpus: int = 1
+    gpus: int = 0
+    here: bool = False
+
+
+def share_out(work: Work[Job, Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+    """The result of every job, in their order; one bar says how many are done.
+
+    They are done by that many processes (1: by this one), or by the nodes of a cluster. Raises the
+    StudyError of a job as it is, and one for a process that was ended from outside.
+    """
+    total = sum(map(work.units, jobs))
+    with tqdm(total=total, desc=work.title, unit=work.unit) as bar:
+        done = {n: found for n, job in enumerate(jobs) if (found := work.found(job)) is not None}
+        for number in done:
+            bar.update(work.units(jobs[number]))
+        bar.initial = bar.n  # what was done before says nothing about the speed
+        rest = {n: job for n, job in enumerate(jobs) if n not in done}
+        finished = _finished(work, rest, workers, bar) if rest else iter(())
+        for due in range(len(jobs)):
+            while due not in done:
+                number, result = next(finished)
+                done[number] = result
+                bar.update(work.units(jobs[number]))
+            yield done.pop(due)
+
+
+def _finished(
+    work: Work[Job, Result], jobs: Mapping[int, Job], workers: int, bar: tqdm
+) -> Iterator[tuple[int, Result]]:
+    """The number of a job and its result, as they come."""
+    if os.environ.get(ADDRESS) and not work.here:
+        try:  # only here: who has one machine needs no Ray
+            from llm4waam.core.cluster import on_cluster
+        except ModuleNotFoundError as error:
+            if error.name != "ray":
+                raise
+            expected = "`pip install -r requirements-cluster.txt`, or no value"
+            reason = "asks for a cluster, and Ray is not installed"
+            raise StudyError(ADDRESS, reason, expected=expected) from None
+        yield from on_cluster(work, jobs, bar)
+    elif workers == 1:
+        yield from ((number, work.run(job)) for number, job in jobs.items())
+    else:
+        yield from _in_processes(work, jobs, workers)
+
+
+def _in_processes(
+    work: Work[Job, Result], jobs: Mapping[int, Job], workers: int
+) -> Iterator[tuple[int, Result]]:
     # fork spares every worker the import of torch; nothing has been computed with it yet.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     with ProcessPoolExecutor(
@@ -44,11 +118,15 @@ def in_processes(work: Callable[[Job], Result], jobs: list[Job], workers: int) -
         initargs=(os.getpid(),),
     ) as pool:
         try:
-            yield from pool.map(work, jobs)
+            numbers = {pool.submit(work.run, job): number for number, job in jobs.items()}
+            for future in as_completed(numbers):
+                yield numbers.pop(future), future.result()
         except BrokenProcessPool:
             reason = "one was killed, by a person or for want of memory"
             expected = "to be run again, perhaps with fewer workers; what is finished is kept"
             raise StudyError(f"{workers} workers", reason, expected=expected) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _start(parent: int) -> None:

@@ -109,7 +109,8 @@ def read_strings(
         return table.fillna("").astype(str), {}
     rows = read_cells(path, form)
     _, header = next(rows)
-    body = dict(rows)
+    same: dict[str, str] = {}  # equal cells are one text: most of a large table is said before
+    body = {number: [same.setdefault(cell, cell) for cell in cells] for number, cells in rows}
     if not body:
         raise StudyError(path, "there is a header and no row", expected="at least one row")
     broken = {number: len(row) for number, row in body.items() if len(row) != len(header)}

@@ -5,6 +5,8 @@ both: tokenised prompts in, logits out. `build_model` makes one from a checkpoin
 of a recipe.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -91,7 +93,7 @@ class BeadModel(nn.Module):
 
 
 def batch_of(
-    prompts: list[TokenisedPrompt], pad_id: int, length: int = 0
+    prompts: Sequence[TokenisedPrompt], pad_id: int, length: int = 0
 ) -> dict[str, torch.Tensor]:
     """The arguments of `BeadModel.forward`, see `tokens.pad`."""
     return {name: torch.from_numpy(part) for name, part in pad(prompts, pad_id, length).items()}

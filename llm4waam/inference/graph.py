@@ -1,7 +1,7 @@
 """A model as a graph of ONNX Runtime: prompts in, logits out, on all cores."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
@@ -44,12 +44,13 @@ class Graph:
             weight.CopyFrom(numpy_helper.from_array(new.astype(np.float32), weight.name))
         return Graph(drawn.SerializeToString(), self._pad_id)
 
-    def begin(self, prompts: list[TokenisedPrompt]) -> Callable[[], np.ndarray]:
+    def begin(self, prompts: Sequence[TokenisedPrompt]) -> Callable[[], np.ndarray]:
         """Begin to read; what is returned waits for the logits (prompts, logits), in their order.
 
         Batches are of neighbours in length and of BATCH prompts, whatever the number of cores, and
         none is shared by two: the digits of a sum do not depend on the machine's cores.
         """
+        prompts = list(prompts)
         order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
         parts = [order[n : n + BATCH] for n in range(0, len(order), BATCH)]
         begun: list[Future] = [

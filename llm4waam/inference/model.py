@@ -21,7 +21,7 @@ from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.links import LINKS
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.number_scales import NumberScales, Scales
-from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
+from llm4waam.encoders.tokens import Prompts, tokenise
 from llm4waam.inference.graph import Graph
 from llm4waam.splits.tasks import Task
 
@@ -72,11 +72,11 @@ class FinalModel:
     decision: Decision | None
     calibration: Calibration
 
-    def prompts(self, rows: list[dict]) -> list[TokenisedPrompt]:
+    def prompts(self, rows: list[dict]) -> Prompts:
         """Rows of `llm4waam.sentences.prompts.make_prompts` as the graphs take them."""
         one, numbers = self.fitted, self.fitted.numbers
         found = tokenise(self.tokenizer, rows, one.fields, one.max_tokens, mask_id=one.mask_id)
-        return [numbers.apply(prompt) for prompt in found]
+        return numbers.apply(found)
 
     def score(self, rows: list[dict]) -> np.ndarray:
         """Scores (beads, outputs) of the beads of `rows`, in the order of their first row.
@@ -87,7 +87,7 @@ class FinalModel:
         """
         return self.begin(rows, self.prompts(rows))()
 
-    def begin(self, rows: list[dict], prompts: list[TokenisedPrompt]) -> Callable[[], np.ndarray]:
+    def begin(self, rows: list[dict], prompts: Prompts) -> Callable[[], np.ndarray]:
         """Begin `score`; what is returned waits for it. `prompts` are those of all `rows`."""
         asked = [n for n, row in enumerate(rows) if row["task"] in (None, self.task.name)]
         beads = list(dict.fromkeys(rows[n]["bead"] for n in asked))
@@ -96,7 +96,7 @@ class FinalModel:
             asked = [first[bead] for bead in beads]
         place = {bead: number for number, bead in enumerate(beads)}
         of = np.array([place[rows[n]["bead"]] for n in asked], int)
-        told = [prompts[n] for n in asked]
+        told = prompts[np.array(asked, int)]
         begun = [graph.begin(told) for graph in self.graphs]
 
         def scores() -> np.ndarray:

@@ -202,7 +202,8 @@ class Predictor:
             if model.reads not in prompts:
                 prompts[model.reads] = model.prompts(rows)
             begun[name] = model.begin(rows, prompts[model.reads])
-        cut = {rows[n]["bead"] for read in prompts.values() for n, p in enumerate(read) if p.cut}
+        read = prompts.values()
+        cut = {rows[n]["bead"] for some in read for n in np.flatnonzero(some.tokens.cut)}
         return begun, beads["bead"][names.isin(cut)].tolist()
 
     def probabilities(self, beads: pd.DataFrame, task: str) -> np.ndarray:

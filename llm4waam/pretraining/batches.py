@@ -1,5 +1,6 @@
 """What a small encoder is pretrained on: sentences with numbers, and what the formulas give."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +8,8 @@ import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from llm4waam.card.card import Card
-from llm4waam.encoders.number_scales import Scales, fit_scales, standardise
-from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
+from llm4waam.encoders.number_scales import NumberScales, Scales, fit_scales
+from llm4waam.encoders.tokens import Prompts, TokenisedPrompt, tokenise
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 
 MAX_TOKENS = 256
@@ -21,7 +22,7 @@ LEFT_OUT = (0.15, 0.03, 0.03)
 class Sentences:
     """Prompts with z-scores, and `formulas` (sentences, formulas), NaN where undefined."""
 
-    prompts: list[TokenisedPrompt]
+    prompts: Sequence[TokenisedPrompt]
     formulas: np.ndarray
 
 
@@ -55,10 +56,10 @@ class SentenceSource:
         seed = self.seed + number
         beads = other_laboratories(count or self.beads, seed)
         rows = make_corpus(beads, self.card, tier, seed, LEFT_OUT[tier])
-        prompts = [standardise(one, self.scales, self.names) for one in self._read(rows)]
+        prompts = NumberScales(self.names, self.scales).apply(self._read(rows))
         return Sentences(prompts, (self._answers(beads) - self.mean) / self.sd)
 
-    def _read(self, rows: list[dict]) -> list[TokenisedPrompt]:
+    def _read(self, rows: list[dict]) -> Prompts:
         return tokenise(self.tokenizer.backend_tokenizer, rows, self.names, MAX_TOKENS)
 
     def _answers(self, beads: pd.DataFrame) -> np.ndarray:

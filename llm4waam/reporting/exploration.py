@@ -4,8 +4,9 @@ Also how long the prompts are to each encoder's own tokenizer. Every function re
 card has nothing for it to show.
 """
 
-from collections.abc import Callable
-from itertools import combinations
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import combinations, islice
 from pathlib import Path
 
 import pandas as pd
@@ -86,6 +87,7 @@ def correlations(beads: pd.DataFrame, card: Card) -> pd.DataFrame | None:
 
 
 Count = Callable[[list[str]], list[int]]
+TOGETHER = 2048  # texts that are tokenised at a time
 
 
 def token_counter(checkpoint: str, revision: str | None) -> Count:
@@ -110,23 +112,16 @@ def token_counter(checkpoint: str, revision: str | None) -> Count:
     return lambda texts: [len(ids) for ids in slow(texts, truncation=False)["input_ids"]]
 
 
-def sentence_lengths(prompts: list[dict], counters: dict[str, Count]) -> pd.DataFrame:
+def sentence_lengths(prompts: Iterable[dict], counters: dict[str, Count]) -> pd.DataFrame:
     """encoder, template, tokens, prompts: how many prompts have how many tokens.
 
     Of beads as they are: with fields left out they are shorter.
     """
-    prompts = [prompt for prompt in prompts if not prompt.get("without")]
-    texts = [prompt["text"] for prompt in prompts]
-    tables = [
-        pd.DataFrame(
-            {
-                "encoder": encoder,
-                "template": [prompt["template"] for prompt in prompts],
-                "tokens": count(texts),
-            }
-        )
-        for encoder, count in counters.items()
-    ]
-    keys = ["encoder", "template", "tokens"]
-    lengths = pd.concat(tables, ignore_index=True)
-    return lengths.groupby(keys, sort=True).size().reset_index(name="prompts")
+    whole, found = (prompt for prompt in prompts if not prompt.get("without")), Counter()
+    while some := list(islice(whole, TOGETHER)):
+        for encoder, count in counters.items():
+            lengths = count([prompt["text"] for prompt in some])
+            for prompt, tokens in zip(some, lengths, strict=True):
+                found[encoder, prompt["template"], tokens] += 1
+    rows = [(*key, number) for key, number in sorted(found.items())]
+    return pd.DataFrame(rows, columns=["encoder", "template", "tokens", "prompts"])

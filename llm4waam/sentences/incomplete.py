@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from llm4waam.card.card import Card
-from llm4waam.sentences.prompts import TextStyle, make_prompts
+from llm4waam.sentences.prompts import TextStyle, make_prompts, records
 
 BETWEEN = " "  # the names of fields in one cell of a table
 ENOUGH = 4000  # times that beads are told with fields left out; a large table needs one a bead
@@ -39,7 +39,7 @@ def without_fields(beads: pd.DataFrame, card: Card, style: TextStyle) -> pd.Data
     the bead and on `style.seed`. Without a row where `style.incomplete` is 0.
     """
     optional, places, left_out = optional_fields(card, style), [], []
-    for place, row in enumerate(beads.to_dict("records") if style.incomplete else ()):
+    for place, row in enumerate(records(beads) if style.incomplete else ()):
         has = [name for name in optional if not pd.isna(row[name])]
         found = _left_out(row["bead"], has, style, -(-ENOUGH // len(beads)))
         places += [place] * len(found)

@@ -26,6 +26,7 @@ from llm4waam.sentences.fields import (
 )
 
 Template = Literal["statement", "question"]
+TOGETHER = 4096  # rows of a table as dicts: a million would take gigabytes
 
 
 class TextStyle(Section):
@@ -106,7 +107,7 @@ def make_prompts(
         return
     spoken = _spoken(card, fields, style)
     notes = card.named("note") if style.note else []
-    for row in card.with_formulas(beads).to_dict("records"):
+    for row in records(card.with_formulas(beads)):
         known = [name for name in fields if name not in left_out and _has(row, name)]
         said = [_say(card, name, row[name], spoken[name], style) for name in known]
         noted = [row[name] for name in notes if _has(row, name)]
@@ -119,6 +120,12 @@ def make_prompts(
                 for task in tasks:
                     sentence = question(ordered, noted, card.tasks[task].question)
                     yield _prompt(row["bead"], task, template, order, sentence)
+
+
+def records(table: pd.DataFrame) -> Iterator[dict]:
+    """The rows of a table, of which few are in memory as dicts at a time."""
+    for start in range(0, len(table), TOGETHER):
+        yield from table.iloc[start : start + TOGETHER].to_dict("records")
 
 
 def _places(bead: str, count: int, order: int, seed: int) -> list[int]:

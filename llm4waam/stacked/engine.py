@@ -124,7 +124,7 @@ def _backward(
 
 @torch.no_grad()
 def predict(
-    stack: Stack, asked: dict[int, list[TokenisedPrompt]], recipe: Recipe
+    stack: Stack, asked: dict[int, Sequence[TokenisedPrompt]], recipe: Recipe
 ) -> dict[int, torch.Tensor]:
     """Logits (prompts, logits) of each fold's prompts, as `training.loop.predict`."""
     stack.eval()

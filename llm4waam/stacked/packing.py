@@ -73,6 +73,7 @@ def pack(
 
     With `even` every prompt takes as many places as the longest.
     """
+    rows = [list(prompts) for prompts in rows]
     lengths = [[len(prompt) for prompt in prompts] for prompts in rows]
     mask = None
     if even:

@@ -6,9 +6,10 @@ fold.
 
 import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,9 @@ from llm4waam.encoders.load import check_checkpoint, load_tokenizer
 from llm4waam.encoders.model import field_names, known_scales
 from llm4waam.encoders.number_scales import NumberScales, fit_scales
 from llm4waam.encoders.settings import Source
-from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
+from llm4waam.encoders.tokens import PromptLists, Prompts, TokenisedPrompt, tokenise
 from llm4waam.splits.tasks import Task, known_targets
+from llm4waam.training.bead_prompts import BeadPrompts, by_bead
 from llm4waam.training.losses import Objective
 from llm4waam.training.recipe import Recipe
 
@@ -34,20 +36,18 @@ class TaskData:
     `targets[bead]` has shape (outputs,) in physical units, for beads whose outcome is known;
     `prompts[bead]` are its prompts, with numbers in the card's units; `fields` are the names that
     the field numbers of a prompt count; `cells[bead]` is its cell; `max_tokens` is where prompts
-    are cut; `threads` are torch's. `incomplete[bead]` are its prompts with fields left out, by the
-    names of these fields.
+    are cut; `threads` are torch's.
     """
 
     source: Source
     task: Task
     recipe: Recipe
     targets: dict[str, np.ndarray]
-    prompts: dict[str, list[TokenisedPrompt]]
+    prompts: BeadPrompts
     fields: list[str]
     cells: dict[str, str]
     max_tokens: int
     threads: int = 1
-    incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = field(default_factory=dict)
 
     def with_recipe(self, recipe: Recipe) -> "TaskData":
         """The same data for another recipe."""
@@ -70,45 +70,53 @@ def make_task_data(
     recipe: Recipe,
     card: Card,
     beads: pd.DataFrame,
-    prompts: list[dict],
+    prompts: Iterable[dict],
     threads: int = 1,
 ) -> tuple[TaskData, PreTrainedTokenizerBase]:
     """The data of a task and its tokenizer; every prompt is tokenised here, once.
 
-    How many prompts are cut, since they are longer than the recipe or the encoder takes, is logged.
-    Raises StudyError for a checkpoint that cannot be had or is of another family.
+    `prompts` are gone through twice, for the names of their fields and for their tokens. How many
+    are cut, since they are longer than the recipe or the encoder takes, is logged. Raises
+    StudyError for a checkpoint that cannot be had or is of another family, TypeError for a
+    generator.
     """
+    if iter(prompts) is prompts:
+        raise TypeError("the prompts are gone through twice: a list or a JsonLines")
     positions = check_checkpoint(source.encoder, source.checkpoint, source.revision)
     tokenizer = load_tokenizer(source.checkpoint, source.revision)
-    own = [row for row in prompts if row["task"] in (None, task.name)]
-    said = sorted({value[0] for row in own for value in row["values"] if value[3] is not None})
-    fields = field_names(source, recipe, said)
+
+    def own() -> Iterator[dict]:
+        return (row for row in prompts if row["task"] in (None, task.name))
+
+    said = {value[0] for row in own() for value in row["values"] if value[3] is not None}
+    fields = field_names(source, recipe, sorted(said))
     room = min(recipe.max_tokens, tokenizer.model_max_length, positions)
-    tokenised: dict[str, list[TokenisedPrompt]] = {bead: [] for bead in beads["bead"]}
-    incomplete: dict[str, dict[str, list[TokenisedPrompt]]] = {bead: {} for bead in tokenised}
     mask_id = None if recipe.digits else tokenizer.mask_token_id
-    found = tokenise(tokenizer.backend_tokenizer, own, fields, room, mask_id=mask_id)
-    for row, prompt in zip(own, found, strict=True):
-        if without := row.get("without"):
-            incomplete[row["bead"]].setdefault(without, []).append(prompt)
-        else:
-            tokenised[row["bead"]].append(prompt)
-    _say_cut(found, [row["bead"] for row in own], room, recipe)
+    names = beads["bead"].tolist()
+    place, owners = {bead: number for number, bead in enumerate(names)}, array("i")
+    left_out, without = {"": 0}, array("i")
+
+    def read() -> Iterator[dict]:
+        for row in own():
+            owners.append(place[row["bead"]])
+            without.append(left_out.setdefault(row.get("without") or "", len(left_out)))
+            yield row
+
+    found = tokenise(tokenizer.backend_tokenizer, read(), fields, room, mask_id=mask_id)
+    of = np.asarray(owners)
+    _say_cut(found.tokens.cut, of, room, recipe)
+    told = by_bead(found, names, of, np.asarray(without), [*left_out])
     targets = known_targets(card, task, beads)
     cells = dict(zip(beads["bead"], beads["cell"], strict=True))
-    data = TaskData(
-        source, task, recipe, targets, tokenised, fields, cells, room, threads, incomplete
-    )
-    return data, tokenizer
+    return TaskData(source, task, recipe, targets, told, fields, cells, room, threads), tokenizer
 
 
-def _say_cut(found: list[TokenisedPrompt], beads: list[str], room: int, recipe: Recipe) -> None:
-    """Log of how many prompts the end is not read."""
-    cut = [bead for bead, prompt in zip(beads, found, strict=True) if prompt.cut]
-    if cut:
+def _say_cut(cut: np.ndarray, owners: np.ndarray, room: int, recipe: Recipe) -> None:
+    """Log of how many prompts the end is not read; `owners` are the numbers of their beads."""
+    if cut.any():
         limit = "train.max_tokens" if room == recipe.max_tokens else "all that the encoder takes"
         reason = "%d of %d prompts, of %d beads, are cut at %d tokens (%s): their end, such as a "
-        counts = len(cut), len(found), len(set(cut)), room, limit
+        counts = int(cut.sum()), len(cut), len(np.unique(owners[cut])), room, limit
         logging.warning(reason + "note, is not read", *counts)
 
 
@@ -123,10 +131,10 @@ class Examples:
     empty.
     """
 
-    choices: list[list[TokenisedPrompt]]
+    choices: Sequence[Sequence[TokenisedPrompt]]
     targets: torch.Tensor
     seed: int = 0
-    incomplete: list[list[TokenisedPrompt]] = field(default_factory=list)
+    incomplete: Sequence[Sequence[TokenisedPrompt]] = ()
     again: float = 0.0
 
     def __len__(self) -> int:
@@ -145,24 +153,26 @@ class Examples:
         """The targets (rows, outputs) of rows in an epoch."""
         return self.targets[[self._bead(row, epoch) for row in rows]]
 
-    def first(self) -> list[TokenisedPrompt]:
+    def first(self) -> Sequence[TokenisedPrompt]:
         """The first prompt of every bead: all there are, where nothing is drawn."""
+        if isinstance(self.choices, PromptLists):  # each is made when it is read
+            return self.choices.pick(range(len(self.choices)), most=1).prompts
         return [choices[0] for choices in self.choices]
 
     def _bead(self, row: int, epoch: int) -> int:
         count = len(self.choices)
-        return row if row < count else _order(self.seed, epoch, count)[row - count]
+        return row if row < count else int(_order(self.seed, epoch, count)[row - count])
 
 
 @lru_cache(maxsize=64)
-def _order(seed: int, epoch: int, count: int) -> list[int]:
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
     """The beads of an epoch in the order in which they are told again."""
-    return np.random.default_rng([seed, epoch]).permutation(count).tolist()
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def fit_numbers(data: TaskData, recipe: Recipe, train: list[str]) -> NumberScales:
     """The scales of the training beads; those that the checkpoint knows stay as they are."""
-    learned = [prompt for bead in train for prompt in data.prompts[bead]]
+    learned = data.prompts.lists(train).prompts
     scales = fit_scales(learned, data.fields) | known_scales(data.source, recipe)
     return NumberScales(data.fields, scales)
 
@@ -177,23 +187,25 @@ class Scorer:
     target_scale: TargetScale | None
     numbers: NumberScales
 
-    def prompts(self, beads: Sequence[str]) -> list[list[TokenisedPrompt]]:
+    @cached_property
+    def _told(self) -> BeadPrompts:
+        return self.data.prompts.changed(self.numbers.apply)
+
+    def prompts(self, beads: Sequence[str]) -> PromptLists:
         """The prompts of each bead as the model reads them."""
-        return [[self.numbers.apply(p) for p in self.data.prompts[bead]] for bead in beads]
+        return self._told.lists(beads)
 
-    def incomplete_prompts(self, bead: str) -> dict[str, list[TokenisedPrompt]]:
+    def incomplete_prompts(self, bead: str) -> dict[str, Prompts]:
         """The prompts of a bead with fields left out as the model reads them, by these fields."""
-        told = self.data.incomplete.get(bead, {})
-        return {names: [self.numbers.apply(p) for p in some] for names, some in told.items()}
+        return self._told.incomplete_of(bead)
 
-    def scored_prompts(self, beads: Sequence[str]) -> list[list[TokenisedPrompt]]:
+    def scored_prompts(self, beads: Sequence[str]) -> PromptLists:
         """The prompts by which each bead is scored: all, or the first (`average: false`)."""
-        prompts = self.prompts(beads)
-        return prompts if self.recipe.average else [some[:1] for some in prompts]
+        return self._told.lists(beads, None if self.recipe.average else 1)
 
-    def flat_prompts(self, beads: Sequence[str]) -> list[TokenisedPrompt]:
+    def flat_prompts(self, beads: Sequence[str]) -> Prompts:
         """`scored_prompts`, one bead after the other, as `scores` expects their logits."""
-        return [prompt for prompts in self.scored_prompts(beads) for prompt in prompts]
+        return self.scored_prompts(beads).prompts
 
     def scores(self, logits: torch.Tensor, beads: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and losses (beads, outputs) from the logits of `flat_prompts(beads)`.
@@ -203,7 +215,7 @@ class Scorer:
         """
         if not beads:
             return np.empty((2, 0, len(self.data.task.outputs)))
-        counts = [len(prompts) for prompts in self.scored_prompts(beads)]
+        counts = self.scored_prompts(beads).counts().tolist()
         scores, mean = self.mean_scores(logits, counts)
         values = self.data.values(beads)
         truth = torch.tensor(self.target_scale.scale(values) if self.target_scale else values)
@@ -220,27 +232,24 @@ class Scorer:
     def validation_examples(self, beads: Sequence[str]) -> Examples:
         """`flat_prompts` as examples, with targets on the learning scale."""
         prompts = self.scored_prompts(beads)
-        rows = [bead for bead, some in zip(beads, prompts, strict=True) for _ in some]
-        values = self.data.values(rows)
+        values = self.data.values(beads).repeat(prompts.counts(), axis=0)
         values = self.target_scale.scale(values) if self.target_scale else values
-        choices = [[prompt] for some in prompts for prompt in some]
+        choices = PromptLists.singly(prompts.prompts)
         return Examples(choices, torch.tensor(values, dtype=torch.float32))
 
     def training_examples(self, beads: Sequence[str], targets: np.ndarray) -> Examples:
         """What an epoch takes of these beads; `targets` is (beads, outputs) as learned."""
         prompts, rows = self.prompts(beads), torch.tensor(targets, dtype=torch.float32)
-        seed, again = self.recipe.seed, self.recipe.incomplete
-        told = [list(self.incomplete_prompts(bead).values()) if again else [] for bead in beads]
-        again = again if any(told) else 0.0
+        seed, told = self.recipe.seed, self._told.incomplete_lists(beads)
+        again = self.recipe.incomplete if len(told.prompts) else 0.0
         if self.recipe.prompts == "random":
-            flat = [[prompt for some in each for prompt in some] for each in told]
-            return Examples(prompts, rows, seed, flat, again)
-        counts = torch.tensor([len(some) for some in prompts])
-        choices = [[prompt] for some in prompts for prompt in some]
+            return Examples(prompts, rows, seed, told, again)
+        counts = torch.from_numpy(prompts.counts())
         # The same template and order with fields left out.
-        flat = [
-            [incomplete[n] for incomplete in each]
-            for each, some in zip(told, prompts, strict=True)
-            for n in range(len(some))
+        same = [
+            [some[n] for some in self.incomplete_prompts(bead).values()] if again else []
+            for bead, count in zip(beads, counts.tolist(), strict=True)
+            for n in range(count)
         ]
-        return Examples(choices, rows.repeat_interleave(counts, dim=0), seed, flat, again)
+        choices = PromptLists.singly(prompts.prompts)
+        return Examples(choices, rows.repeat_interleave(counts, dim=0), seed, same, again)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
-from llm4waam.core.processes import in_processes
+from llm4waam.core.processes import Work, share_out
 from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.predictions import (
     Job,
@@ -113,14 +114,24 @@ def fit_task(
     """Every fold, then the final model for the hold-out, by `workers` processes; models dropped.
 
     Folds that are `finished` are taken from there; `save` is given the final model. A worker gets
-    several folds at a time where the engine stacks them, else one.
+    several folds at a time where the engine stacks them, else one: on a cluster too, so that the
+    numbers are the same.
     """
-    places = fold_jobs(folds)
+    places, device = fold_jobs(folds), data.recipe.device
     size = -(-len(places) // workers) if data.recipe.engine == "stacked" else 1
-    size = size if data.recipe.device == "cuda" else min(size, STACKED_ON_A_CPU)
+    size = size if device == "cuda" else min(size, STACKED_ON_A_CPU)
     parcels = [places[n : n + size] for n in range(0, len(places), size)]
-    fit = partial(_fit_places, data, folds, finished, save, engine)
-    return chain.from_iterable(in_processes(fit, parcels, workers))
+    work = Work(
+        partial(_fit_places, data, folds, finished, save, engine),
+        title=f"{data.source.encoder} {data.task.name}",
+        units=len,
+        found=finished.load,
+        kept_in=lambda _: finished.folder,
+        reads=lambda _: [Path(data.source.checkpoint)],
+        cpus=data.threads,
+        gpus=int(device == "cuda"),
+    )
+    return chain.from_iterable(share_out(work, parcels, workers))
 
 
 def _fit_places(
@@ -135,9 +146,6 @@ def _fit_places(
 
     They are fitted together or not at all: beside other folds a fold differs in its last digits.
     """
-    found = finished.load(places)
-    if found is not None:
-        return found
     jobs = [(place, *(data.known(part) for part in members(folds, *place))) for place in places]
     found = fit_folds(data, jobs, engine, incomplete=True)
     for (_, fold), fitted in zip(places, found, strict=True):

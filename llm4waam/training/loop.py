@@ -9,7 +9,7 @@ engine (`llm4waam.stacked`) takes the order, the optimizer and the end of an epo
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -107,7 +107,7 @@ def draw_as_a_data_loader() -> None:
     torch.empty((), dtype=torch.int64).random_()
 
 
-def forward(model: BeadModel, prompts: list[TokenisedPrompt], recipe: Recipe) -> torch.Tensor:
+def forward(model: BeadModel, prompts: Sequence[TokenisedPrompt], recipe: Recipe) -> torch.Tensor:
     """Logits (prompts, logits) of prompts padded to the longest among them, and no further."""
     batch = batch_of(prompts, model.encoder.config.pad_token_id)
     with autocast(recipe):
@@ -115,7 +115,7 @@ def forward(model: BeadModel, prompts: list[TokenisedPrompt], recipe: Recipe) ->
 
 
 @torch.no_grad()
-def predict(model: BeadModel, prompts: list[TokenisedPrompt], recipe: Recipe) -> torch.Tensor:
+def predict(model: BeadModel, prompts: Sequence[TokenisedPrompt], recipe: Recipe) -> torch.Tensor:
     """Logits (prompts, logits) as float32 on the CPU; dropout off; draws no random number."""
     model.eval()
     size = recipe.batch_size

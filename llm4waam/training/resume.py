@@ -32,7 +32,7 @@ class FinishedFolds:
     def __init__(
         self, folder: Path, data: TaskData, folds: pd.DataFrame, mark: Mapping | None = None
     ) -> None:
-        self.model = folder / "model"
+        self.folder, self.model = folder, folder / "model"
         self._parts = Unfinished(folder, _fingerprint(data, folds, mark))
 
     @property
@@ -99,7 +99,7 @@ def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> s
         "task": repr(data.task),
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},
-        "prompts": repr([data.prompts, data.incomplete]),
+        "prompts": data.prompts.digest(),
         "fields": data.fields,
         "cells": data.cells,
         "folds": folds.to_csv(index=False),

@@ -1,6 +1,7 @@
 """Ablations run on a small table: what they write, and that they go on where they stopped."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from llm4waam.ablations import plans, run
+from llm4waam.ablations import parity, plans, run
 from llm4waam.ablations.note import ceiling_section, note_ceiling, population_beads
 from llm4waam.ablations.parity import STACKED, STEPS
 from llm4waam.card.card import read_card
@@ -17,7 +18,7 @@ from llm4waam.core.files import read_table
 from llm4waam.core.made_from import KEY, STUDY, made_from
 from llm4waam.core.settings import read_params
 from llm4waam.training.losses import names_for
-from stages import ablate, ablation_pages
+from stages import ablate, ablate_all, ablation_pages
 from stages.check_params import AllParams
 
 ROWS = Path("data/ablations")
@@ -71,6 +72,44 @@ def test_a_kind_goes_on_where_it_stopped(study, monkeypatch) -> None:
     ablate.main("nested", "bert")
     assert len(fitted) == 1
     assert file.read_bytes() == whole
+
+
+DRY = """\
+Running stage 'ablations/dvc.yaml:ablate@nested-bert':
+Running stage 'ablations/dvc.yaml:ablate@nested-baselines':
+Running stage 'ablations/dvc.yaml:ablate@parity-bert':
+Running stage 'ablations/dvc.yaml:page@nested':
+Stage 'ablations/dvc.yaml:ablate@losses-bert' is cached - skipping run, checking out outputs
+Running stage 'ablations/dvc.yaml:ablate@losses-bert':
+"""
+
+
+def test_the_fits_of_several_stages_are_made_in_one_pool_and_found_by_each(
+    study, monkeypatch
+) -> None:
+    study(tasks=["quality", "heat_input"])
+    stages = [("nested", "bert"), ("nested", "baselines"), ("parity", "bert")]
+    for kind, source in stages:
+        ablate.main(kind, source)
+    files = [ROWS / kind / f"{source}.csv" for kind, source in stages]
+    expected = [file.read_bytes() for file in files]
+    shutil.rmtree(ROWS)
+    asked = []
+    monkeypatch.setattr(ablate_all, "ask_dvc", lambda *given: asked.append(given) or DRY)
+    ablate_all.main("nested")
+    assert asked == [("repro", "--dry", "ablations/dvc.yaml:page@nested")]
+    assert not ROWS.exists()
+    kept = {file.parts[3] for file in Path("data/unfinished/ablations").rglob("*.json")}
+    assert kept == {"nested", "parity"}  # not what the run cache has
+
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("a fit that was kept is made again")
+
+    for module, name in ((run, "fit_folds"), (run, "predict_jobs"), (parity, "_run_steps")):
+        monkeypatch.setattr(module, name, again)
+    for kind, source in stages:
+        ablate.main(kind, source)
+    assert [file.read_bytes() for file in files] == expected
 
 
 def test_the_published_protocol_and_noise_run_on_the_study_s_beads(study) -> None:

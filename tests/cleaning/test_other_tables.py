@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, SHARED
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl, read_table, write_jsonl, write_table
+from llm4waam.core.files import JsonLines, read_table, write_jsonl, write_table
 from llm4waam.sentences.fields import find_values
 from llm4waam.splits.folds import check_folds
 from stages import baselines, clean, serialize_to_text, split, train
@@ -44,7 +44,7 @@ def test_a_table_nobody_here_made_runs_by_its_card(study) -> None:
     name, tasks, place, card = study
     beads = read_table(place / "data/clean/beads.csv")
     folds = read_table(place / "data/split/folds.csv")
-    prompts = read_jsonl(place / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(place / "data/text/prompts.jsonl"))
     assert len(beads) == {"ai4i2020": 10_000, "er70s6_beads_tidy": 229}[name]
     assert len(prompts) == len(beads) * (1 + len(tasks))
     check_folds(folds, beads, card, "folds.csv")
@@ -70,7 +70,7 @@ def learn_a_slice(place: Path, tasks: list[str]) -> None:
     if "failure" in beads:
         beads = beads.groupby("failure", sort=False).head(30)
         folds = read_table(place / "data/split/folds.csv")
-        prompts = read_jsonl(place / "data/text/prompts.jsonl")
+        prompts = list(JsonLines(place / "data/text/prompts.jsonl"))
         keep = set(beads["bead"])
         write_table(place / "data/clean/beads.csv", beads)
         write_table(place / "data/split/folds.csv", folds[folds["bead"].isin(keep)])

@@ -6,7 +6,7 @@ import pytest
 
 from llm4waam.cleaning.prompt_file import numbers_in
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from stages import clean, serialize_to_text, split
 
 CARD = """
@@ -72,7 +72,7 @@ def test_prompts_with_the_same_numbers_are_one_bead_and_repeats_one_cell(study) 
     assert len(beads) == 24
     assert beads["cell"].nunique() == 12
     assert beads["answer"].tolist()[:3] == ["Normal", "Normal", "Humping or Balling"]
-    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(folder / "data/text/prompts.jsonl"))
     assert [row["template"] for row in prompts[:2]] == ["given_1", "given_2"]
     assert len(prompts) == 48
 

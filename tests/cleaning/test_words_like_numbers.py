@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl
+from llm4waam.core.files import JsonLines
 from llm4waam.core.tables import read_rows
 from llm4waam.inference.user_table import take
 from llm4waam.splits.tasks import make_task, targets
@@ -62,7 +62,7 @@ def test_cleaning_and_reading_keep_the_words(study: Path) -> None:
 
 
 def test_sentences_say_what_follows_from_the_wire(study: Path) -> None:
-    prompts = read_jsonl(study / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(study / "data/text/prompts.jsonl"))
     assert all("expected power" in prompt["text"] for prompt in prompts)
     assert "The wire is 5356. The batch is 007." in prompts[0]["text"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_json, read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_json, read_table
 from llm4waam.core.manifest import FILE, check_manifest, write_manifest
 
 MARK = {"dataset": "beads"}
@@ -79,7 +79,7 @@ def test_an_encoder_that_is_left_out_is_told_apart(tmp_path: Path) -> None:
     assert "there is no final model of this encoder; expected encoders in" in refused(tmp_path)
 
 
-@pytest.mark.parametrize("read", [read_table, read_json, read_jsonl])
+@pytest.mark.parametrize("read", [read_table, read_json, lambda file: [*JsonLines(file)]])
 def test_a_product_that_is_not_there_or_cut_is_one_line(read: Callable, tmp_path: Path) -> None:
     file = tmp_path / "product"
     with pytest.raises(StudyError, match="there is no such file; expected what dvc repro makes"):

@@ -15,7 +15,7 @@ from conftest import ROOT
 from llm4waam.core import stage
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import write_text
-from llm4waam.core.processes import in_processes
+from llm4waam.core.processes import Work, share_out
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -109,7 +109,7 @@ def refuse(value: int) -> int:
 def test_a_mistake_found_in_a_worker_process_is_the_same_line(workers: int) -> None:
     line = "beads.csv, row 3, column wire: 7: no such wire; expected 1"
     with pytest.raises(StudyError) as caught:
-        list(in_processes(refuse, [7, 7], workers))
+        list(share_out(Work(refuse, "refusals"), [7, 7], workers))
     assert str(caught.value) == line
     again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again), again.args) == (StudyError, line, (line,))

@@ -7,12 +7,13 @@ import pytest
 import torch
 from conftest import ROOT
 from torch import nn
+from training_cases import prompts_of
 from transformers import AutoModel
 
 from llm4waam.card.card import read_card
 from llm4waam.encoders.model import BeadModel, batch_of, encode, pool
 from llm4waam.encoders.number_embedding import GAIN, NumberEmbedding
-from llm4waam.encoders.number_scales import FARTHEST, FieldScale, fit_scales, standardise
+from llm4waam.encoders.number_scales import FARTHEST, FieldScale, NumberScales, fit_scales
 from llm4waam.encoders.tokens import NO_FIELD, TokenisedPrompt, tokenise
 from llm4waam.pretraining.corpus import make_corpus, other_laboratories
 from llm4waam.pretraining.tokenizer import small_config, train_tokenizer
@@ -25,6 +26,12 @@ PROMPTS = [
     TokenisedPrompt([5, 6, 7, 8, 9, 3], [0, 1, 0, 2, 2, 4], [NAN, 8.0, NAN, 3.0, 3.0, 1.2]),
     TokenisedPrompt([5, 6, 7], [0, 3, 4], [NAN, NAN, 1.2]),
 ]
+TOLD = prompts_of(PROMPTS, len(FIELDS))
+
+
+def z_of(scale: FieldScale, value: float) -> float:
+    """The z-score of one value."""
+    return NumberScales(["field"], {"field": scale}).scores(np.array([NAN, value]))[1]
 
 
 def equal(found: list[float], expected: list[float]) -> bool:
@@ -32,7 +39,7 @@ def equal(found: list[float], expected: list[float]) -> bool:
 
 
 def test_each_value_counts_once_a_prompt_and_logs_need_positive_numbers() -> None:
-    scales = fit_scales(PROMPTS, FIELDS)
+    scales = fit_scales(TOLD, FIELDS)
     assert list(scales) == ["speed", "angle", "diameter"]
     speed, angle, diameter = scales.values()
     assert (speed.log, angle.log, diameter.log) == (True, False, True)
@@ -43,31 +50,32 @@ def test_each_value_counts_once_a_prompt_and_logs_need_positive_numbers() -> Non
 
 def test_a_field_that_never_varies_says_nothing_however_often_it_is_said() -> None:
     """The standard deviation of 60 equal logarithms is 3e-17 and not 0."""
-    scale = fit_scales([TokenisedPrompt([5], [4], [1.2])] * 60, FIELDS)["diameter"]
+    scale = fit_scales(prompts_of([TokenisedPrompt([5], [4], [1.2])] * 60, 4), FIELDS)["diameter"]
     assert scale.sd == 1
-    assert abs(scale.z(1.2)) < 1e-9
-    assert abs(scale.z(1.3)) < 0.1
+    assert np.abs(z_of(scale, 1.2)) < 1e-9
+    assert np.abs(z_of(scale, 1.3)) < 0.1
 
 
 def test_z_scores_stand_where_the_numbers_stood_and_nowhere_else() -> None:
-    scales = fit_scales(PROMPTS, FIELDS)
-    first, second, third = (standardise(prompt, scales, FIELDS) for prompt in PROMPTS)
+    scales = fit_scales(TOLD, FIELDS)
+    first, second, third = NumberScales(FIELDS, scales).apply(TOLD)
     assert equal(first.numbers, [NAN, -1, -1, NAN, -1])
     assert equal(second.numbers, [NAN, 1, NAN, 1, 1, 0])
     assert equal(third.numbers, [NAN, NAN, 0])
-    assert (second.ids, second.fields) == (PROMPTS[1].ids, PROMPTS[1].fields)
-    without = standardise(PROMPTS[1], {"angle": scales["angle"]}, FIELDS)
-    assert equal(without.numbers, [NAN, NAN, NAN, 1, 1, NAN])
+    assert second.ids.tolist() == PROMPTS[1].ids
+    assert second.fields.tolist() == PROMPTS[1].fields
+    without = NumberScales(FIELDS, {"angle": scales["angle"]}).apply(TOLD)
+    assert equal(without[1].numbers, [NAN, NAN, NAN, 1, 1, NAN])
 
 
 def test_far_values_are_cut_and_those_below_the_least_known_are_taken_for_it() -> None:
     logs = FieldScale(log=True, mean=math.log(4), sd=math.log(2), floor=1.0)
-    assert math.isclose(logs.z(16), 2)
-    assert logs.z(4e9) == FARTHEST
-    assert math.isclose(logs.z(1), -2)
-    assert logs.z(0.001) == logs.z(0) == logs.z(-5) == logs.z(1)
+    assert math.isclose(z_of(logs, 16), 2)
+    assert z_of(logs, 4e9) == FARTHEST
+    assert math.isclose(z_of(logs, 1), -2)
+    assert z_of(logs, 0.001) == z_of(logs, 0) == z_of(logs, -5) == z_of(logs, 1)
     plain = FieldScale(log=False, mean=1, sd=2)
-    assert (plain.z(-1e6), plain.z(1e6), plain.z(0)) == (-FARTHEST, FARTHEST, -0.5)
+    assert [z_of(plain, value) for value in (-1e6, 1e6, 0)] == [-FARTHEST, FARTHEST, -0.5]
 
 
 def test_a_test_bead_does_not_change_what_a_training_fold_knows() -> None:
@@ -166,7 +174,7 @@ def test_the_head_is_that_of_roberta() -> None:
 
 def test_both_parts_of_the_channel_learn_and_only_from_fields_with_numbers() -> None:
     model, pad_id = reader("bert", channel=True)
-    scaled = [standardise(p, fit_scales(PROMPTS, FIELDS), FIELDS) for p in PROMPTS]
+    scaled = list(NumberScales(FIELDS, fit_scales(TOLD, FIELDS)).apply(TOLD))
     scaled[0].numbers[1:3] = [0.7, 0.7]  # at z = -1 the square says nothing
     model(**batch_of(scaled, pad_id)).logits.square().sum().backward()
     for part in (model.number_embedding.linear, model.number_embedding.square):

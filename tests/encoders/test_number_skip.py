@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_cases import RECIPE, choices_of, job_of, source_of
+from training_cases import RECIPE, choices_of, job_of, prompts_of, source_of
 
 from llm4waam.encoders.model import batch_of, build_model
-from llm4waam.encoders.number_scales import FARTHEST, fit_scales, standardise
+from llm4waam.encoders.number_scales import FARTHEST, NumberScales, fit_scales
 from llm4waam.encoders.number_skip import NumberSkip, told
-from llm4waam.encoders.tokens import TokenisedPrompt
+from llm4waam.encoders.tokens import Prompts, TokenisedPrompt
 from llm4waam.training.data import Examples
 from llm4waam.training.loop import FineTuning, fine_tune, forward, predict
 from llm4waam.training.losses import make_objective
@@ -74,18 +74,19 @@ def test_the_first_gradient_is_the_larger_the_larger_the_gain(encoders: Path) ->
     assert torch.allclose(found[1], 30 * found[0])
 
 
-def planted(checkpoint: str) -> tuple[list[TokenisedPrompt], torch.Tensor]:
+def planted(checkpoint: str) -> tuple[Prompts, torch.Tensor]:
     """Prompts that tell U, I and v under one sentence, and the standardised log of U I / v."""
     values = np.exp(np.random.default_rng(0).normal(size=(64, 3)))
     ids = choices_of(checkpoint, False)[0][0].ids
     fields = [n if n < 4 else 0 for n in range(len(ids))]
-    prompts = [
+    told = [
         TokenisedPrompt(ids, fields, [row[f - 1] if f else NAN for f in fields]) for row in values
     ]
+    prompts = prompts_of(told, 3)
     logs = np.log(values) @ [1, 1, -1]
     targets = torch.tensor((logs - logs.mean()) / logs.std(), dtype=torch.float32)
     scales = fit_scales(prompts, ["U", "I", "v"])
-    return [standardise(p, scales, ["U", "I", "v"]) for p in prompts], targets[:, None]
+    return NumberScales(["U", "I", "v"], scales).apply(prompts), targets[:, None]
 
 
 def test_it_learns_a_sum_of_logarithms_that_the_tokens_do_not_let_through(encoders: Path) -> None:
@@ -107,6 +108,6 @@ def test_a_number_far_outside_the_training_beads_is_cut(encoders: Path) -> None:
     prompts, _ = planted(source_of(encoders, "bert").checkpoint)
     scales = fit_scales(prompts, ["U", "I", "v"])
     far = TokenisedPrompt(prompts[0].ids, prompts[0].fields, [1e9] * len(prompts[0]))
-    batch = batch_of([standardise(far, scales, ["U", "I", "v"])], 0)
+    batch = batch_of(NumberScales(["U", "I", "v"], scales).apply(prompts_of([far], 3)), 0)
     found = told(batch["fields"], batch["numbers"], 3)
     assert found.tolist() == [[FARTHEST] * 3 + [FARTHEST**2 - 1] * 3]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.core.manifest import write_manifest
 from llm4waam.core.settings import read_params
 from llm4waam.inference.model import load_final
@@ -49,7 +49,7 @@ def test_a_linear_skip_is_saved_and_read_back(
     assert len(final.graphs) == 2
     rows = read_table(folder / f"data/predictions/bert/{task}.csv")
     rows = rows[rows["fold"] == -1]
-    texts = read_jsonl(folder / "data/text/prompts.jsonl")
+    texts = list(JsonLines(folder / "data/text/prompts.jsonl"))
     known = set(rows["bead"])
     asked = [text for text in texts if text["bead"] in known and not text["without"]]
     beads = list(dict.fromkeys(text["bead"] for text in asked if text["task"] in (None, task)))
@@ -88,7 +88,10 @@ def test_weights_that_are_no_numbers_and_foreign_graphs_are_named(ready) -> None
     folder = ready()
     for task in ("quality", "defects"):
         train.main("bert", task)
-    model, rows = Path("data/models/bert/quality"), read_jsonl(folder / "data/text/prompts.jsonl")
+    model, rows = (
+        Path("data/models/bert/quality"),
+        list(JsonLines(folder / "data/text/prompts.jsonl")),
+    )
     graph, whole = model / "seed-1/model.onnx", (model / "seed-1/model.onnx").read_bytes()
 
     def refused(said: str) -> None:

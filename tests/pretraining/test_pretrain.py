@@ -181,7 +181,7 @@ def test_every_lesson_is_about_new_beads_and_the_same_again(school) -> None:
     teacher, _ = school
     first, again, other = teacher.sentences(1, 2), teacher.sentences(1, 2), teacher.sentences(2, 2)
     assert len(first.prompts) == len(first.formulas) == 64
-    assert [p.ids for p in first.prompts] == [p.ids for p in again.prompts]
+    assert [p.ids.tolist() for p in first.prompts] == [p.ids.tolist() for p in again.prompts]
     assert np.array_equal(first.formulas, again.formulas, equal_nan=True)
     assert not {tuple(p.ids) for p in first.prompts} & {tuple(p.ids) for p in other.prompts}
     assert len(teacher.sentences(1, 0, 10).prompts) == 10
@@ -203,10 +203,10 @@ def test_whole_values_are_hidden_and_never_a_special_token(school) -> None:
     teacher, _ = school
     special = set(teacher.tokenizer.all_special_ids)
     rng, values, others = np.random.default_rng(0), [], []
-    for prompt in teacher.sentences(1, 2).prompts * 4:
+    for prompt in [*teacher.sentences(1, 2).prompts] * 4:
         padding = 5
-        fields = torch.tensor(prompt.fields + [NO_FIELD] * padding)
-        ids = torch.tensor(prompt.ids + [teacher.tokenizer.pad_token_id] * padding)
+        fields = torch.tensor([*prompt.fields.tolist(), *[NO_FIELD] * padding])
+        ids = torch.tensor([*prompt.ids.tolist(), *[teacher.tokenizer.pad_token_id] * padding])
         hidden = _hide(fields, ids, teacher.tokenizer, rng)
         assert hidden.shape == ids.shape
         for field in set(prompt.fields) - {NO_FIELD}:
@@ -250,12 +250,12 @@ def test_half_of_a_batch_is_masked_the_other_answers_and_half_of_each_has_no_cha
         length = len(prompt)
         hidden = seen.labels[row] != IGNORED
         assert bool(hidden.any()) is (row < 4)
-        ids, true = seen.batch["input_ids"][row, :length], torch.tensor(prompt.ids)
+        ids, true = seen.batch["input_ids"][row, :length], torch.tensor(prompt.ids.tolist())
         assert (ids[hidden[:length]] == teacher.tokenizer.mask_token_id).all()
         assert torch.equal(seen.labels[row, :length][hidden[:length]], true[hidden[:length]])
         assert torch.equal(ids[~hidden[:length]], true[~hidden[:length]])
         numbers = seen.batch["numbers"][row, :length]
-        expected = torch.tensor(prompt.numbers)
+        expected = torch.tensor(prompt.numbers.tolist())
         expected[hidden[:length]] = math.nan
         if row % 2 == 0:
             expected[:] = math.nan

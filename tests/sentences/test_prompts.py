@@ -8,7 +8,7 @@ from conftest import ROOT, SMALL_CARD
 
 from llm4waam.card.card import Card, read_card
 from llm4waam.card.quantities import format_number
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.pretraining.corpus import other_laboratories
 from llm4waam.sentences.fields import find_values, say
 from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
@@ -148,7 +148,7 @@ def test_prompts_are_written_for_every_bead(workspace) -> None:
     folder = workspace()
     for stage in (clean, split, serialize_to_text):
         stage.main()
-    rows = read_jsonl(folder / "data/text/prompts.jsonl")
+    rows = list(JsonLines(folder / "data/text/prompts.jsonl"))
     assert len(rows) == 24 * (1 + 3)
 
 

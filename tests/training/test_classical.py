@@ -8,13 +8,14 @@ import pytest
 import torch
 from conftest import outputs
 from safetensors.torch import load_file
-from training_cases import fit_fold, fold_of, task_data
+from training_cases import fit_fold, fold_of, prompts_of, task_data
 from transformers import AutoModel
 
 from llm4waam.core.files import read_table
 from llm4waam.encoders.model import batch_of, build_model
 from llm4waam.encoders.number_scales import FieldScale, NumberScales
 from llm4waam.encoders.tokens import TokenisedPrompt
+from llm4waam.training.bead_prompts import BeadPrompts, by_bead
 from llm4waam.training.classical import features_of
 from llm4waam.training.data import Scorer, TaskData
 from llm4waam.training.losses import make_objective
@@ -69,6 +70,13 @@ def test_the_encoder_stays_frozen_and_no_beads_have_no_scores(ready) -> None:
     assert scores.shape == losses.shape == (0, 1)
 
 
+def told(prompts: dict[str, list[TokenisedPrompt]]) -> BeadPrompts:
+    """Two fields."""
+    all_of_them = prompts_of([one for some in prompts.values() for one in some], 2)
+    owners = np.repeat(range(len(prompts)), [len(some) for some in prompts.values()])
+    return by_bead(all_of_them, [*prompts], owners, np.zeros(len(owners), int), [""])
+
+
 def scorer_of(data: TaskData, prompts: dict[str, list[TokenisedPrompt]], **changes) -> Scorer:
     """Two fields: a is (value - 2) / 0.5, b the logarithm."""
     scales = {
@@ -76,7 +84,7 @@ def scorer_of(data: TaskData, prompts: dict[str, list[TokenisedPrompt]], **chang
         "b": FieldScale(log=True, mean=0.0, sd=1.0, floor=0.1),
     }
     recipe = data.recipe.model_copy(update=changes)
-    data = replace(data, prompts=prompts, fields=["a", "b"], recipe=recipe)
+    data = replace(data, prompts=told(prompts), fields=["a", "b"], recipe=recipe)
     objective = make_objective("binary", "bce", torch.tensor([[0.0], [1.0]]))
     return Scorer(data, recipe, objective, None, NumberScales(["a", "b"], scales))
 
@@ -100,9 +108,9 @@ def test_features_are_the_mean_state_the_scores_and_their_squares(ready) -> None
     assert found[1, WIDTH:] == pytest.approx([0, 0, -1, 0])
     assert found[2, WIDTH:] == pytest.approx([0, 0, 0, 0])
     model.eval()
+    pad_id = model.encoder.config.pad_token_id
     states = [
-        model.embed(**batch_of([scorer.numbers.apply(prompt)], model.encoder.config.pad_token_id))
-        for prompt in (both, turned)
+        model.embed(**batch_of(scorer.flat_prompts(["x"])[n : n + 1], pad_id)) for n in range(2)
     ]
     assert found[0, :WIDTH] == pytest.approx(torch.cat(states).mean(dim=0).numpy(), abs=1e-6)
     alone = features_of(model, scorer_of(data, {"x": [both, turned]}, average=False), ["x"])
@@ -116,8 +124,8 @@ def test_a_test_bead_changes_no_training_state(ready) -> None:
     before, after, other = (task_data(folder, "quality", head="linear") for _ in range(3))
     for data, beads in ((after, test), (other, train[:1])):
         for bead in beads:
-            for prompt in data.prompts[bead]:
-                prompt.numbers[:] = [1000 * number for number in prompt.numbers]
+            prompts = data.prompts[bead]
+            prompts.tokens.values[prompts.rows] *= 1000
     first, second, third = (fit_fold(data, train, test) for data in (before, after, other))
     states = [fitted.models[0].classical.states for fitted in (first, second, third)]
     assert np.array_equal(states[0], states[1])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_cases import fit_fold, fold_of, task_data
 
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.decisions.predictions import INCOMPLETE
 from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import Examples
@@ -57,7 +57,7 @@ def test_every_prompt_in_turn_is_told_with_fields_left_out_in_its_own_template(t
     folder = told(prompts="all", incomplete=1.0)
     data = task_data(folder, "quality", prompts="all", incomplete=1.0)
     train_beads, _ = fold_of(folder)
-    rows = read_jsonl(folder / "data/text/prompts.jsonl")
+    rows = list(JsonLines(folder / "data/text/prompts.jsonl"))
     assert {row["without"] for row in rows} > {""}
     [model] = fine_tune(
         data,
@@ -69,8 +69,8 @@ def test_every_prompt_in_turn_is_told_with_fields_left_out_in_its_own_template(t
     place = 0
     for bead in train_beads:
         for n in range(len(data.prompts[bead])):
-            own = [some[n].ids for some in data.incomplete[bead].values()]
-            assert [prompt.ids for prompt in made.incomplete[place]] == own
+            own = [some[n].ids for some in data.prompts.incomplete_of(bead).values()]
+            assert np.array_equal([prompt.ids for prompt in made.incomplete[place]], own)
             place += 1
 
 
@@ -88,7 +88,7 @@ def test_what_a_fold_says_of_incomplete_beads_is_of_its_test_beads_alone(told) -
     assert (both["fold"] == both["fold_whole"]).all()
     assert (both["target"] == both["target_whole"]).all()
     assert (both["score"] != both["score_whole"]).mean() > 0.9
-    told = {bead: set(sets) for bead, sets in data.incomplete.items()}
+    told = {bead: set(data.prompts.incomplete_of(bead)) for bead in data.prompts}
     for bead, some in rows.groupby("bead"):
         assert set(some["without"]) == told[bead]
 
@@ -101,7 +101,7 @@ def test_a_planted_outcome_of_a_test_bead_reaches_no_training_on_incomplete_bead
     [honest] = fine_tune(data, [Wanted(data.recipe, train_beads, [], "the training")], engine)
     for bead in test_beads:
         data.targets[bead] = 1 - data.targets[bead]
-        data.incomplete[bead] = {}
+        data.prompts.places.pop(bead)
     [planted] = fine_tune(data, [Wanted(data.recipe, train_beads, [], "the training")], engine)
     for one, other in zip(honest.model.parameters(), planted.model.parameters(), strict=True):
         assert torch.equal(one, other)

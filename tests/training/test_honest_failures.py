@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, set_seed
 
 from llm4waam.baselines.folds import predict_jobs
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, write_jsonl
+from llm4waam.core.files import JsonLines, write_jsonl
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.load import load_tokenizer, load_trunk
 from llm4waam.stacked.engine import engine_of
@@ -189,7 +189,7 @@ def test_a_tokenizer_with_numbers_beyond_the_embeddings_is_refused(ready) -> Non
 
 def test_long_notes_that_are_cut_are_counted_and_said(ready, caplog) -> None:
     folder = ready()
-    rows = read_jsonl(PROMPTS)
+    rows = list(JsonLines(PROMPTS))
     with caplog.at_level(logging.WARNING):
         task_data(folder, "quality")
     assert not any("are cut" in line for line in caplog.messages)

@@ -10,7 +10,7 @@ from training_cases import source_of
 
 from llm4waam.encoders.load import load_tokenizer
 from llm4waam.encoders.model import BeadModel, build_model
-from llm4waam.encoders.tokens import TokenisedPrompt, tokenise
+from llm4waam.encoders.tokens import Prompts, TokenisedPrompt, tokenise
 from llm4waam.training.data import Examples
 from llm4waam.training.loop import FineTuning, fine_tune, predict
 from llm4waam.training.losses import make_objective
@@ -22,7 +22,7 @@ RECIPE = FEW_STEPS.model_copy(
 )
 
 
-def prompts_of(folder: Path, encoder: str) -> list[TokenisedPrompt]:
+def prompts_of(folder: Path, encoder: str) -> Prompts:
     """The texts; their number is plain text."""
     rows = [{"text": text, "values": []} for text in TEXTS]
     tokenizer = load_tokenizer(str(folder / f"{encoder}-mini")).backend_tokenizer

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from llm4waam.core import unfinished
 from llm4waam.core.errors import StudyError
-from llm4waam.core.processes import in_processes
+from llm4waam.core.processes import Work, share_out
 from llm4waam.training import save
 from stages import train
 
@@ -126,7 +126,7 @@ def test_a_training_whose_inputs_have_changed_writes_nothing(study, monkeypatch,
 def test_a_killed_worker_is_one_line() -> None:
     line = "2 workers: one was killed.* expected to be run again"
     with pytest.raises(StudyError, match=line):
-        list(in_processes(_die, [1, 2], 2))
+        list(share_out(Work(_die, "deaths"), [1, 2], 2))
 
 
 def _die(_: int) -> None:

@@ -14,7 +14,7 @@ from training_cases import fit_fold, fold_of, task_data
 from transformers import AutoModel, AutoTokenizer
 
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, read_table, write_jsonl
+from llm4waam.core.files import JsonLines, read_table, write_jsonl
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.target_scale import TargetScale
 from llm4waam.encoders.model import BeadModel
@@ -105,14 +105,14 @@ def test_the_folder_is_all_that_a_prediction_needs(study) -> None:
     readers = [load_model(model / f"seed-{number}") for number in (1, 2)]
     assert not torch.equal(readers[0].output.weight, readers[1].output.weight)
     recipe = read_params(AllParams).recipe("bert", "quality")
-    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(folder / "data/text/prompts.jsonl"))
     prompts = [prompt for prompt in prompts if prompt["task"] in (None, "quality")]
     assert len(rows) > 2
     for bead, row in rows.iterrows():
         texts = [p for p in prompts if p["bead"] == bead and not p["without"]]
         room, mask_id = recipe.max_tokens, None if recipe.digits else tokenizer.mask_token_id
         read = tokenise(tokenizer.backend_tokenizer, texts, names, room, mask_id=mask_id)
-        ready = [numbers.apply(prompt) for prompt in read]
+        ready = numbers.apply(read)
         logits = torch.stack([predict(r, ready, recipe).mean(dim=0) for r in readers])
         assert torch.sigmoid(logits).mean().item() == pytest.approx(row["score"], abs=1e-5)
 
@@ -158,7 +158,7 @@ def test_no_number_outside_the_training_fold_moves_a_fold_s_model(study) -> None
     folder = study()
     before = scores(folder, "quality")
     planted = before.loc[before["fold"] == 0, "bead"].iloc[0]
-    prompts = read_jsonl(folder / "data/text/prompts.jsonl")
+    prompts = list(JsonLines(folder / "data/text/prompts.jsonl"))
     for row in prompts:
         for value in row["values"]:
             if row["bead"] == planted and value[0] == "travel_speed_mm_s":
@@ -216,11 +216,14 @@ def test_an_epoch_takes_one_prompt_of_a_bead_or_every_one(study) -> None:
     some, every = (f.models[0].scorer.training_examples(beads, targets) for f in (drawn, whole))
     assert (len(some), len(every)) == (10, 20)
     assert {len(choices) for choices in some.choices} == {2}
-    every_ids = [choices[0].ids for choices in every.choices]
-    assert [prompt.ids for choices in some.choices for prompt in choices] == every_ids
+    every_ids = [choices[0].ids.tolist() for choices in every.choices]
+    drawn_from = [prompt.ids.tolist() for choices in some.choices for prompt in choices]
+    assert drawn_from == every_ids
     assert every.targets[:, 0].tolist() == [n // 2 for n in range(20)]
     assert not drawn.predictions["score"].equals(whole.predictions["score"])
-    epochs = [[some.prompt(row, epoch).ids for row in range(10)] for epoch in (1, 2, 3, 4, 5, 6)]
+    epochs = [
+        [some.prompt(row, epoch).ids.tolist() for row in range(10)] for epoch in (1, 2, 3, 4, 5, 6)
+    ]
     assert any(epoch != epochs[0] for epoch in epochs)
 
 
