@@ -38,7 +38,6 @@ from llm4waam.training.save import ModelFolder
 BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
 FOLDS = Path("data/split/folds.csv")
 TOKENIZER = "data/encoders/bert-mini-tier1"
-BASE = (12, 768, 12)  # layers, width, heads
 RATE = 2e-5  # of a base model; at the study's own rate it would diverge
 PRECISIONS = ("fp32", "bf16")
 FEW = 8  # beads of a fit that is not timed: a GPU loads its kernels in it
