@@ -158,16 +158,18 @@ def count_training(name: str, data: TaskData, folds: pd.DataFrame, prepare_s: fl
     return Stage(name, _of_each(counts), prompts, *sizes, checkpoints, prepare_s, pickle_s=0.0)
 
 
-def count_ablations() -> Iterator[Stage]:
-    """The ablations of the encoders, a stage for each kind and encoder."""
+def ablation_stages() -> list[tuple[str, str]]:
+    """Kind and encoder of each stage of the ablations."""
+    return [(kind, encoder) for kind in KINDS for encoder in read_params(Params).trained]
+
+
+def count_ablation(kind: str, encoder: str) -> Stage | None:
+    """A stage of the ablations; None for a kind that does not concern the encoder."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    params = read_params(Params)
-    for kind in KINDS:
-        for encoder in params.trained:
-            start = time.process_time()
-            _, jobs = fits_of(kind, encoder, params)
-            if jobs:
-                yield count_jobs(f"{kind} {encoder}", jobs, time.process_time() - start)
+    start = time.process_time()
+    _, jobs = fits_of(kind, encoder, read_params(Params))
+    prepare_s = time.process_time() - start
+    return count_jobs(f"{kind} {encoder}", jobs, prepare_s) if jobs else None
 
 
 def count_jobs(name: str, jobs: Sequence[Fit | ParityRun], prepare_s: float) -> Stage:

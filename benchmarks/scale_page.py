@@ -12,8 +12,10 @@ import yaml
 from benchmarks.counts import JobKind, Stage
 from benchmarks.page import table, write_between
 from benchmarks.queueing import Costs, bottleneck, simulate
+from llm4waam.ablations.variations import KINDS
 from llm4waam.plotting.pages import number
 
+WORKS, QUEUED = ("study", "repeated", "ablations"), ("repeated", "ablations")
 GPUS = (1, 10, 100)
 PRECISIONS = ("fp32", "bf16")
 HOUR_S, MS = 3600, 1000
@@ -60,19 +62,13 @@ class Durations:
 def compute(known: Mapping, root: Path) -> dict:
     """What follows from the figures: work, queues, bytes; hours, shares and bytes."""
     measured, counted = known["measured"], known["counted"]
-    works = {
-        name: list(map(Stage.from_json, counted[name]))
-        for name in ("study", "repeated", "ablations")
-    }
+    works = {name: list(map(Stage.from_json, counted[name])) for name in WORKS}
     durations = {precision: Durations(measured, precision) for precision in PRECISIONS}
     return {
         "work": {name: _work(stages, durations) for name, stages in works.items()},
         "kinds": _by_kind(works["ablations"], durations),
-        "queue": {
-            name: _queue(works[name], durations["fp32"], known)
-            for name in ("repeated", "ablations")
-        },
-        "bytes": {name: _bytes(works[name], measured) for name in ("repeated", "ablations")},
+        "queue": {name: _queue(works[name], durations["fp32"], known) for name in QUEUED},
+        "bytes": {name: _bytes(works[name], measured) for name in QUEUED},
         "remote": _remote(root, works, measured),
     }
 
@@ -194,7 +190,8 @@ def write_page(file: Path, known: Mapping) -> None:
         "repeated": f"the study with {repeats} repeats",
         "ablations": "all ablations",
     }
-    lines = []
+    lacking = known["counted"]["lacking"]
+    lines = ["", f"**Not counted yet, of the ablations: {', '.join(lacking)}.**"] if lacking else []
     for part in (
         _work_tables(computed, names),
         _fit_table(measured),
@@ -216,11 +213,11 @@ def _work_tables(computed: Mapping, names: Mapping[str, str]) -> list[str]:
         "Fits of the encoders, each counted as if it were BERT base: a job is what one GPU is "
         "given at a time. GPU hours are those of the jobs alone.",
         "",
-        table(["work", *columns], [[names[name], *_row(one)] for name, one in work.items()]),
+        table(["work", *columns], [[names[name], *_row(work[name])] for name in WORKS]),
         "",
         "Of the ablations, by kind:",
         "",
-        table(["kind", *columns], [[kind, *_row(one)] for kind, one in kinds.items()]),
+        table(["kind", *columns], [[kind, *_row(kinds[kind])] for kind in KINDS if kind in kinds]),
     ]
 
 
@@ -240,7 +237,7 @@ def _fit_table(measured: Mapping[str, dict]) -> list[str]:
             step, fixed, memory = (found[key] for key in ("step_s", "fixed_s", "gpu_mib"))
             rows.append([precision, int(folds), int(size), MS * step, fixed, memory])
     rows.sort(key=lambda row: (PRECISIONS.index(row[0]), *row[1:3]))
-    columns = ["precision", "fits in a stack", "batch size", "ms a step", "s a fit beside", "MiB"]
+    columns = ["precision", "fits in a stack", "batch size", "ms a step", "s besides", "GPU MiB"]
     final, start = measured["final"]["seconds"], measured["start"]["seconds"]
     more = ", ".join(
         f"{number(one['fit_s'])} s and {number(one['epoch_s'])} s an epoch in {precision}"
@@ -252,7 +249,7 @@ def _fit_table(measured: Mapping[str, dict]) -> list[str]:
         "",
         f"BERT with {layers} layers, {width} wide, {heads} heads: {checkpoint['parameters']:,} "
         "random weights, fine-tuned on the study's prompts. A step of a stack is a step of all its "
-        "fits. Beside the steps a fit loads the checkpoint and predicts. A fit of the study takes "
+        "fits. Besides its steps a fit loads the checkpoint and predicts. A fit of the study takes "
         f"{more} more, since it also predicts beads with fields left out, and looks at the other "
         f"beads after each epoch. A final model is saved in {number(final)} s, and a process can "
         f"fit {number(start)} s after its start. On {measured['machine']}.",
@@ -264,7 +261,8 @@ def _fit_table(measured: Mapping[str, dict]) -> list[str]:
 def _queue_table(computed: Mapping, names: Mapping[str, str], known: Mapping) -> list[str]:
     ways = {"in_turn": "stages in turn", "pool": "one pool"}
     rows, told = [], []
-    for name, found in computed["queue"].items():
+    for name in QUEUED:
+        found = computed["queue"][name]
         for way, title in ways.items():
             cells = (found[way][str(gpus)] for gpus in GPUS)
             shown = [f"{number(one['hours'])} ({100 * one['idle']:.0f} %)" for one in cells]
@@ -285,7 +283,8 @@ def _queue_table(computed: Mapping, names: Mapping[str, str], known: Mapping) ->
         "Hours until all is done in fp32, and the share of the GPUs' time in which they wait. "
         "Simulated: a driver hands out one job after the other, each to the GPU that is free "
         "first; every stage starts its driver and its workers. *Stages in turn* is what `dvc "
-        "repro` does, *one pool* what `make ablations` does first.",
+        "repro` does, *one pool* what `make ablations` does first; the study has none, and its "
+        "line says what one would be worth.",
         "",
         table(columns, rows, 2),
         "",
@@ -296,7 +295,7 @@ def _queue_table(computed: Mapping, names: Mapping[str, str], known: Mapping) ->
 
 
 def _bytes_table(computed: Mapping, names: Mapping[str, str], measured: Mapping) -> list[str]:
-    found = computed["bytes"]
+    found = {name: computed["bytes"][name] for name in QUEUED}
     what = {
         "jobs": "jobs, each to one node",
         "shared": "what the jobs of a training share, to every node",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from benchmarks import scale
+from benchmarks import counts, scale
 from benchmarks.counts import JobKind, Stage, count_jobs, count_study
 from benchmarks.queueing import Costs, bottleneck, simulate
 from benchmarks.scale_page import Durations, compute, write_page
@@ -97,10 +97,36 @@ def test_folds_that_are_stacked_are_one_job(ready, params) -> None:
     assert (count, kind.together, kind.fits) == (1, 3, 3)  # pairs of three folds
 
 
+def test_counts_are_kept_as_they_come(ready, params, tmp_path, monkeypatch) -> None:
+    params["ablations"] |= {"noise_tasks": ["quality"], "noise": [0.2], "seeds": 1}
+    ready(epochs=1, batch_size=4)
+    monkeypatch.setattr("benchmarks.counts.KINDS", ("noise", "parity"))
+    count, seen = counts.count_ablation, []
+
+    def stop(kind: str, encoder: str) -> Stage | None:
+        seen.append((kind, encoder))
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return count(kind, encoder)
+
+    monkeypatch.setattr(counts, "count_ablation", stop)
+    with pytest.raises(KeyboardInterrupt):
+        scale.main("count", "--out", str(tmp_path))
+    found = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["counted"]
+    assert [stage["name"] for stage in found["ablations"]] == ["noise bert"]
+    assert found["lacking"] == ["noise roberta", "parity bert", "parity roberta"]
+    monkeypatch.setattr(counts, "count_ablation", count)
+    scale.main("count", "--out", str(tmp_path))
+    found = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["counted"]
+    names = [stage["name"] for stage in found["ablations"]]
+    assert (names, found["lacking"]) == (["noise bert", "noise roberta", "parity bert"], [])
+
+
 def test_a_fit_is_measured_part_by_part(ready, tmp_path, monkeypatch) -> None:
     ready(epochs=1)
     monkeypatch.setattr("benchmarks.base_size.TOKENIZER", "data/encoders/bert-mini")
     monkeypatch.setattr("benchmarks.base_size.PRECISIONS", ("fp32",))
+    monkeypatch.setattr("benchmarks.base_size.START", "")  # the imports alone take seconds
     scale.main("measure", "--device", "cpu", "--shape", "1", "16", "2", "--out", str(tmp_path))
     found = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["measured"]
     assert Durations(found, "fp32").of(JobKind(6, 6, 2, 16, epochs=1, final=True)) > 0
