@@ -21,7 +21,7 @@ from transformers import AutoModel, BertConfig
 from benchmarks.measure import ROOT
 from llm4waam.card.card import Card, read_card
 from llm4waam.core.errors import StudyError
-from llm4waam.core.files import read_jsonl, read_table
+from llm4waam.core.files import JsonLines, read_table
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import Job, fold_jobs, members
 from llm4waam.encoders.load import load_tokenizer
@@ -88,7 +88,7 @@ class Bench:
         self.card: Card = read_card(self.params.card_file)
         self.folds = read_table(FOLDS)
         self.beads = with_cells_of(self.card.read_beads(BEADS), self.folds)
-        self.prompts = read_jsonl(PROMPTS)
+        self.prompts = JsonLines(PROMPTS)
         self.tokenizer = load_tokenizer(TOKENIZER)
         self.checkpoint = folder / "base"
         self.parameters = _make_checkpoint(self.checkpoint, self.tokenizer, shape)

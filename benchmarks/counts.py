@@ -20,7 +20,7 @@ from llm4waam.ablations.parity import STACKED, STEPS, TRAINER, ParityRun
 from llm4waam.ablations.run import Fit
 from llm4waam.ablations.variations import KINDS
 from llm4waam.card.card import read_card
-from llm4waam.core.files import read_jsonl
+from llm4waam.core.files import JsonLines
 from llm4waam.core.settings import read_params
 from llm4waam.decisions.predictions import Job, fold_jobs, members
 from llm4waam.splits.folds import HOLD_OUT_FOLD, make_folds, strata_of, with_cells_of
@@ -124,7 +124,7 @@ def count_study(repeats: int) -> Iterator[Stage]:
     """The trainings of the study with so many repeats of its folds, one fold a job."""
     params = read_params(Params)
     card = read_card(params.card_file)
-    beads, prompts = card.read_beads(BEADS), read_jsonl(PROMPTS)
+    beads, prompts = card.read_beads(BEADS), JsonLines(PROMPTS)
     split = params.split.model_copy(update={"repeats": repeats})
     strata = strata_of(card, beads, params.card_file)
     folds = make_folds(beads, strata, **split.options(), file=BEADS)
