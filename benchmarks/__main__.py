@@ -8,16 +8,14 @@ import json
 import logging
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
 from benchmarks.measure import ROOT, machine
+from benchmarks.page import table, write_between
 from benchmarks.parts import PARTS, Part, Setting
-from llm4waam.core.files import write_json, write_text
+from llm4waam.core.files import write_json
 from llm4waam.core.stage import run_command
-from llm4waam.plotting.pages import markdown_table, number
 
-START, END = "<!-- tables: written by `python -m benchmarks` -->\n", "<!-- end of tables -->\n"
 ORDER = ("ways", "stages", "starts", "inference", "answers", "growth")  # of the page
 
 
@@ -50,21 +48,13 @@ def main(*arguments: str) -> None:
 
 def write_page(readme: Path, results: dict[str, dict[str, dict]]) -> None:
     """Put the tables of all results between the two marks of the README."""
-    before, rest = readme.read_text(encoding="utf-8").split(START)
     lines = []
     for section, parts in results.items():
         lines += ["", f"## Measured with {section}"]
         for part in (Part(**parts[name]) for name in ORDER if name in parts):
-            cells = pd.DataFrame([list(map(_cell, row)) for row in part.rows], columns=part.columns)
-            table = markdown_table(cells)
-            lines += ["", f"### {part.title}", "", f"{part.work} On {part.machine}.", "", table]
-    write_text(readme, before + START + "\n".join([*lines, "", ""]) + END + rest.split(END)[1])
-
-
-def _cell(value: str | float) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    return number(value) if isinstance(value, float) else value
+            told = f"{part.work} On {part.machine}."
+            lines += ["", f"### {part.title}", "", told, "", table(part.columns, part.rows)]
+    write_between(readme, "benchmarks", lines)
 
 
 if __name__ == "__main__":

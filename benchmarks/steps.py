@@ -15,7 +15,7 @@ import pandas as pd
 
 from llm4waam.card.card import read_card
 from llm4waam.core.files import JsonLines, read_table
-from llm4waam.core.processes import in_processes
+from llm4waam.core.processes import Work, share_out
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_command
 from llm4waam.decisions.predictions import fold_jobs, members
@@ -46,7 +46,8 @@ def main(encoder: str, task_name: str, steps: str) -> None:
     places, workers = fold_jobs(folds), params.train.workers
     size = min(-(-len(places) // workers), STACKED_ON_A_CPU)
     parcels = [places[n : n + size] for n in range(0, len(places), size)]
-    list(in_processes(partial(_take_steps, data, folds, int(steps)), parcels, workers))
+    work = Work(partial(_take_steps, data, folds, int(steps)), title=f"{steps} steps", units=len)
+    list(share_out(work, parcels, workers))
 
 
 def _take_steps(

@@ -16,7 +16,7 @@ import pandas as pd
 from llm4waam.ablations.note import check_card, population_study
 from llm4waam.ablations.parity import Outcome, ParityRun, compare
 from llm4waam.ablations.run import Study, baseline_fits, encoder_fits
-from llm4waam.ablations.variations import Ablations, variations_of
+from llm4waam.ablations.variations import Ablations, Variation, variations_of
 from llm4waam.baselines.settings import Baselines
 from llm4waam.card.card import read_card
 from llm4waam.core.files import read_table, remove_folder, write_table
@@ -119,7 +119,9 @@ def _parity_runs(study: Study, source: str, folder: Path) -> Iterator[ParityRun]
     if source != settings.encoder:
         return
     change = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
-    prompts = study.plain_prompts()
+    prompts = study.prompts(
+        *study.telling(Variation(PARITY, PARITY, ()))
+    )  # as the study tells them
     for task in _parity_tasks(study):
         recipe = study.params.recipe(source, task.name).model_copy(update=change)
         checkpoint, threads = study.params.encoder.source(source), study.params.train.threads

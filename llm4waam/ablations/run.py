@@ -44,9 +44,10 @@ from llm4waam.stacked.engine import engine_of
 from llm4waam.training.data import TaskData, make_task_data
 from llm4waam.training.early_stopping import PUBLISHED
 from llm4waam.training.fit import STACKED_ON_A_CPU, FittedFold, fit_folds
-from llm4waam.training.recipe import TrainingParams
+from llm4waam.training.recipe import Recipe, TrainingParams
 from llm4waam.training.resume import FinishedFolds
 
+TOKENS = ("max_tokens", "digits", "random_weights")  # what in a recipe tokens depend on
 SEEDS_APART = 100  # between the folds, when beads are drawn or outcomes spoiled
 ROWS = "rows"  # what is kept of baselines
 # What decides the rows of baselines, beside the study.
@@ -69,7 +70,7 @@ class Study:
     file: Path
     card_file: Path
 
-    def told(self) -> str:
+    def mark(self) -> str:
         """A hash of the study, and of the code and libraries that baselines are made with."""
         facts = [
             *(table.to_csv(index=False) for table in (self.beads, self.folds)),
@@ -80,17 +81,14 @@ class Study:
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def prompts(self, variation: Variation) -> list[dict]:
-        """The prompts of a variation."""
+    def telling(self, variation: Variation) -> tuple[TextStyle, dict]:
+        """How a variation tells its beads: the style, and the fields that are never said."""
         style = self.style.model_copy(update=variation.text)
-        return self._prompts(style, self._folds(variation))
+        training = beads_of("train", self.beads, self._folds(variation))
+        return style, constant_fields(training, self.card, style)
 
-    def plain_prompts(self) -> list[dict]:
-        """The study's own prompts."""
-        return self._prompts(self.style, self.folds)
-
-    def _prompts(self, style: TextStyle, folds: pd.DataFrame) -> list[dict]:
-        left_out = constant_fields(beads_of("train", self.beads, folds), self.card, style)
+    def prompts(self, style: TextStyle, left_out: dict) -> list[dict]:
+        """The prompts of all beads, told in this way."""
         return list(study_prompts(self.beads, self.card, style, list(self.tasks), left_out))
 
     def jobs(
@@ -201,6 +199,8 @@ def encoder_fits(
     Folds that learn from the same outcomes are stacked, where the engine stacks. A variation whose
     checkpoint is not installed has none.
     """
+    told: dict[str, list[dict]] = {}  # most variations tell their beads as the study does,
+    made: dict[str, TaskData] = {}  # and share the tokens
     for variation in variations:
         if encoder not in variation.sources:
             continue
@@ -210,9 +210,20 @@ def encoder_fits(
             if place is None:
                 continue
             source = Source(encoder=encoder, checkpoint=place, revision=None)
-        prompts = study.prompts(variation)
+        way = study.telling(variation)
+        if repr(way) not in told:
+            told[repr(way)] = study.prompts(*way)
+        prompts = told[repr(way)]
         for name in variation.tasks:
-            data = _data(study, variation, source, study.tasks[name], prompts)
+            task, recipe = study.tasks[name], _recipe(study, variation, encoder, name)
+            read = [getattr(recipe, one) for one in TOKENS]
+            key = repr([way, source, name, read])
+            if key not in made:
+                threads = study.params.train.threads
+                given = source, task, recipe, study.card, study.beads, prompts, threads
+                made[key] = make_task_data(*given)[0]
+            data = made[key].with_recipe(recipe)
+            data = _shuffled(data) if variation.shuffled else data
             jobs = study.jobs(variation, data.targets, data.prompts)
             if variation.plan == "rows":
                 data = as_rows(data)
@@ -232,22 +243,22 @@ def encoder_fits(
                     yield Fit(variation.key, learned, finished, parcel)
 
 
-def _data(
-    study: Study, variation: Variation, source: Source, task: Task, prompts: list[dict]
-) -> TaskData:
-    """The data of a variation for one encoder and task."""
+def _recipe(study: Study, variation: Variation, encoder: str, task: str) -> Recipe:
+    """The recipe of a variation for one encoder and task."""
     changes = {"engine": study.settings.engine} | variation.recipe
-    recipe = study.params.recipe(source.encoder, task.name).model_copy(update=changes)
+    recipe = study.params.recipe(encoder, task).model_copy(update=changes)
     epochs = max(1, round(recipe.epochs * variation.epochs_times))
     recipe = recipe.model_copy(update={"epochs": epochs})
     if recipe.selection == "published":
-        recipe = recipe.model_copy(update={"select_by": PUBLISHED[task.kind]})
-    threads = study.params.train.threads
-    data, _ = make_task_data(source, task, recipe, study.card, study.beads, prompts, threads)
-    if not variation.shuffled:
-        return data
+        published = PUBLISHED[study.tasks[task].kind]
+        recipe = recipe.model_copy(update={"select_by": published})
+    return recipe
+
+
+def _shuffled(data: TaskData) -> TaskData:
+    """The same with the outcomes of other beads."""
     known = sorted(data.targets)
-    others = np.random.default_rng(recipe.seed).permutation(known)
+    others = np.random.default_rng(data.recipe.seed).permutation(known)
     return replace(data, targets={a: data.targets[b] for a, b in zip(known, others, strict=True)})
 
 
@@ -267,13 +278,13 @@ def baseline_fits(
     study: Study, kind: str, variations: Sequence[Variation], settings: Baselines, folder: Path
 ) -> Iterator["BaselineFit"]:
     """One for every variation and task that concerns a baseline; what is done is kept."""
-    names, told = LADDER_BASELINES if kind == "ladder" else None, study.told()
+    names, mark = LADDER_BASELINES if kind == "ladder" else None, study.mark()
     for variation in variations:
         for name in variation.tasks if "baselines" in variation.sources else ():
-            decides = [told, repr(variation), name, repr(names), repr(settings)]
-            mark = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+            decides = [mark, repr(variation), name, repr(names), repr(settings)]
+            own = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
             place = f"{variation.key}_{study.settings.seed}"
-            kept = Unfinished(folder / place / name, mark)
+            kept = Unfinished(folder / place / name, own)
             yield BaselineFit(study, variation, study.tasks[name], settings, names, kept)
 
 
@@ -311,7 +322,8 @@ class BaselineFit:
 
     def _predict(self) -> pd.DataFrame:
         study, variation, task, settings = self.study, self.variation, self.task, self.settings
-        prompts, style = study.prompts(variation), study.style.model_copy(update=variation.text)
+        style, left_out = study.telling(variation)
+        prompts = study.prompts(style, left_out)
         features = make_features(study.beads, prompts, study.card, task.name, style)
         targets = known_targets(study.card, task, study.beads)
         texts: dict[str, list[str]] = {bead: [] for bead in study.beads["bead"]}

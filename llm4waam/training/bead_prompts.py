@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -68,6 +69,7 @@ class BeadPrompts(Mapping[str, Prompts]):
         whole = PromptLists.singly(self.whole.prompts)
         return BeadPrompts(places, whole, PromptLists(*none), self.without[:0], [])
 
+    @cached_property
     def digest(self) -> str:
         """A hash of all tokens, numbers and names."""
         found = hashlib.sha256(repr([*self.places, self.left_out]).encode())

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from llm4waam.core.errors import StudyError
 from llm4waam.core.processes import Work, share_out
 from llm4waam.decisions.decisions import Decision
 from llm4waam.decisions.predictions import (
@@ -228,8 +229,12 @@ def _where(data: TaskData, place: tuple[int, int]) -> str:
 def fine_tune(data: TaskData, wanted: Sequence[Wanted], engine: Engine) -> list[TrainedModel]:
     """A trained model for each that is wanted; their recipes differ in their seeds at most.
 
-    Raises StudyError for one whose loss or weights are not finite.
+    Raises StudyError for one whose loss or weights are not finite, and where there is no such
+    device: here, as who hands out the work of a cluster need not have one.
     """
+    if any(one.recipe.device == "cuda" for one in wanted) and not torch.cuda.is_available():
+        reason = "train.device: there is no GPU that torch can use"
+        raise StudyError("params.yaml", reason, value="cuda", expected="cpu")
     models, jobs = [], []
     for one in wanted:
         model, job = _prepare(data, one)

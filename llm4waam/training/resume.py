@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> s
         "task": repr(data.task),
         "source": [repr(data.source), data.threads],
         "targets": {bead: values.tolist() for bead, values in data.targets.items()},
-        "prompts": data.prompts.digest(),
+        "prompts": data.prompts.digest,
         "fields": data.fields,
         "cells": data.cells,
         "folds": folds.to_csv(index=False),
@@ -108,7 +109,14 @@ def _fingerprint(data: TaskData, folds: pd.DataFrame, mark: Mapping | None) -> s
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())
     checkpoint = Path(data.source.checkpoint)
-    files = sorted(checkpoint.glob("*")) if checkpoint.is_dir() else []
-    for file in filter(Path.is_file, files):
-        digest.update(file.read_bytes())
+    for file in sorted(checkpoint.glob("*")) if checkpoint.is_dir() else []:
+        if file.is_file():
+            digest.update(_hash(file, file.stat().st_mtime_ns).encode())
     return digest.hexdigest()
+
+
+@cache  # hundreds of fits of an ablation start from one checkpoint
+def _hash(file: Path, _: int) -> str:
+    """A hash of a file as it was at a time."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

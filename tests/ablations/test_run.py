@@ -12,6 +12,7 @@ from conftest import ROOT
 from llm4waam.ablations import parity, plans, run
 from llm4waam.ablations.note import ceiling_section, note_ceiling, population_beads
 from llm4waam.ablations.parity import STACKED, STEPS
+from llm4waam.ablations.variations import variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import read_table
@@ -72,6 +73,25 @@ def test_a_kind_goes_on_where_it_stopped(study, monkeypatch) -> None:
     ablate.main("nested", "bert")
     assert len(fitted) == 1
     assert file.read_bytes() == whole
+
+
+def test_variations_that_share_tokens_have_those_of_their_own(study, monkeypatch) -> None:
+    """Most are told as the study is, and are tokenised once for all."""
+    study(tasks=["quality", "heat_input"])
+    params, asked, told_apart = read_params(ablate.Params), [], set()
+    real = run.make_task_data
+    monkeypatch.setattr(run, "make_task_data", lambda *given: asked.append(given) or real(*given))
+    for kind in ("losses", "rates", "samples", "information", "choice"):
+        made, fits = ablate.fits_of(kind, "bert", params)
+        told_apart |= {(kind, fit.variation, fit.data.task.name) for fit in fits}
+        variations = variations_of(kind, params.ablations, made.tasks)
+        told = {one.key: made.prompts(*made.telling(one)) for one in variations}
+        for fit in fits:
+            given = fit.data.source, fit.data.task, fit.data.recipe, made.card, made.beads
+            own, _ = real(*given, told[fit.variation], fit.data.threads)
+            same = [(one.fields, one.max_tokens, one.prompts.digest) for one in (own, fit.data)]
+            assert same[0] == same[1], (kind, fit.variation)
+    assert len(asked) < len(told_apart) / 2
 
 
 DRY = """\
