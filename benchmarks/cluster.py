@@ -9,7 +9,6 @@ kills      N (30) kills of a worker, of a node or of the process that hands out 
            moments of a small training; each must end in the bytes of an undisturbed one
 """
 
-import hashlib
 import os
 import random
 import re
@@ -29,7 +28,7 @@ import pandas as pd
 import psutil
 import yaml
 
-from benchmarks.kills import make_small
+from benchmarks.kills import hash_of, make_small
 from benchmarks.measure import ROOT, command, machine, project
 from llm4waam.core.processes import ADDRESS, Work, share_out
 from llm4waam.plotting.pages import markdown_table
@@ -158,18 +157,18 @@ def kills(count: int) -> pd.DataFrame:
             command(["-m", f"stages.{name}"], Path())
         _clear()
         _train()
-        expected = _outputs()
+        expected = hash_of(MADE)
         os.environ[ADDRESS] = nodes.address
         _clear()
         start = time.monotonic()
         _train()
         seconds = time.monotonic() - start
-        assert _outputs() == expected, "a cluster makes other bytes"
+        assert hash_of(MADE) == expected, "a cluster makes other bytes"
         for number in range(1, count + 1):
             _clear()
             victim = draw.choice(["a worker", "a node", "the driver"])
             told = _kill(victim, nodes, draw.uniform(0.3, 0.95) * seconds)
-            end = "as undisturbed" if _outputs() == expected else "WRONG"
+            end = "as undisturbed" if hash_of(MADE) == expected else "WRONG"
             ended[f"{victim}{told}: {end}"] += 1
             print(number, f"{victim}{told}: {end}", flush=True)
     rows = sorted(ended.items())
@@ -229,14 +228,6 @@ def _change(**train: object) -> None:
 def _clear() -> None:
     for place in MADE:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _outputs() -> str:
-    digest = hashlib.sha256()
-    for place in MADE:
-        for file in sorted(one for one in Path(place).rglob("*") if one.is_file()):
-            digest.update(f"{file} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
-    return digest.hexdigest()
 
 
 PARTS = {"overhead": (overhead, 1000), "trainings": (trainings, 2), "kills": (kills, 30)}

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -43,7 +44,7 @@ def main(anything: int, dvc_alone: int) -> None:
             started = time.monotonic()
             _ask_for(seed)
             assert _repro() == ""
-            expected[seed] = _outputs()
+            expected[seed] = hash_of(MADE)
             seconds = min(seconds, time.monotonic() - started)
         assert len({*expected.values()}) == len(SEEDS)
         subprocess.run("git add -A && git commit -qm small", shell=True, check=True)
@@ -61,7 +62,7 @@ def main(anything: int, dvc_alone: int) -> None:
                 subprocess.run(["git", "checkout", "--quiet", "dvc.lock"], check=True)
             again = _repro() if said else ""
             time.sleep(1 if alone else 0)  # a stage left alone would still write
-            end = "WRONG" if again or _outputs() != expected[state] else "as undisturbed"
+            end = "WRONG" if again or hash_of(MADE) != expected[state] else "as undisturbed"
             told = f"{killed}: {end}" + (f", after: {said} {again}" if said else "")
             ended[told] += 1
             print(number, told, flush=True)
@@ -133,9 +134,10 @@ def _kill_at(seconds: float, draw: random.Random, *, alone: bool) -> str:
     return how if below else f"{how}, between stages"
 
 
-def _outputs() -> str:
+def hash_of(places: Iterable[str]) -> str:
+    """A hash of all files in these folders."""
     digest = hashlib.sha256()
-    for place in MADE:
+    for place in places:
         for file in sorted(one for one in Path(place).rglob("*") if one.is_file()):
             digest.update(f"{file} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
     return digest.hexdigest()
