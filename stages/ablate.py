@@ -119,9 +119,8 @@ def _parity_runs(study: Study, source: str, folder: Path) -> Iterator[ParityRun]
     if source != settings.encoder:
         return
     change = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
-    prompts = study.prompts(
-        *study.telling(Variation(PARITY, PARITY, ()))
-    )  # as the study tells them
+    plain = Variation(PARITY, PARITY, ())  # tells its beads as the study does
+    prompts = study.prompts(*study.telling(plain))
     for task in _parity_tasks(study):
         recipe = study.params.recipe(source, task.name).model_copy(update=change)
         checkpoint, threads = study.params.encoder.source(source), study.params.train.threads

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from llm4waam.card import labels
 from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
+from llm4waam.encoders.tokens import TOGETHER
 
 
 def label_column(card: Card) -> str | None:
@@ -87,7 +88,6 @@ def correlations(beads: pd.DataFrame, card: Card) -> pd.DataFrame | None:
 
 
 Count = Callable[[list[str]], list[int]]
-TOGETHER = 2048  # texts that are tokenised at a time
 
 
 def token_counter(checkpoint: str, revision: str | None) -> Count:
