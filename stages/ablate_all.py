@@ -12,6 +12,7 @@ import sys
 from llm4waam.commands.ask_dvc import ask_dvc
 from llm4waam.core.settings import read_params
 from llm4waam.core.stage import run_stage
+from llm4waam.encoders.families import FAMILIES
 from stages.ablate import BASELINES, Params, fits_of, run_fits
 
 PIPELINE = "ablations/dvc.yaml"
@@ -23,7 +24,10 @@ CACHED = re.compile(r"^Stage '\S*:ablate@(\w+)-(\w+)' is cached", re.M)
 def main(kind: str | None = None) -> None:
     """Make and keep every fit that a stage of ablations/dvc.yaml would make."""
     params = read_params(Params)
-    said = ask_dvc("repro", "--dry", PIPELINE if kind is None else f"{PIPELINE}:page@{kind}")
+    sources = (*FAMILIES, BASELINES)
+    # Not the pages: a dry run of one fails where the rows that it reads are not made yet.
+    names = ["ablate"] if kind is None else [f"ablate@{kind}-{source}" for source in sources]
+    said = ask_dvc("repro", "--dry", *(f"{PIPELINE}:{name}" for name in names))
     wanted = set(RUNS.findall(said)) - set(CACHED.findall(said))
     known = sorted(one for one in wanted if one[1] in (*params.trained, BASELINES))
     jobs = [job for kind, source in known for job in fits_of(kind, source, params)[1]]

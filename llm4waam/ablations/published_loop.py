@@ -54,13 +54,14 @@ def fine_tune(job: FineTuning, habits: Habits) -> list[dict]:
         count = len(examples)
         order = torch.randperm(count) if habits.global_order else order_of(count, recipe, epoch)
         for step in steps_of(order, recipe):
-            cells = sum(examples.targets[rows].numel() for rows in step)
-            for rows in step:
-                prompts = [examples.prompt(row, epoch) for row in rows.tolist()]
+            cells = sum(map(len, step)) * examples.targets.shape[1]
+            for rows in map(torch.Tensor.tolist, step):
+                prompts = [examples.prompt(row, epoch) for row in rows]
                 batch = batch_of(prompts, pad_id, length)
                 with autocast(recipe):
                     logits = model(**{n: t.to(model.device) for n, t in batch.items()}).logits
-                losses = job.objective.loss(logits, examples.targets[rows].to(logits.device))
+                targets = examples.targets_of(rows, epoch).to(logits.device)
+                losses = job.objective.loss(logits, targets)
                 (losses.sum() / cells).backward()
             if habits.clips_at is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), habits.clips_at)

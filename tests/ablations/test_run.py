@@ -30,6 +30,8 @@ def study(ready, params):
     """A function that fills a folder, with changes of the section `ablations`."""
 
     def fill(**changes: object) -> Path:
+        params["text"]["incomplete"] = 2
+        params["train"]["incomplete"] = 0.5  # beads are told once more, as in the study
         params["ablations"] |= {"engine": "loop", "tasks": ["quality"], "noise_tasks": ["quality"]}
         params["ablations"] |= {"noise": [0.2], "seeds": 1, **changes}
         params["ablations"]["losses"] |= {"epochs": 1}
@@ -117,7 +119,8 @@ def test_the_fits_of_several_stages_are_made_in_one_pool_and_found_by_each(
     asked = []
     monkeypatch.setattr(ablate_all, "ask_dvc", lambda *given: asked.append(given) or DRY)
     ablate_all.main("nested")
-    assert asked == [("repro", "--dry", "ablations/dvc.yaml:page@nested")]
+    of_nested = [f"ablations/dvc.yaml:ablate@nested-{s}" for s in ("bert", "roberta", "baselines")]
+    assert asked == [("repro", "--dry", *of_nested)]
     assert not ROWS.exists()
     kept = {file.parts[3] for file in Path("data/unfinished/ablations").rglob("*.json")}
     assert kept == {"nested", "parity"}  # not what the run cache has
