@@ -77,7 +77,8 @@ def prompts_of(prompts: list[TokenisedPrompt], fields: int) -> Prompts:
     tokens = Tokens(
         np.concatenate([prompt.ids for prompt in prompts]),
         np.concatenate([prompt.fields for prompt in prompts]),
-        values,
+        values.T.copy(),
+        np.arange(1 + fields),
         np.cumsum([0, *map(len, prompts)]),
         np.array([prompt.cut for prompt in prompts]),
     )

@@ -35,9 +35,9 @@ def fit_scales(prompts: Prompts, names: list[str]) -> Scales:
     What is passed decides what they know: the beads of a training fold, or other laboratories.
     Raises StudyError for values that are too large to have a standard deviation.
     """
-    scales = {}
+    scales, many = {}, prompts.tokens
     for field, name in enumerate(names, start=1):
-        known = prompts.tokens.values[prompts.rows, field]
+        known = many.values[many.columns[field], prompts.rows]
         known = known[~np.isnan(known)]
         if not len(known):
             continue

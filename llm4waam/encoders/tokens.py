@@ -42,15 +42,21 @@ class Tokens:
     """Many prompts, one behind the other.
 
     Prompt n has the tokens `starts[n]` to `starts[n + 1]` of `ids` and `fields`, both (tokens,).
-    `values[n]` is the number of every field, (1 + fields,), NaN where the prompt gives none and for
-    NO_FIELD: a prompt gives a field once. `cut[n]` is that of the prompt.
+    `values[columns[f], n]` is its number of field f, NaN where it gives none: a prompt gives a
+    field once. Row 0 of `values` is NaN, for NO_FIELD and for fields of which no prompt gives a
+    number. `cut[n]` is that of the prompt.
     """
 
     ids: np.ndarray
     fields: np.ndarray
     values: np.ndarray
+    columns: np.ndarray
     starts: np.ndarray
     cut: np.ndarray
+
+    def numbers(self, row: int) -> np.ndarray:
+        """The number of every field in a prompt, (1 + fields,)."""
+        return self.values[self.columns, row]
 
     def __getstate__(self) -> dict:
         """The arrays in a tenth of their bytes: other processes and machines are sent them."""
@@ -85,8 +91,8 @@ class Prompts(Sequence[TokenisedPrompt]):
             return Prompts(self.tokens, self.rows[place], self.change)
         row, many = self.rows[place], self.tokens
         own = slice(many.starts[row], many.starts[row + 1])
-        values = self.change(many.values[row]) if self.change else many.values[row]
-        fields = many.fields[own]
+        values, fields = many.numbers(row), many.fields[own]
+        values = self.change(values) if self.change else values
         return TokenisedPrompt(many.ids[own], fields, values[fields], bool(many.cut[row]))
 
 
@@ -143,22 +149,34 @@ def tokenise(
     tokenizer.enable_truncation(max_tokens)
     tokenizer.no_padding()
     # These grow in place: lists of parts that are joined at the end would take twice the memory.
-    ids, fields, values = array("H"), array("B" if len(names) < 256 else "H"), array("d")
+    ids, fields = array("H"), array("B" if len(names) < 256 else "H")
     starts, cut, rows = array("q", [0]), array("b"), iter(rows)
+    values = {NO_FIELD: array("d")}  # a column for every field that has a number
     while some := list(islice(rows, TOGETHER)):
-        for row, read in zip(some, tokenizer.encode_batch([r["text"] for r in some]), strict=True):
-            own_ids, own_fields, own_values = _read(row["values"], read, place, mask_id)
+        numbers = np.full((len(some), 1 + len(names)), math.nan)
+        texts = [row["text"] for row in some]
+        for row, read, own in zip(some, tokenizer.encode_batch(texts), numbers, strict=True):
+            own_ids, own_fields = _read(row["values"], read, place, mask_id, own)
             if ids.typecode == "H" and max(own_ids, default=0) >= 2**16:
                 ids = array("I", ids)
             ids.extend(own_ids)
             fields.extend(own_fields)
-            values.extend(own_values)
             starts.append(len(ids))
             cut.append(bool(read.overflowing))
+        for field in np.flatnonzero(~np.isnan(numbers).all(axis=0)).tolist():
+            values.setdefault(field, array("d", [math.nan]) * len(values[NO_FIELD]))
+        for field, column in values.items():
+            column.frombytes(numbers[:, field].tobytes())
+    columns = np.zeros(1 + len(names), dtype=np.uint16)
+    columns[list(values)] = np.arange(len(values))
+    table = np.empty((len(values), len(cut)))
+    for row in table:
+        row[:] = values.pop(next(iter(values)))  # never the whole twice
     many = Tokens(
         np.asarray(ids),
         np.asarray(fields),
-        np.asarray(values).reshape(len(cut), 1 + len(names)),
+        table,
+        columns,
         np.asarray(starts),
         np.asarray(cut).astype(bool),
     )
@@ -166,11 +184,15 @@ def tokenise(
 
 
 def _read(
-    values: list[list], read: Encoding, place: dict[str, int], mask_id: int | None
-) -> tuple[list[int], list[int], list[float]]:
-    """The tokens of one prompt, their fields, and the number of every field."""
+    values: list[list],
+    read: Encoding,
+    place: dict[str, int],
+    mask_id: int | None,
+    numbers: np.ndarray,
+) -> tuple[list[int], list[int]]:
+    """The tokens of one prompt and their fields; `numbers` (1 + fields,) is filled."""
     ids, offsets = read.ids, read.offsets
-    fields, numbers = [NO_FIELD] * len(ids), [math.nan] * (1 + len(place))
+    fields = [NO_FIELD] * len(ids)
     left_out: set[int] = set()
     token = 0
     for name, start, end, number in sorted(values, key=lambda value: value[1]):
@@ -190,7 +212,7 @@ def _read(
     if left_out:
         kept = [n for n in range(len(ids)) if n not in left_out]
         ids, fields = ([part[n] for n in kept] for part in (ids, fields))
-    return ids, fields, numbers
+    return ids, fields
 
 
 def pad(prompts: Sequence[TokenisedPrompt], pad_id: int, length: int = 0) -> dict[str, np.ndarray]:

@@ -59,8 +59,9 @@ def test_a_prompt_among_many_is_the_one_that_stands_alone(tokenizer, told) -> No
 
 
 def test_rows_are_taken_in_parts_and_once(tokenizer, monkeypatch) -> None:
-    """A generator is enough; the parts change nothing."""
-    rows = [row_of({"speed": n / 4, "angle": -n}, n % 5) for n in range(23)]
+    """A generator is enough; the parts change nothing, nor what the first does not tell."""
+    later = [{}] * 13 + [{"angle": -n} for n in range(13, 23)]
+    rows = [row_of({"speed": n / 4} | more, n % 5) for n, more in enumerate(later)]
     whole = as_lists(tokenise(tokenizer.backend_tokenizer, rows, NAMES, 24))
     taken, most = [], []
 
@@ -90,6 +91,7 @@ def test_some_prompts_share_the_tokens_of_all_and_are_sent_with_few_bytes(tokeni
     some = every[np.array([5, 3])][::-1]
     assert as_lists(some) == [as_lists(every)[n] for n in (3, 5)]
     assert some.tokens is every.tokens
+    assert len(every.tokens.values) == 3  # none for the wire, of which no number is told
     arrays = sum(part.nbytes for part in vars(every.tokens).values())
     assert arrays < 5 * len(every.tokens.ids) + 60 * len(rows)
     both = pickle.loads(sent := pickle.dumps([every, some]))

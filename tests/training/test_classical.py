@@ -125,7 +125,7 @@ def test_a_test_bead_changes_no_training_state(ready) -> None:
     for data, beads in ((after, test), (other, train[:1])):
         for bead in beads:
             prompts = data.prompts[bead]
-            prompts.tokens.values[prompts.rows] *= 1000
+            prompts.tokens.values[:, prompts.rows] *= 1000
     first, second, third = (fit_fold(data, train, test) for data in (before, after, other))
     states = [fitted.models[0].classical.states for fitted in (first, second, third)]
     assert np.array_equal(states[0], states[1])
