@@ -15,6 +15,7 @@ import yaml
 from conftest import ROOT
 
 from llm4waam.commands.restore import restore
+from stages import ablate_all
 
 # Writes every output of a stage from the parameters: a file, or a folder with a file in it.
 STUB = """
@@ -48,19 +49,19 @@ def repro(seed: int, *targets: str) -> str:
     params["tasks"] = ["quality"]
     for section in SEEDS:
         params[section]["seed"] = seed
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    write_yaml("params.yaml", params)
     return run(sys.executable, "-m", "dvc", "repro", *targets)
 
 
-@pytest.fixture
-def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
-    """The pipeline in a folder of its own, which is entered."""
-    monkeypatch.chdir(tmp_path)
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
-    pipeline.pop("plots")
+def write_yaml(name: str, content: dict) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def lay_out(pipeline: dict) -> None:
+    """Every stage becomes a stub; the scripts, rooms and tables that they need are there."""
     for stage in pipeline["stages"].values():
         stage["cmd"] = " ".join([sys.executable, "stub.py", *outputs(stage)])
-    for stage in pipeline["stages"].values():
         for name in stage["deps"]:
             path = Path(
                 name.replace("${dataset}", "waam_beads").replace("${dataset_format}", "csv")
@@ -71,10 +72,19 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
             elif name.startswith("llm4waam/"):
                 path.mkdir(parents=True, exist_ok=True)
                 (path / "room.py").write_text(name, encoding="utf-8")
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """The pipeline in a folder of its own, which is entered."""
+    monkeypatch.chdir(tmp_path)
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    pipeline.pop("plots")
+    lay_out(pipeline)
     for name in ("data/encoders", "plots/pretraining"):  # of a stage that is frozen
         Path(name).mkdir(parents=True)
         Path(name, "file").write_text(name, encoding="utf-8")
-    Path("dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+    write_yaml("dvc.yaml", pipeline)
     Path("stub.py").write_text(STUB, encoding="utf-8")
     run("git", "init", "-q")
     for name in ("name", "email"):  # git stash signs what it keeps
@@ -160,3 +170,35 @@ def test_a_lock_that_ctrl_c_cut_is_mended_as_the_page_says() -> None:
         assert "Running stage" not in repro(2, target)
         assert model.read_bytes() == whole
         assert lock.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_the_fits_of_ablations_are_asked_for_before_there_are_any_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a clone: DVC cannot even try pages whose rows were never made."""
+    ablations = yaml.safe_load((ROOT / "ablations/dvc.yaml").read_text(encoding="utf-8"))
+    kinds = ablations["stages"]["ablate"]["matrix"]["kind"]
+    ablations["stages"] = {name: ablations["stages"][name] for name in ("ablate", "page")}
+    lay_out(ablations)
+    write_yaml("ablations/dvc.yaml", ablations)
+    Path("ablations/dvc.lock").unlink()  # the report reads it, here it is no lock
+    fitted: list[tuple[str, str]] = []
+    monkeypatch.setattr(ablate_all, "fits_of", lambda kind, source, _: (None, [(kind, source)]))
+    monkeypatch.setattr(ablate_all, "run_fits", lambda _, jobs, __: fitted.extend(jobs) or [])
+
+    def wanted(*kind: str) -> set[tuple[str, str]]:
+        fitted.clear()
+        ablate_all.main(*kind)
+        return set(fitted)
+
+    def all_of(names: list[str]) -> set[tuple[str, str]]:
+        return {(kind, source) for kind in names for source in ("bert", "roberta", "baselines")}
+
+    repro(1, "split")
+    assert wanted("nested") == all_of(["nested"])
+    assert wanted() == all_of(kinds)
+    repro(1, "ablations/dvc.yaml:ablate@nested-bert")
+    made = {("nested", "bert")}
+    assert wanted("nested") == all_of(["nested"]) - made
+    assert wanted() == all_of(kinds) - made
