@@ -30,7 +30,7 @@ ANSWERED = {  # how `llm4waam predict` is called
     "one template": ["--template", "statement"],
 }
 FEW = 20  # beads: what answering them takes is taken for the start
-INFERENCE_BEADS, GROWTH_BEADS = (500, 10_000), (140, 1_000, 10_000, 100_000, 1_000_000)
+INFERENCE_BEADS, GROWTH_BEADS = (500, 10_000), (140, 1_000, 10_000, 100_000)
 # The largest tables of `growth` that are trained on, and of which some steps are taken, for their
 # time.
 TRAINED_BEADS, STEPPED_BEADS, STEPS = 1_000, 100_000, 8
