@@ -34,9 +34,8 @@ from llm4waam.training.fit import STACKED_ON_A_CPU, FittedFold, fit_folds
 from llm4waam.training.loop import FineTuning, steps_of
 from llm4waam.training.recipe import TrainingParams
 from llm4waam.training.save import ModelFolder
+from stages.train import BEADS, FOLDS, PROMPTS
 
-BEADS, PROMPTS = Path("data/clean/beads.csv"), Path("data/text/prompts.jsonl")
-FOLDS = Path("data/split/folds.csv")
 TOKENIZER = "data/encoders/bert-mini-tier1"
 RATE = 2e-5  # of a base model; at the study's own rate it would diverge
 PRECISIONS = ("fp32", "bf16")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cloudpickle
 import pandas as pd
 
-from benchmarks.base_size import BEADS, PROMPTS, steps_in
+from benchmarks.base_size import steps_in
 from llm4waam.ablations.parity import STACKED, STEPS, TRAINER, ParityRun
 from llm4waam.ablations.run import Fit
 from llm4waam.ablations.variations import KINDS
@@ -29,6 +29,7 @@ from llm4waam.training.data import TaskData, make_task_data
 from llm4waam.training.fit import FittedFold, fit_folds
 from llm4waam.training.loop import FineTuning
 from stages.ablate import Params, fits_of
+from stages.train import BEADS, PROMPTS
 
 REPEATS = 10  # of the folds, in the larger of the two studies that are counted
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from llm4waam.encoders.model import batch_of
 from llm4waam.training.loop import (
     FineTuning,
     Run,
-    autocast,
     draw_as_a_data_loader,
+    losses_of,
     order_of,
     parameter_groups,
     steps_of,
@@ -46,7 +45,6 @@ def fine_tune(job: FineTuning, habits: Habits) -> list[dict]:
     schedule = LambdaLR(optimizer, Run(job).schedule.lr_lambdas[0])
     if habits.seeds_after_building:
         torch.manual_seed(recipe.seed)
-    pad_id = model.encoder.config.pad_token_id
     length = recipe.max_tokens if habits.pads_to_max_tokens else 0
     for epoch in range(1, recipe.epochs + 1):
         model.train()
@@ -56,13 +54,7 @@ def fine_tune(job: FineTuning, habits: Habits) -> list[dict]:
         for step in steps_of(order, recipe):
             cells = sum(map(len, step)) * examples.targets.shape[1]
             for rows in map(torch.Tensor.tolist, step):
-                prompts = [examples.prompt(row, epoch) for row in rows]
-                batch = batch_of(prompts, pad_id, length)
-                with autocast(recipe):
-                    logits = model(**{n: t.to(model.device) for n, t in batch.items()}).logits
-                targets = examples.targets_of(rows, epoch).to(logits.device)
-                losses = job.objective.loss(logits, targets)
-                (losses.sum() / cells).backward()
+                (losses_of(job, rows, epoch, length).sum() / cells).backward()
             if habits.clips_at is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), habits.clips_at)
             optimizer.step()

@@ -74,10 +74,7 @@ def fine_tune(job: FineTuning) -> list[dict]:
             # A step is the mean over all target cells of its batches, the last of which is smaller.
             cells = sum(map(len, step)) * examples.targets.shape[1]
             for rows in map(torch.Tensor.tolist, step):
-                prompts = [examples.prompt(row, epoch) for row in rows]
-                logits = forward(model, prompts, recipe)
-                targets = examples.targets_of(rows, epoch).to(logits.device)
-                losses = job.objective.loss(logits, targets)
+                losses = losses_of(job, rows, epoch)
                 run.train_loss.add(losses)
                 run.scaler.scale(losses.sum() / cells).backward()
             run.step()
@@ -107,9 +104,19 @@ def draw_as_a_data_loader() -> None:
     torch.empty((), dtype=torch.int64).random_()
 
 
-def forward(model: BeadModel, prompts: Sequence[TokenisedPrompt], recipe: Recipe) -> torch.Tensor:
-    """Logits (prompts, logits) of prompts padded to the longest among them, and no further."""
-    batch = batch_of(prompts, model.encoder.config.pad_token_id)
+def losses_of(job: FineTuning, rows: list[int], epoch: int, length: int = 0) -> torch.Tensor:
+    """Losses (rows, outputs) of rows in an epoch; prompts are padded as in `forward`."""
+    prompts = [job.examples.prompt(row, epoch) for row in rows]
+    logits = forward(job.model, prompts, job.recipe, length)
+    targets = job.examples.targets_of(rows, epoch).to(logits.device)
+    return job.objective.loss(logits, targets)
+
+
+def forward(
+    model: BeadModel, prompts: Sequence[TokenisedPrompt], recipe: Recipe, length: int = 0
+) -> torch.Tensor:
+    """Logits (prompts, logits) of prompts padded to the longest among them, or to `length`."""
+    batch = batch_of(prompts, model.encoder.config.pad_token_id, length)
     with autocast(recipe):
         return model(**{name: tensor.to(model.device) for name, tensor in batch.items()}).logits
 
