@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.measure import ROOT, machine
+from benchmarks.measure import ROOT, commit, machine
 from benchmarks.page import table, write_between
 from benchmarks.parts import PARTS, Part, Setting
 from llm4waam.core.files import write_json
@@ -36,11 +36,12 @@ def main(*arguments: str) -> None:
     section = ", ".join(sorted(options.set)) or "params.yaml as it is"
     results = options.out / "results.json"
     known = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
+    code = commit()
     for name in options.parts or PARTS:
         measured = {one: vars(part) for one, part in PARTS[name](setting).items()}
         on = machine(gpu=changes.get("train.device") == "cuda")
         for part in measured.values():
-            part["machine"] = on
+            part |= {"machine": on, "commit": code}
         known.setdefault(section, {}).update(measured)
         write_json(results, known)
     write_page(options.out / "README.md", known)
@@ -52,7 +53,8 @@ def write_page(readme: Path, results: dict[str, dict[str, dict]]) -> None:
     for section, parts in results.items():
         lines += ["", f"## Measured with {section}"]
         for part in (Part(**parts[name]) for name in ORDER if name in parts):
-            told = f"{part.work} On {part.machine}."
+            code = f" Code and parameters of commit {part.commit}." if part.commit else ""
+            told = f"{part.work} On {part.machine}.{code}"
             lines += ["", f"### {part.title}", "", told, "", table(part.columns, part.rows)]
     write_between(readme, "benchmarks", lines)
 

@@ -129,6 +129,15 @@ def machine(*, gpu: bool) -> str:
     return ", ".join([*parts, f"python {platform.python_version()}"])
 
 
+def commit() -> str:
+    """The commit whose code runs, with "-dirty" where a file was changed since; "" without git."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # no git here, or no repository
+        return ""
+
+
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

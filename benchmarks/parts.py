@@ -53,6 +53,7 @@ class Part:
     columns: list[str]
     rows: list[list[str | int | float]]
     machine: str = ""
+    commit: str = ""
 
 
 def measure_ways(setting: Setting) -> dict[str, Part]:

@@ -1,7 +1,9 @@
 """Every part of the benchmarks runs; how long anything takes is no test."""
 
 import json
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,7 @@ def test_every_part_has_its_rows_and_stands_on_the_page(
     monkeypatch.setattr(parts, "STARTED", ("clean",))
     ways = ("as it is", "one template")
     monkeypatch.setattr(parts, "ANSWERED", {name: parts.ANSWERED[name] for name in ways})
+    monkeypatch.setattr(benchmarks, "commit", lambda: "abc1234")
     shutil.copy(ROOT / "benchmarks/README.md", tmp_path)
     benchmarks.main("--out", str(tmp_path), "--beads", "40", "--set", "train.seed=3")
     [(section, found)] = json.loads((tmp_path / "results.json").read_text("utf-8")).items()
@@ -60,7 +63,25 @@ def test_every_part_has_its_rows_and_stands_on_the_page(
     assert "defects" in first["answers"]
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert all(f"### {part['title']}\n" in page for part in found.values())
+    assert page.count(" of commit abc1234.\n") == len(found)
     assert str(study) not in json.dumps(found)
+
+
+def test_a_table_names_the_commit_and_says_that_files_were_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.setattr(measure, "ROOT", tmp_path)
+    assert measure.commit() == ""
+    file = tmp_path / "params.yaml"
+    file.write_text("epochs: 1\n", encoding="utf-8")
+    person = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*person, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    clean = measure.commit()
+    assert re.fullmatch("[0-9a-f]{7,}", clean)
+    file.write_text("epochs: 2\n", encoding="utf-8")
+    assert measure.commit() == f"{clean}-dirty"
 
 
 def test_the_page_in_git_is_made_from_the_results_in_git(tmp_path: Path) -> None:
