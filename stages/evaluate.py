@@ -72,7 +72,12 @@ def main() -> None:
         incomplete,
     )
     write_text(PLOTS / "results.md", page)
-    tables = results.tables(study)
+    answered = {
+        name: {encoder: _answered(encoder, one[0].task, params) for encoder in params.trained}
+        for name, one in study.items()
+        if one[0].task.kind == "binary"
+    }
+    tables = results.tables(study, answered)
     for name, table in tables.items():
         write_table(PLOTS / f"{name}.csv", table, rounded=True)
     for name, figure in draw(study, tables, history).items():
@@ -100,10 +105,19 @@ def _assess(
 
 
 def _incomplete(encoder: str, task: Task, beads: pd.DataFrame, params: Params) -> dict:
-    rows = read_table(PREDICTIONS / encoder / f"{task.name}.csv")
-    told = read_incomplete(INCOMPLETE / encoder / f"{task.name}.csv")
     done = bool(params.train.inner_folds)
-    return by_pattern(task, rows, told, beads, tempered_already=done)
+    return by_pattern(task, *_rows(encoder, task), beads, tempered_already=done)
+
+
+def _answered(encoder: str, task: Task, params: Params) -> pd.DataFrame:
+    done = bool(params.train.inner_folds)
+    return results.as_answered(task, *_rows(encoder, task), tempered_already=done)
+
+
+def _rows(encoder: str, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predictions of beads as they are, and with fields left out."""
+    told = read_incomplete(INCOMPLETE / encoder / f"{task.name}.csv")
+    return read_table(PREDICTIONS / encoder / f"{task.name}.csv"), told
 
 
 def _write_metrics(name: str, assessments: list[Assessment]) -> None:

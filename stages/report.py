@@ -14,7 +14,7 @@ from llm4waam.core.stage import run_stage
 from llm4waam.reporting.model_cards import data_card, model_card
 from llm4waam.reporting.report import FILES, render
 from llm4waam.reporting.report_sources import Sources
-from llm4waam.sentences.prompts import TextStyle, constant_fields
+from llm4waam.sentences.prompts import TextStyle, constant_fields, make_prompts
 from llm4waam.splits.folds import beads_of
 from llm4waam.splits.tasks import make_task
 from llm4waam.training.recipe import TrainingParams
@@ -47,7 +47,11 @@ class Params(TrainingParams):
 def main() -> None:
     """Write plots/report: the pages, and a card for every model and for the table."""
     params = read_params(Params)
-    sources = read_sources(params)
+    card = read_card(params.card_file)
+    training = beads_of("train", card.read_beads(BEADS), read_table(FOLDS))
+    left_out = constant_fields(training, card, params.text)
+    prompts = make_prompts(training.head(1), card, params.text, params.tasks, left_out)
+    sources = read_sources(params, example=next(prompts)["text"])
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
     clear_folder(PAGES / "cards")
@@ -58,16 +62,14 @@ def main() -> None:
             tier = sources.tiers[encoder]
             against = sources.comparisons[name].get(f"{encoder}_vs_baseline")
             made_from = source.model_dump(), recipe.model_dump()
-            card = model_card(task, *made_from, metrics, against, sources.card, tier)
-            write_text(PAGES / "cards" / f"{encoder}_{name}.md", card)
-    training = beads_of("train", sources.card.read_beads(BEADS), read_table(FOLDS))
-    left_out = constant_fields(training, sources.card, params.text)
-    write_text(PAGES / "cards/data.md", data_card(sources.card, sources.cleaning, left_out))
+            text = model_card(task, *made_from, metrics, against, sources.card, tier)
+            write_text(PAGES / "cards" / f"{encoder}_{name}.md", text)
+    write_text(PAGES / "cards/data.md", data_card(card, sources.cleaning, left_out))
     logging.info("see %s", PAGES / FILES["en"])
 
 
-def read_sources(params: Params) -> Sources:
-    """What the other stages wrote, in the current folder."""
+def read_sources(params: Params, example: str) -> Sources:
+    """What the other stages wrote, in the current folder; `example` is the sentence of a bead."""
     card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {
@@ -97,6 +99,8 @@ def read_sources(params: Params) -> Sources:
         summary=_read("summary.json"),
         comparisons=_read("comparisons.json"),
         came_true=read_table(PLOTS / "results/came_true.csv"),
+        per_label=read_table(PLOTS / "results/per_label_f1.csv"),
+        incomplete=_read("incomplete.json"),
         cleaning=_read("clean.json"),
         split=_read("split.json"),
         ablations=ablations,
@@ -107,6 +111,7 @@ def read_sources(params: Params) -> Sources:
         advised=read_json(ADVISED) if advice is not None and ADVISED.is_file() else None,
         plots=PLOTS,
         group=params.ablations.leave_out,
+        example=example,
     )
 
 

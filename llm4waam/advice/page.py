@@ -47,7 +47,9 @@ class Page:
         return self.writer.labels(labels.split(entry.found))
 
     def expected(self, findings: Findings) -> str:
-        """The labels that are expected, or the class."""
+        """The labels that are expected, or the class; where the models disagree, the class."""
+        if findings.models_disagree and not findings.defects:
+            return self.say("bad_of_some_kind")
         if findings.named:
             return self.writer.labels(findings.named)
         return self.writer.labels([findings.normal]) if findings.thinks_normal else DASH
@@ -60,7 +62,7 @@ class Page:
         first = findings.advice.changes[0]
         return self.say(
             "advice_short",
-            moves=self.writer.moves_in_short(first.moves),
+            moves=self.writer.moves_with_arrows(first.moves),
             before=self.writer.share(findings.advice.chance),
             after=self.writer.share(first.chance),
         )
@@ -173,7 +175,7 @@ def in_short(
     page = Page(writer, facts)
     keys = ("bead", "expected", "probability", "found", "advice")
     sheets = sorted((one for one in entries if one.number), key=lambda one: one.number)
-    rows = [[one.bead, *page.index_row(one)["cells"]] for one in sheets]
+    rows = [[f"{one.number}. {one.bead}", *page.index_row(one)["cells"]] for one in sheets]
     return {"head": [page.say("columns", key) for key in keys], "rows": rows}
 
 
@@ -201,6 +203,7 @@ def render(
         "runs": settings.trial.runs,
         "hold_out": len(entries),
         "shown": len(sheets),
+        "advised_here": sum(not one.findings.reason for one in entries),
         "good": writer.good(entries[0].findings),
         "title": card.title,
     }
@@ -241,7 +244,7 @@ def _opening(page: Page, verdicts: Verdicts, tried: dict | None, aim: dict) -> d
     else:
         counts = {name: tried[name] for name in ("bad_beads", "advised_beads")}
         of_100 = {name: f"{100 * tried[name]:.0f}" for name in ("advised", "as_run")}
-        said = [page.say("lead_tried", **of_100), page.say("tried", **counts)]
+        said = [page.say("lead"), page.say("lead_tried", **of_100), page.say("tried", **counts)]
         verdict = verdicts.promise(tried["expected"], tried["advised"], tried["advised_beads"])
         for name in ("as_run", "random", "advised", "expected"):
             label = page.say("facts", name, verdict=verdict)
@@ -283,9 +286,6 @@ def empty(reason: str, language: Language, card: Card) -> str:
         f"<title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{escape(reason)}</p></body>\n"
         "</html>\n"
     )
-
-
-_JOINED = re.compile(r"(?<=\d) (?=%|°|[A-Za-z]+/|(?:mm|V|A|J)\b|\w+²)| (?=→)|(?<=→) ")
 
 
 def unbroken(text: str) -> str:

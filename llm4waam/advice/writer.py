@@ -76,6 +76,14 @@ class Writer:
         named = [(self.name("fields", m.field), self.value(m.field, m.after)) for m in moves]
         return self.join([self.say("move_short", field=name, b=b) for name, b in named])
 
+    def moves_with_arrows(self, moves: Sequence[Move]) -> str:
+        """The set-points that are moved, from where and to where: "travel speed 12 → 8.5 mm/s"."""
+        parts = []
+        for move in moves:
+            a, b = _digits(move.before), self.value(move.field, move.after)
+            parts.append(f"{self.name('fields', move.field)} {a} → {b}")
+        return self.join(parts)
+
     def other(self, change: Change) -> str:
         """Another change: its kind, its moves in short and its chance."""
         kind = words()["kinds"][change.kind][self.language]

@@ -63,7 +63,12 @@ def _terms(sources: Sources, words: Words) -> dict:
     texts = words.texts["terms"]["text"]
     known = {"title": words.title(sources.card.title)}
     known |= {"encoders": words.listed(map(words.name, sources.encoders))}
-    known |= {"tasks": words.listed(map(words.name, sources.tasks))}
+    known |= {"tasks": words.listed(map(words.name, sources.tasks)), "example": sources.example}
+    columns = [words.title(title(column)) for column in sources.split["groups"]]
+    known["groups"] = words.listed(columns) if columns else words.say("terms", "group")
+    formulas = {name: sources.card.tasks[name].formulas.get("pre_weld") for name in sources.tasks}
+    told = [f"{words.name(name)} = `{one}`" for name, one in formulas.items() if one]
+    known["formulas"] = "; ".join(told).replace("`", CODE)
     said = [told for text in texts if (told := words.fill(text, **known))]
     return {"heading": words.say("terms", "heading"), "texts": said}
 
@@ -161,6 +166,7 @@ def _earns(sources: Sources, words: Words) -> Contents:
     first = dict(list(sources.tasks.items())[:1])  # of the others the table tells
     known = first, sources.summary, sources.comparisons, sources.metrics
     said += findings.verdicts(words, *known, encoders=True)
+    said += findings.group_left_out(words, sources)
     return said, [], [tables.comparison_table(words, sources.tasks, sources.comparisons, caption)]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from llm4waam.core.made_from import KEY
+from llm4waam.decisions.confidence import COMPLETE
 from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import class_names, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
@@ -45,6 +45,19 @@ def _judged(words: Words, sources: Sources) -> list[str]:
     labels = guess["per_label"]
     commonest = max(labels, key=lambda label: labels[label]["recall"] or 0)
     ends = scores["interval"]
+    others = [
+        words.say("answer", "other_encoder", model=words.name(one), percent=share(accuracy))
+        for one in sources.encoders
+        if one != best and (accuracy := found[one]["oof"].get("accuracy")) is not None
+    ]
+    draws = drawn_anew(sources, name, best)
+    if draws is not None:
+        told = {"draws": int(draws["draws"])}
+        told["range"] = words.shares(draws["lowest"], draws["highest"])
+        others.append(words.say("answer", "judged_anew", **told))
+    hold_out = found[best]["hold_out"].get("accuracy")
+    if hold_out is not None:
+        others.append(words.say("answer", "judged_hold_out", percent=share(hold_out)))
     return [
         words.say(
             "answer",
@@ -54,10 +67,20 @@ def _judged(words: Words, sources: Sources) -> list[str]:
             percent=share(scores["accuracy"]),
             beads=sum(one["support"] for one in labels.values()),
             range=words.shares(ends["low"], ends["high"]),
+            others="".join(others),
             guess=words.name(commonest),
             guess_percent=share(guess["oof"]["accuracy"]),
         )
     ]
+
+
+def drawn_anew(sources: Sources, task: str, model: str) -> pd.Series | None:
+    """The row of the ablation `splits` of a model out of fold; None where it was not run."""
+    table = sources.ablations.get("spread")
+    if table is None:
+        return None
+    rows = table[(table["task"] == task) & (table["model"] == model) & (table["role"] == "oof")]
+    return None if rows.empty else rows.iloc[0]
 
 
 def found_labels(task: Task, metrics: Mapping, model: str) -> dict[str, tuple[int, int]]:
@@ -180,43 +203,40 @@ def _trust(words: Words, sources: Sources) -> list[str]:
         return []
     best = sources.summary[name]["best_encoder"]
     band = band_row(sources, name, best, "oof", BAND[0])
-    losses, calibrated = hold_out_losses(sources, name, best)
-    if band is None or not band["statements"] or None in losses:
+    losses = hold_out_losses(sources, name, best)
+    if band is None or None in losses:
         return []
+    held = band_row(sources, name, best, "hold_out", BAND[0])
+    hold_out = ""
+    if held is not None and held["statements"]:
+        told = {"count": held["came_true"], "all": held["statements"]}
+        hold_out = words.say("answer", "trust_hold_out", **told)
     less, kind = losses[0] >= losses[1], words.name(file_key(sources.tasks[name].classes[1]))
+    told = {}
+    if band["statements"]:
+        told = {"all": band["statements"], "count": band["came_true"]}
+        told["range"] = words.shares(band["low"], band["high"])
     return [
         words.say(
             "answer",
-            "trust",
+            "trust" if told else "trust_untested",
+            **told,
             band=words.shares(*BAND),
-            all=band["statements"],
-            count=band["came_true"],
-            range=words.shares(band["low"], band["high"]),
-            how=words.say("answer", "calibrated") if calibrated else "",
+            hold_out=hold_out,
             worth=words.say("answer", "worth_less" if less else "worth_more", **{"class": kind}),
             loss=number(losses[0]),
             base=number(losses[1]),
-            advice=words.say("answer", "do_not_trust" if less else "trust_roughly"),
+            advice=words.say("answer", "do_not_trust" if less or not told else "trust_roughly"),
             **{"class": kind},
         )
     ]
 
 
-def hold_out_losses(sources: Sources, task: str, model: str) -> tuple[list[float | None], bool]:
-    """Log-losses on the hold-out of a model and of the shares of the classes, and of what.
-
-    Where advice was made of this model: of its probabilities as its answers give them (True), that
-    is calibrated. Else as it was trained.
-    """
-    advice = sources.advice or {}
-    certain = advice.get("certainty", {}).get(task, {})
-    asked = advice.get(KEY, {}).get("parameters", {}).get("advice", {}).get("encoder")
-    if asked == model and certain.get("log_loss_after") is not None:
-        return [certain["log_loss_after"], certain["log_loss_base_rate"]], True
-    metrics = sources.metrics[task]
-    return [
-        metrics.get(one, {}).get("hold_out", {}).get("log_loss") for one in (model, "majority")
-    ], False
+def hold_out_losses(sources: Sources, task: str, model: str) -> list[float | None]:
+    """Log-losses on the hold-out: of a model's calibrated probabilities, and of class shares."""
+    own = sources.incomplete.get(model, {}).get(task, {}).get("hold_out", {}).get(COMPLETE, {})
+    guess = sources.metrics[task].get("majority", {}).get("hold_out", {})
+    return [own.get("log_loss"), guess.get("log_loss")]
 
 
 def band_row(sources: Sources, task: str, model: str, role: str, least: float) -> pd.Series | None:

@@ -15,7 +15,14 @@ from llm4waam.evaluation.metrics import HEADLINES, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import number, probability, signed
 from llm4waam.plotting.style import title
-from llm4waam.reporting.report_answer import BAND, FEW, band_row, first_of, found_labels
+from llm4waam.reporting.report_answer import (
+    BAND,
+    FEW,
+    band_row,
+    drawn_anew,
+    first_of,
+    found_labels,
+)
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_words import Words, share
 from llm4waam.splits.tasks import Task
@@ -109,18 +116,20 @@ def sure(words: Words, sources: Sources) -> list[str]:
                 **{"class": words.name(file_key(sources.tasks[name].classes[1]))},
             )
         )
-    table = sources.ablations.get("spread")
     first = name or next(iter(sources.tasks))
-    if table is not None and sources.summary[first]["best_encoder"]:
-        model = sources.summary[first]["best_encoder"]
-        rows = table[(table["task"] == first) & (table["model"] == model)]
-        for row in rows[rows["role"] == "oof"].itertuples():
-            shown = {
-                k: number(getattr(row, k)) for k in ("mean", "sd", "lowest", "highest", "study")
-            }
-            told = {"task": words.name(first), "metric": words.name(row.metric)}
-            told |= {"model": words.name(model), "draws": int(row.draws)}
-            said.append(words.say("findings", "spread", **told, **shown))
+    models = [sources.summary[first][f"best_{kind}"] for kind in ("encoder", "baseline")]
+    draws = [drawn_anew(sources, first, model) if model else None for model in models]
+    if draws[0] is not None:
+        row, other = draws
+        shown = {k: number(row[k]) for k in ("mean", "sd", "lowest", "highest", "study")}
+        told = {"task": words.name(first), "metric": words.name(row["metric"])}
+        told |= {"model": words.name(models[0]), "draws": int(row["draws"])}
+        said.append(words.say("findings", "spread", **told, **shown))
+        if other is not None:
+            shown = {k: number(other[k]) for k in ("mean", "study")}
+            said[-1] += " " + words.say(
+                "findings", "spread_other", other=words.name(models[1]), **shown
+            )
     return said
 
 
@@ -158,35 +167,89 @@ def leak(words: Words, sources: Sources) -> list[str]:
     return said
 
 
-PROBE = "nearest_neighbour"  # it looks beads up, and so shows a leak
-SEED_NOISE, STACKED = "trainer_with_another_seed", "stacked"
-STEPS = 2  # of parity that are named
+def best_baselines(table: pd.DataFrame) -> dict[tuple[str, str], tuple[str, float]]:
+    """(variation, task) -> the baseline with the highest headline there, and its score.
+
+    `table` is that of an ablation; a formula that is given measured values is none of them.
+    """
+    rows = table[table["metric"].isin(HEADLINES.values()) & table["score"].notna()]
+    rows = rows[~rows["model"].isin([*FAMILIES, FORMULAS["post_weld"]])]
+    rows = rows.sort_values("score", ascending=False, kind="stable")
+    rows = rows.drop_duplicates(["variation", "task"])
+    return {(one.variation, one.task): (one.model, one.score) for one in rows.itertuples()}
 
 
-def parity(words: Words, sources: Sources) -> list[str]:
-    """How far the loop was from Trainer, what brought it near, and what is left."""
-    table = sources.ablations["parity"]
-    task = table["task"].iloc[0]
-    means = table[table["task"] == task].groupby("step", sort=False)["max_logit_difference"].mean()
-    steps = means.drop([SEED_NOISE, STACKED], errors="ignore")
-    if SEED_NOISE not in means or len(steps) < 2:
+def group_left_out(words: Words, sources: Sources) -> list[str]:
+    """What the best encoder is worth on beads of a group that it never saw, in the first task."""
+    table = sources.ablations.get("protocols")
+    if table is None:
         return []
-    drops = -steps.diff()
-    most = [step for step in steps.index if step in drops.nlargest(STEPS).index]
-    named = [words.title(f"+ {title(step)}").removeprefix("+ ") for step in most]
-    last = steps.iloc[-1]
-    end = "same_bits" if last == 0 else "still_apart"
+    name = next(iter(sources.tasks))
+    model, headline = sources.summary[name]["best_encoder"], HEADLINES[sources.tasks[name].kind]
+    rows = table[(table["task"] == name) & (table["metric"] == headline)]
+    score = rows.set_index(["variation", "model"])["score"].to_dict()
+    new = next((key for key in rows["variation"] if key.startswith("without_")), None)
+    own = [score.get((variation, model)) for variation in ("grouped", new)]
+    other = best_baselines(rows).get((new, name))
+    if other is None or any(one is None or pd.isna(one) for one in own):
+        return []
     return [
         words.say(
             "findings",
-            "parity",
-            task=words.name(task),
-            first=_short(steps.iloc[0]),
-            noise=_short(means[SEED_NOISE]),
-            steps=words.listed(f"“{one}”" for one in named),
-            last=words.say("findings", end, last=_short(last)),
+            "left_out",
+            left=words.title(rows.set_index("variation").loc[[new], "title"].iloc[0]),
+            task=words.name(name),
+            metric=words.name(headline),
+            model=words.name(model),
+            before=number(own[0]),
+            after=number(own[1]),
+            other=words.name(other[0]),
+            other_score=number(other[1]),
         )
     ]
+
+
+PROBE = "nearest_neighbour"  # it looks beads up, and so shows a leak
+SEED_NOISE, STACKED = "trainer_with_another_seed", "stacked"
+STEPS, LEAST = (
+    2,
+    0.1,
+)  # how many steps of parity are named, and from which share of the first gap on
+
+
+def parity(words: Words, sources: Sources) -> list[str]:
+    """Of each task: how far the loop was from Trainer, what brought it near, and what is left."""
+    table, said = sources.ablations["parity"], []
+    for task, part in table.groupby("task", sort=False):
+        means = part.groupby("step", sort=False)["max_logit_difference"].mean()
+        steps = means.drop([SEED_NOISE, STACKED], errors="ignore")
+        if SEED_NOISE not in means or len(steps) < 2:
+            continue
+        drops = -steps.diff()
+        drops = drops[drops >= LEAST * steps.iloc[0]].nlargest(STEPS)
+        most = [step for step in steps.index if step in drops.index]
+        if not most:
+            continue
+        named = [words.title(f"+ {title(step)}").removeprefix("+ ") for step in most]
+        last, beyond = steps.iloc[-1], steps.iloc[0] > means[SEED_NOISE]
+        said.append(
+            words.say(
+                "findings",
+                "parity",
+                task=words.task(task),
+                first=_short(steps.iloc[0]),
+                noise=_short(means[SEED_NOISE]),
+                more=words.say("findings", "parity_more" if beyond else "parity_less"),
+                steps=words.listed(f"“{one}”" for one in named),
+                last=words.say(
+                    "findings", "same_bits" if last == 0 else "still_apart", last=_short(last)
+                ),
+            )
+        )
+        if STACKED in means:
+            together = _short(means[STACKED])
+            said[-1] += " " + words.say("findings", "parity_stacked", stacked=together)
+    return said
 
 
 def _short(value: float) -> str:
@@ -232,21 +295,26 @@ def _more_beads(words: Words, sources: Sources) -> list[str]:
     rows = rows[(rows["metric"] == headline) & rows["score"].notna()]
     if len(rows) < 2:
         return []
-    sizes = [key.rpartition("_")[2] for key in rows["variation"].iloc[-2:]]
+    two = rows["variation"].iloc[-2:].tolist()
+    sizes = [key.rpartition("_")[2] for key in two]
     before, after = rows["score"].iloc[-2:]
-    return [
-        words.say(
-            "findings",
-            "more_beads",
-            fewer=sizes[0],
-            more=sizes[1],
-            model=words.name(model),
-            before=number(before),
-            after=number(after),
-            task=words.name(name),
-            metric=words.name(headline),
-        )
-    ]
+    best = best_baselines(table)
+    others = [best.get((variation, name)) for variation in two]
+    said = words.say(
+        "findings",
+        "more_beads",
+        fewer=sizes[0],
+        more=sizes[1],
+        model=words.name(model),
+        before=number(before),
+        after=number(after),
+        task=words.name(name),
+        metric=words.name(headline),
+    )
+    if None not in others:
+        scores = {"before": number(others[0][1]), "after": number(others[1][1])}
+        said += " " + words.say("findings", "more_beads_baseline", **scores)
+    return [said]
 
 
 def ladder(words: Words, sources: Sources) -> list[str]:

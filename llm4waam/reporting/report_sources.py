@@ -17,13 +17,14 @@ class Sources:
     """What stages wrote about one table.
 
     `metrics` maps a task to its models and their metrics files, `split` is what the folds kept
-    together, `came_true` a table of `results.tables`. `ablations` maps a kind to its table, and
+    together, `came_true` and `per_label` tables of `results.tables`, `incomplete` is
+    metrics/incomplete.json. `ablations` maps a kind to its table, and
     `differs` a kind to what was different when it was run (see `core.made_from`); a kind that was
     not run on this table is in neither. `losses` maps a task to the variation of the kind `losses`
     that is the study's own loss, and `losses_epochs` is for how long that kind trains. `advice` is
     metrics/advice.json and `advised` the beads of its page, by language (head and rows); None where
     there is no page of advice of this table. `plots` is the folder of the figures, `group` the
-    column of which a value is left out.
+    column of which a value is left out, `example` the sentence of a training bead.
     """
 
     card: Card
@@ -33,6 +34,8 @@ class Sources:
     summary: Mapping[str, dict]
     comparisons: Mapping[str, dict]
     came_true: pd.DataFrame
+    per_label: pd.DataFrame
+    incomplete: Mapping[str, Mapping[str, Mapping]]
     cleaning: Mapping
     split: Mapping
     ablations: Mapping[str, pd.DataFrame]
@@ -43,6 +46,7 @@ class Sources:
     advised: Mapping[str, Mapping] | None
     plots: Path
     group: str
+    example: str
 
     @property
     def encoders(self) -> list[str]:

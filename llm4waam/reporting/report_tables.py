@@ -11,7 +11,7 @@ from llm4waam.evaluation.metrics import HEADLINES, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import DASH, number, probability
 from llm4waam.reporting.report_answer import FEW, found_labels, how_found
-from llm4waam.reporting.report_findings import own_losses
+from llm4waam.reporting.report_findings import best_baselines, own_losses
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_words import Words
 from llm4waam.splits.tasks import Task
@@ -56,7 +56,7 @@ def cleaning_table(words: Words, caption: str, counts: Mapping) -> Table:
 
 
 def found_table(words: Words, sources: Sources, task: Task, caption: Mapping) -> Table:
-    """How many beads of each label every model finds, and where it names one that is none."""
+    """How many beads of each label every model finds, and how many it names wrongly."""
     metrics, models = sources.metrics[task.name], sources.compared(task.name)
     best = sources.summary[task.name]["best_encoder"]
     found = {model: found_labels(task, metrics, model) for model in models}
@@ -64,22 +64,21 @@ def found_table(words: Words, sources: Sources, task: Task, caption: Mapping) ->
     head += [words.say("names", "found_by", model=words.name(model)) for model in models]
     head += [words.say("names", "alarms", model=words.name(model)) for model in models]
     head += [words.say("names", "verdict_label", model=words.name(best))] if best else []
-    rows = []
+    rows, outcomes = [], 0
+    table = sources.per_label[sources.per_label["task"] == task.name]
+    wrong = table.assign(label=table["label"].map(file_key)).set_index(["label", "model"])
     for label, (_, beads) in next(iter(found.values())).items():
-        alarms = [_false_alarms(metrics[m]["per_label"][label], found[m][label][0]) for m in models]
+        outcomes += beads
+        alarms = [str(round(wrong.at[(label, m), "false_positives"])) for m in models]
         row = [words.task(label), str(beads), *(str(found[m][label][0]) for m in models), *alarms]
         if best:
             said = words.name(how_found(*found[best][label]))
             row.append(words.say("names", "few", said=said) if beads < FEW else said)
         rows.append(row)
-    return Table(words.fill(caption, task=words.task(task.name)), head, rows)
-
-
-def _false_alarms(one: Mapping, found: int) -> str:
-    """Beads that were given the label and have another; from the precision, which counts them."""
-    if not one["precision"]:  # nothing was found: how often it was named is not told
-        return DASH
-    return str(round(found / one["precision"]) - found)
+    told = words.fill(caption, task=words.task(task.name))
+    if task.kind == "multi_label" and outcomes > (beads := sources.split["beads"]["train"]):
+        told += " " + words.say("tables", "several", outcomes=outcomes, beads=beads)
+    return Table(told, head, rows)
 
 
 def task_table(
@@ -117,6 +116,8 @@ def task_table(
         equal = words.listed(map(words.name, same))
         told = words.say("tables", "equal", metrics=equal, headline=words.name(headline))
         caption += " " + told[:1].upper() + told[1:]
+    if "val_loss" in columns and any(model in FAMILIES for model in metrics):
+        caption += " " + words.say("tables", "own_losses")
     if FORMULAS["post_weld"] in metrics:
         caption += " " + words.say("tables", "measured")
     strong = tuple(place for place, model in enumerate(order) if model in FAMILIES)
@@ -257,7 +258,7 @@ KINDS = {
 
 
 def variations_table(words: Words, sources: Sources) -> Table:
-    """Every variation by the best encoder and the study's best baseline, a column a task."""
+    """Every variation by the best encoder and its own best baseline, a column a task."""
     tasks = list(sources.tasks)
     rows, strong = [], []
     for kind, fact in KINDS.items():
@@ -274,9 +275,10 @@ def variations_table(words: Words, sources: Sources) -> Table:
         table = table[table["metric"].isin(HEADLINES.values())]
         cells = table.drop_duplicates(["variation", "model", "task"])
         score = cells.set_index(["variation", "model", "task"])["score"].to_dict()
+        best = best_baselines(cells)
         own = table[table["model"].isin(FAMILIES)].drop_duplicates("variation")
         for one in own.itertuples():
-            pairs = [_pair(sources, score, one.variation, task) for task in tasks]
+            pairs = [_pair(sources, score, best, (one.variation, task)) for task in tasks]
             rows.append([words.title(one.title), *pairs])
     model = words.listed(words.name(m) for m in sources.encoders[:1])
     caption = words.fill(words.texts["sections"]["variations"]["table"], model=model)
@@ -286,9 +288,11 @@ def variations_table(words: Words, sources: Sources) -> Table:
     return Table(caption, head, rows, tuple(strong))
 
 
-def _pair(sources: Sources, score: Mapping, variation: str, task: str) -> str:
-    models = [sources.encoders[0], sources.summary[task]["best_baseline"]]
-    shown = [number(score.get((variation, model, task))) for model in models]
+def _pair(sources: Sources, score: Mapping, best: Mapping, place: tuple[str, str]) -> str:
+    """The best encoder and the best baseline of one variation and task."""
+    variation, task = place
+    own, other = score.get((variation, sources.encoders[0], task)), best.get(place)
+    shown = [number(own), DASH if other is None else number(other[1])]
     return DASH if shown == [DASH, DASH] else shown[0] if shown[1] == DASH else " / ".join(shown)
 
 

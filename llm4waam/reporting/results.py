@@ -14,6 +14,7 @@ from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import fingerprint
+from llm4waam.decisions.confidence import fit_calibration
 from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.evaluation.assessment import (
     FORMULAS,
@@ -38,6 +39,7 @@ from llm4waam.splits.folds import GROUP
 from llm4waam.splits.tasks import Task
 
 Study = Mapping[str, Sequence[Assessment]]
+Answered = Mapping[str, Mapping[str, pd.DataFrame]]
 
 
 def champions(assessments: Sequence[Assessment]) -> list[Assessment]:
@@ -53,15 +55,18 @@ def compared(assessments: Sequence[Assessment]) -> list[Assessment]:
     return [*encoders, *filter(None, [best(assessments, encoder=False)])]
 
 
-def tables(study: Study) -> dict[str, pd.DataFrame]:
-    """All the tables of this module, by the name of their file."""
+def tables(study: Study, answered: Answered) -> dict[str, pd.DataFrame]:
+    """All the tables of this module, by the name of their file.
+
+    `answered` maps a task of two classes to its encoders and what `as_answered` gives of them.
+    """
     return {
         "results": results(study),
         "predicted": predicted(study),
         "per_label_f1": per_label(study),
         "confusion": confusion(study),
         "reliability": reliability(study),
-        "came_true": trust(study),
+        "came_true": trust(answered),
     }
 
 
@@ -134,19 +139,48 @@ def reliability(study: Study) -> pd.DataFrame:
     )
 
 
-def trust(study: Study) -> pd.DataFrame:
-    """Two classes: task, model, role and `reliability.came_true` of the last class.
+def as_answered(
+    task: Task, rows: pd.DataFrame, incomplete: pd.DataFrame, *, tempered_already: bool
+) -> pd.DataFrame:
+    """role, target, score: the probabilities of a task of two classes as answers give them.
 
-    Of the encoders and the best baseline; over the repeats, every statement of each counts.
+    `rows` and `incomplete` are one encoder's rows with the columns of `decisions.predictions`. Out
+    of fold the temperature of a fold is fitted on the other folds; that of the hold-out, on all
+    folds, is that of the final model.
     """
+    known = {"tempered_already": tempered_already}
+    rows, incomplete = (part[part["repeat"] == 0] for part in (rows, incomplete))
+    oof, told = (part[part["role"] == "oof"] for part in (rows, incomplete))
+    hold_out = rows[rows["role"] == "hold_out"]
+    found = [
+        (oof[oof["fold"] == fold], [part[part["fold"] != fold] for part in (oof, told)])
+        for fold in sorted(oof["fold"].unique())
+    ]
+    parts = [
+        own.assign(score=_calibrated(task, own, others, known))
+        for own, others in [*found, (hold_out, [oof, told])]
+        if len(own) and len(others[0])
+    ]
+    columns = ["role", "target", "score"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _calibrated(
+    task: Task, own: pd.DataFrame, others: Sequence[pd.DataFrame], known: Mapping[str, bool]
+) -> np.ndarray:
+    calibration = fit_calibration(task, *others, **known)
+    return calibration.probabilities(own[["score"]].to_numpy(float))[:, 0]
+
+
+def trust(answered: Answered) -> pd.DataFrame:
+    """Two classes: task, model, role and `reliability.came_true` of the last class, of encoders."""
     tables = [
-        came_true(
-            part.score.ravel(), np.broadcast_to(part.target, part.score.shape).ravel()
-        ).assign(task=task, model=one.model, role=role)
-        for task, assessments in study.items()
-        for one in compared(assessments)
-        for role, part in (("oof", one.oof), ("hold_out", one.hold_out))
-        if one.task.kind == "binary" and len(part.score)
+        came_true(part["score"].to_numpy(float), part["target"].to_numpy(float)).assign(
+            task=task, model=model, role=role
+        )
+        for task, models in answered.items()
+        for model, rows in models.items()
+        for role, part in rows.groupby("role", sort=False)
     ]
     columns = ["task", "model", "role", "least", "most", "statements", "came_true", "low", "high"]
     return (
@@ -155,20 +189,35 @@ def trust(study: Study) -> pd.DataFrame:
 
 
 def per_label(study: Study) -> pd.DataFrame:
-    """Classification: task, label, model, f1, precision, recall, support, out of fold."""
+    """Classification, out of fold: task, label, model, f1, precision, recall, support and
+    false_positives, the beads that were given the label and are without it, the mean over repeats.
+    """
     rows = [
         {
             "task": task,
             "label": label,
             "model": one.model,
             **one.metrics["per_label"][file_key(label)],
+            "false_positives": wrong[place],
         }
         for task, assessments in study.items()
         for one in assessments
-        for label in class_names(one.task)
+        if one.task.kind != "regression"
+        for wrong in [_false_positives(one)]
+        for place, label in enumerate(class_names(one.task))
     ]
-    columns = ["task", "label", "model", "f1", "precision", "recall", "support"]
+    columns = ["task", "label", "model", "f1", "precision", "recall", "support", "false_positives"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _false_positives(one: Assessment) -> np.ndarray:
+    """Of each label, the beads that were given it and are without it, the mean over repeats."""
+    actual = indicators(one.task, one.oof.target)
+    given = [
+        indicators(one.task, decisions_of(one.task, score, thresholds))
+        for score, thresholds in zip(one.oof.score, one.oof.thresholds, strict=True)
+    ]
+    return np.mean([(some > actual).sum(axis=0) for some in given], axis=0)
 
 
 def results(study: Study) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from llm4waam.advice.figures import (
     process_map_figure,
     success_figure,
 )
-from llm4waam.advice.page import FILES, Worth, empty, render, unbroken
+from llm4waam.advice.page import FILES, Worth, empty, in_short, render, unbroken
 from llm4waam.advice.settings import Advice
 from llm4waam.advice.verdicts import Verdicts, percent
 from llm4waam.advice.wording import page_words
@@ -120,12 +120,12 @@ def plain(page: str) -> str:
 
 
 def sheet_of(bead: str, page: str) -> str:
-    return re.search(rf"<h3>{bead}</h3>.*?</article>", page, re.DOTALL)[0]
+    return re.search(rf"<h3>\d+\. {bead}</h3>.*?</article>", page, re.DOTALL)[0]
 
 
 def test_the_page_begins_with_what_it_is_and_what_it_is_worth(entries) -> None:
     text = plain(page_of(entries, "en"))
-    first = text.partition("welded.")[2][:300]
+    first = text.partition("welded.")[2][:400]
     assert "what to change for the next one" in first
     assert "80 of 100 welds came out normal after it, against 20" in first
     assert "no better than the base rate (log-loss 0.74, of the base rate 0.69" in text
@@ -156,6 +156,7 @@ def test_the_index_has_every_bead_and_says_what_was_missed(entries) -> None:
     index = [*entries[:3], replace(fourth, number=None), replace(fifth, good=None, found="")]
     page = page_of(index, "en")
     rows = plain(page).split("All hold-out beads")[-1]
+    told = sum(not one.findings.reason for one in index)
     # The first is bad and taken for good, the second good, the third bad and known to be so, the
     # fourth good and taken for bad; of the fifth nothing is known.
     assert "agree on 2 of 4 beads" in rows
@@ -164,7 +165,19 @@ def test_the_index_has_every_bead_and_says_what_was_missed(entries) -> None:
     assert rows.count("(missed)") == rows.count("(false alarm)") == rows.count("not known") == 1
     assert 'href="#bead-3"' in page
     assert 'href="#bead-4"' not in page
-    assert "travel speed to 8.5 mm/s (31 % → 86 %)" in rows
+    assert "travel speed 14 → 8.5 mm/s (31 % → 86 %)" in rows
+    assert f"Of 5 beads that no model has learned from, {told} get advice" in plain(page)
+
+
+def test_a_bead_that_is_bad_without_a_named_defect_is_not_called_normal(entries) -> None:
+    """One model gives a low probability, the other names "Normal": the index says the first."""
+    unclear = next(
+        one for one in entries if one.findings.models_disagree and not one.findings.thinks_normal
+    )
+    said = "bad, the defect is not told"
+    assert said in plain(page_of([unclear], "en")).split("All hold-out beads")[-1]
+    table = in_short([unclear], "en", CARD, SETTINGS)
+    assert table["rows"][0][:2] == [f"{unclear.number}. {unclear.bead}", said]
 
 
 def test_the_korean_page_speaks_korean(entries) -> None:

@@ -14,12 +14,19 @@ from made_study import REGRESSORS, TASKS
 from llm4waam.card.card import read_card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.files import fingerprint, read_table
+from llm4waam.decisions.confidence import fit_calibration
 from llm4waam.evaluation import bootstrap
 from llm4waam.evaluation.assessment import Assessment, best
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
-from llm4waam.reporting.results import SIMULATOR, _against, known_ceilings
+from llm4waam.reporting.results import (
+    SIMULATOR,
+    _against,
+    as_answered,
+    known_ceilings,
+    trust,
+)
 from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate
 
@@ -347,3 +354,54 @@ def test_bootstrap_of_a_mean_is_as_wide_as_theory_says() -> None:
     # Undefined draws are left out.
     assert bootstrap.interval(np.array([np.nan, np.nan])) == (None, None)
     assert bootstrap.interval(np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
+
+
+def rows_of_quality(seed: int = 0) -> pd.DataFrame:
+    """Overconfident scores of 40 training beads in four folds and of 8 hold-out beads."""
+    random = np.random.default_rng(seed)
+    target = (np.arange(48) % 2).astype(float)
+    logit = np.where(target > 0, 4.0, -4.0) * random.choice([1, 1, 1, -1], 48)
+    fold = np.where(np.arange(48) < 40, np.arange(48) % 4, -1)
+    return pd.DataFrame(
+        {
+            "repeat": 0,
+            "fold": fold,
+            "role": np.where(fold < 0, "hold_out", "oof"),
+            "bead": [f"b{n}" for n in range(48)],
+            "label": "a",
+            "target": target,
+            "score": 1 / (1 + np.exp(-logit)),
+        }
+    )
+
+
+def test_chances_are_counted_as_answers_give_them() -> None:
+    """The hold-out by the final temperature, a fold by that of the other folds alone."""
+    rows = rows_of_quality()
+    told = pd.DataFrame(columns=[*rows, "without"]).astype({"repeat": int})
+    found = as_answered(BINARY, rows, told, tempered_already=False)
+    oof = rows[rows["role"] == "oof"]
+    final = fit_calibration(BINARY, oof, told, tempered_already=False)
+    assert final.temperature > 1.5
+    held = found[found["role"] == "hold_out"]["score"].to_numpy()
+    scores = rows.loc[rows["role"] == "hold_out", ["score"]].to_numpy()
+    assert held == pytest.approx(final.probabilities(scores)[:, 0])
+    assert list(trust({"quality": {"bert": found}})["role"].unique()) == ["oof", "hold_out"]
+
+    # No outcome of a fold enters the temperature that it is judged by.
+    other = rows.assign(target=rows["target"].where(rows["fold"] != 2, 1 - rows["target"]))
+    judged = as_answered(BINARY, other, told, tempered_already=False)
+    own = (rows["fold"] == 2).to_numpy()
+    assert judged.loc[own[judged.index], "score"].equals(found.loc[own[found.index], "score"])
+    assert not judged["score"].equals(found["score"])
+
+
+def test_false_positives_are_the_mean_over_repeats_of_beads_without_the_label(made: Path) -> None:
+    table = pd.read_csv(made / "plots/results/per_label_f1.csv").set_index("task")
+    rows = pd.read_csv(made / "data/predictions/bert/quality.csv")
+    rows = rows[rows["role"] == "oof"]
+    given = rows["score"] >= rows["threshold"]
+    wrong = [(~given & (rows["target"] == 1)).sum(), (given & (rows["target"] == 0)).sum()]
+    found = table[table["model"] == "bert"].loc["quality"].set_index("label")["false_positives"]
+    assert found[["defect", "normal"]].tolist() == [n / rows["repeat"].nunique() for n in wrong]
+    assert (table.loc[table["precision"] == 0, "false_positives"] > 0).any()

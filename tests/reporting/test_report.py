@@ -52,7 +52,7 @@ def told(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     counts = {"rows": 91, "rows_rejected": 7, "beads": 84, "cells": 42, "missing": {"ctwd_mm": 3}}
     Path("metrics/clean.json").write_text(json.dumps(counts), encoding="utf-8")
     groups = {"campaign": {"in_several_folds": 2, "groups": 3}}
-    split = {"by": "cell", "groups": groups}
+    split = {"by": "cell", "groups": groups, "beads": {"train": 76}}
     Path("metrics/split.json").write_text(json.dumps(split), encoding="utf-8")
     return tmp_path
 
@@ -83,7 +83,7 @@ def test_every_variation_has_words() -> None:
             said, code = KO.title(one.title), kind in ("losses", "choice")
             assert re.search("[가-힣]", said) or code, one.title
             assert not re.search(r"[a-z]{4,} [a-z]{3,}", said), one.title
-    assert KO.title("20 training beads") == "훈련 비드 20개"
+    assert KO.title("20 training beads") == "학습 비드 20개"
     assert KO.title("10% of outcomes wrong") == "결과의 10%가 틀림"
     assert EN.title("10% of outcomes wrong") == "10% of outcomes wrong"
 

@@ -39,7 +39,7 @@ def other(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_other_study(tmp_path)
     counts = {"rows": 61, "rows_rejected": 1, "beads": 60, "cells": 30, "missing": {}}
     write_metrics(Path("metrics/clean.json"), counts)
-    write_metrics(Path("metrics/split.json"), {"by": "cell", "groups": {}})
+    write_metrics(Path("metrics/split.json"), {"by": "cell", "groups": {}, "beads": {"train": 60}})
     evaluate.main()
     serialize_to_text.main()
     explore.main()
