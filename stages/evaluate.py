@@ -17,6 +17,7 @@ from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.evaluation.significance import compare_all
 from llm4waam.plotting.style import save
 from llm4waam.reporting import results
+from llm4waam.reporting.calibrated import as_answered
 from llm4waam.reporting.figures import draw
 from llm4waam.reporting.results import known_ceilings, results_page
 from llm4waam.sentences.prompts import TextStyle
@@ -111,7 +112,7 @@ def _incomplete(encoder: str, task: Task, beads: pd.DataFrame, params: Params) -
 
 def _answered(encoder: str, task: Task, params: Params) -> pd.DataFrame:
     done = bool(params.train.inner_folds)
-    return results.as_answered(task, *_rows(encoder, task), tempered_already=done)
+    return as_answered(task, *_rows(encoder, task), tempered_already=done)
 
 
 def _rows(encoder: str, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:

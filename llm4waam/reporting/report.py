@@ -1,7 +1,7 @@
 """The report in one language: the answer, one figure, then a section for each question of a reader.
 
-A section says what it shows, in sentences of `report_findings`, then what not to conclude. What
-only some readers want is folded, and open in print.
+A section says what it shows, in sentences of `report_findings` and `ablation_findings`, then what
+not to conclude. What only some readers want is folded, and open in print.
 """
 
 import re
@@ -15,6 +15,7 @@ from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES
 from llm4waam.plotting.pages import drawing, number, templates
 from llm4waam.plotting.style import title
+from llm4waam.reporting import ablation_findings as ablated
 from llm4waam.reporting import report_findings as findings
 from llm4waam.reporting import report_tables as tables
 from llm4waam.reporting.report_answer import answer
@@ -127,8 +128,8 @@ def _contents(sources: Sources, words: Words, key: str) -> Contents:
         ),
         "earns": lambda: _earns(sources, words),
         "sure": lambda: _sure(sources, words),
-        "leak": lambda: _if_run(sources, "protocols", findings.leak, words),
-        "parity": lambda: _if_run(sources, "parity", findings.parity, words),
+        "leak": lambda: _if_run(sources, "protocols", ablated.leak, words),
+        "parity": lambda: _if_run(sources, "parity", ablated.parity, words),
         "next": lambda: _next(sources, words),
         "data": lambda: _data(sources, words),
         "variations": lambda: _variations(sources, words),
@@ -166,7 +167,7 @@ def _earns(sources: Sources, words: Words) -> Contents:
     first = dict(list(sources.tasks.items())[:1])  # of the others the table tells
     known = first, sources.summary, sources.comparisons, sources.metrics
     said += findings.verdicts(words, *known, encoders=True)
-    said += findings.group_left_out(words, sources)
+    said += ablated.group_left_out(words, sources)
     return said, [], [tables.comparison_table(words, sources.tasks, sources.comparisons, caption)]
 
 
@@ -196,7 +197,8 @@ def _next(sources: Sources, words: Words) -> Contents:
         told = sources.advised[words.language]
         caption = words.fill(words.texts["sections"]["next"]["table"])
         shown = [tables.Table(caption, told["head"], told["rows"], wrapped=True)]
-    return findings.advised(words, sources), shown, []
+    said = findings.advised(words, sources) + ablated.more_beads(words, sources)
+    return said, shown, []
 
 
 def _data(sources: Sources, words: Words) -> Contents:
@@ -215,7 +217,7 @@ def _variations(sources: Sources, words: Words) -> Contents:
     if "losses" in sources.ablations:
         caption = words.texts["sections"]["variations"]["losses"]
         folded.append(tables.losses_table(words, sources, caption))
-    said = findings.ladder(words, sources) + findings.losses(words, sources)
+    said = ablated.ladder(words, sources) + ablated.losses(words, sources)
     return said, [], folded
 
 

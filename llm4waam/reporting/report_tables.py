@@ -10,8 +10,8 @@ from llm4waam.evaluation.assessment import FORMULAS
 from llm4waam.evaluation.metrics import HEADLINES, file_key
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
 from llm4waam.plotting.pages import DASH, number, probability
+from llm4waam.reporting.ablation_findings import best_baselines, own_losses
 from llm4waam.reporting.report_answer import FEW, found_labels, how_found
-from llm4waam.reporting.report_findings import best_baselines, own_losses
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_words import Words
 from llm4waam.splits.tasks import Task
@@ -258,7 +258,7 @@ KINDS = {
 
 
 def variations_table(words: Words, sources: Sources) -> Table:
-    """Every variation by the best encoder and its own best baseline, a column a task."""
+    """Every variation by the first encoder and its own best baseline, a column a task."""
     tasks = list(sources.tasks)
     rows, strong = [], []
     for kind, fact in KINDS.items():
@@ -289,7 +289,7 @@ def variations_table(words: Words, sources: Sources) -> Table:
 
 
 def _pair(sources: Sources, score: Mapping, best: Mapping, place: tuple[str, str]) -> str:
-    """The best encoder and the best baseline of one variation and task."""
+    """The first encoder and the best baseline of one variation and task."""
     variation, task = place
     own, other = score.get((variation, sources.encoders[0], task)), best.get(place)
     shown = [number(own), DASH if other is None else number(other[1])]

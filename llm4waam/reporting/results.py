@@ -14,7 +14,6 @@ from llm4waam.card.card import Card
 from llm4waam.core.errors import StudyError
 from llm4waam.core.escapes import in_markdown
 from llm4waam.core.files import fingerprint
-from llm4waam.decisions.confidence import fit_calibration
 from llm4waam.decisions.decisions import decisions_of, indicators
 from llm4waam.evaluation.assessment import (
     FORMULAS,
@@ -24,7 +23,7 @@ from llm4waam.evaluation.assessment import (
     ranked,
 )
 from llm4waam.evaluation.metrics import HEADLINES, ONE_CLASS, class_names, file_key
-from llm4waam.evaluation.reliability import came_true, reliability_bins
+from llm4waam.evaluation.reliability import reliability_bins
 from llm4waam.evaluation.significance import BETTER, WORSE
 from llm4waam.plotting.pages import (
     between,
@@ -34,12 +33,12 @@ from llm4waam.plotting.pages import (
     paired,
 )
 from llm4waam.plotting.style import title
+from llm4waam.reporting.calibrated import Answered, trust
 from llm4waam.reporting.incomplete_beads import incomplete_section
 from llm4waam.splits.folds import GROUP
 from llm4waam.splits.tasks import Task
 
 Study = Mapping[str, Sequence[Assessment]]
-Answered = Mapping[str, Mapping[str, pd.DataFrame]]
 
 
 def champions(assessments: Sequence[Assessment]) -> list[Assessment]:
@@ -58,7 +57,7 @@ def compared(assessments: Sequence[Assessment]) -> list[Assessment]:
 def tables(study: Study, answered: Answered) -> dict[str, pd.DataFrame]:
     """All the tables of this module, by the name of their file.
 
-    `answered` maps a task of two classes to its encoders and what `as_answered` gives of them.
+    `answered` is what `calibrated.as_answered` gives of the encoders, for tasks of two classes.
     """
     return {
         "results": results(study),
@@ -134,55 +133,6 @@ def reliability(study: Study) -> pd.DataFrame:
         if one.task.kind != "regression"
     ]
     columns = ["task", "model", "bin", "mean_score", "share", "beads", "low", "high"]
-    return (
-        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
-    )
-
-
-def as_answered(
-    task: Task, rows: pd.DataFrame, incomplete: pd.DataFrame, *, tempered_already: bool
-) -> pd.DataFrame:
-    """role, target, score: the probabilities of a task of two classes as answers give them.
-
-    `rows` and `incomplete` are one encoder's rows with the columns of `decisions.predictions`. Out
-    of fold the temperature of a fold is fitted on the other folds; that of the hold-out, on all
-    folds, is that of the final model.
-    """
-    known = {"tempered_already": tempered_already}
-    rows, incomplete = (part[part["repeat"] == 0] for part in (rows, incomplete))
-    oof, told = (part[part["role"] == "oof"] for part in (rows, incomplete))
-    hold_out = rows[rows["role"] == "hold_out"]
-    found = [
-        (oof[oof["fold"] == fold], [part[part["fold"] != fold] for part in (oof, told)])
-        for fold in sorted(oof["fold"].unique())
-    ]
-    parts = [
-        own.assign(score=_calibrated(task, own, others, known))
-        for own, others in [*found, (hold_out, [oof, told])]
-        if len(own) and len(others[0])
-    ]
-    columns = ["role", "target", "score"]
-    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _calibrated(
-    task: Task, own: pd.DataFrame, others: Sequence[pd.DataFrame], known: Mapping[str, bool]
-) -> np.ndarray:
-    calibration = fit_calibration(task, *others, **known)
-    return calibration.probabilities(own[["score"]].to_numpy(float))[:, 0]
-
-
-def trust(answered: Answered) -> pd.DataFrame:
-    """Two classes: task, model, role and `reliability.came_true` of the last class, of encoders."""
-    tables = [
-        came_true(part["score"].to_numpy(float), part["target"].to_numpy(float)).assign(
-            task=task, model=model, role=role
-        )
-        for task, models in answered.items()
-        for model, rows in models.items()
-        for role, part in rows.groupby("role", sort=False)
-    ]
-    columns = ["task", "model", "role", "least", "most", "statements", "came_true", "low", "high"]
     return (
         pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
     )

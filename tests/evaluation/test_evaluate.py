@@ -20,12 +20,11 @@ from llm4waam.evaluation.assessment import Assessment, best
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.evaluation.read_predictions import read_predictions
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
+from llm4waam.reporting.calibrated import as_answered, trust
 from llm4waam.reporting.results import (
     SIMULATOR,
     _against,
-    as_answered,
     known_ceilings,
-    trust,
 )
 from llm4waam.splits.tasks import Task, make_task, targets
 from stages import evaluate

@@ -9,15 +9,15 @@ from conftest import ROOT
 
 from llm4waam.card.card import read_card
 from llm4waam.evaluation.significance import BETTER, UNTOLD, WORSE
-from llm4waam.reporting.report_answer import answer, how_found
-from llm4waam.reporting.report_findings import (
-    advised,
+from llm4waam.reporting.ablation_findings import (
     group_left_out,
     leak,
     losses,
+    more_beads,
     parity,
-    sure,
 )
+from llm4waam.reporting.report_answer import answer, how_found
+from llm4waam.reporting.report_findings import advised, sure
 from llm4waam.reporting.report_sources import Sources
 from llm4waam.reporting.report_tables import found_table
 from llm4waam.reporting.report_words import Words
@@ -314,7 +314,7 @@ def test_more_beads_are_told_of_the_best_baseline_of_each_number() -> None:
     rows += [("beads_80", "catboost", 0.83), ("beads_112", "svm_rbf", 0.87)]
     table = pd.DataFrame(rows, columns=["variation", "model", "score"])
     table = table.assign(task="quality", metric="accuracy")
-    *_, said = advised(EN, replace(made(), ablations={"samples": table}))
+    [said] = more_beads(EN, replace(made(), ablations={"samples": table}))
     assert said.startswith("From 80 to 112 training beads BERT goes from 0.820 to 0.840")
     assert said.endswith("The best baseline of each goes from 0.830 to 0.870.")
 
