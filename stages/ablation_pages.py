@@ -61,7 +61,7 @@ def main(kind: str) -> None:
     rows = pd.concat([_rows(kind, source) for source in _sources()])
     variations = variations_of(kind, params.ablations, tasks, card.named("group"))
     if kind == "choice":
-        _choice(rows, variations, tasks, simulated=card.simulated)
+        _choice(rows, variations, tasks, params, simulated=card.simulated)
     elif kind == "nested":
         _nested(rows, tasks, simulated=card.simulated)
     elif kind == "splits":
@@ -145,14 +145,20 @@ def _own(names: tuple[str, ...], roles: tuple[str, ...] = ("oof",)) -> pd.DataFr
 
 
 def _choice(
-    rows: pd.DataFrame, variations: list[Variation], tasks: dict[str, Task], *, simulated: bool
+    rows: pd.DataFrame,
+    variations: list[Variation],
+    tasks: dict[str, Task],
+    params: Params,
+    *,
+    simulated: bool,
 ) -> None:
     folds = read_table(FOLDS)
     first = folds[(folds["role"] == "train") & (folds["repeat"] == 0)]
     own = rows["bead"].map(first.set_index("bead")["fold"])
     count = int(first["fold"].max()) + 1
     scores = choice.inner_scores(rows.assign(own=own), variations, tasks, count)
-    candidates = choice.choose(scores, variations)
+    study = choice.of_the_study(variations, params.recipe, count)
+    candidates = choice.choose(scores, variations, study)
     write_table(PLOTS / "choice/choice.csv", scores, rounded=True)
     write_table(PLOTS / "choice/candidates.csv", candidates, rounded=True)
     page = choice.choice_page(scores, candidates, simulated=simulated)

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ import yaml
 from conftest import ROOT
 from imports import imports_of, places
 
-from llm4waam.ablations.choice import study_recipe
-from llm4waam.ablations.variations import LOSS, variations_of
+from llm4waam.ablations.choice import of_the_study
+from llm4waam.ablations.variations import variations_of
 from llm4waam.card.card import read_card
 from llm4waam.core.settings import read_params
 from llm4waam.splits.tasks import make_task
@@ -205,22 +204,22 @@ def test_every_file_that_a_page_names_is_there(name: str | Path) -> None:
         assert (page.parent / path).exists(), path
 
 
-def test_the_defaults_are_what_the_inner_folds_chose() -> None:
-    chosen = json.loads((ROOT / "metrics/ablations/choice.json").read_text("utf-8"))
+def test_the_page_of_choice_says_where_the_defaults_are_not_what_was_chosen() -> None:
+    found = json.loads((ROOT / "metrics/ablations/choice.json").read_text("utf-8"))
     params = read_params(AllParams, ROOT / "params.yaml")
     file = ROOT / params.card_file
     tasks = {name: make_task(read_card(file), name, file) for name in params.tasks}
-    recipes = {one.key: one for one in variations_of("choice", params.ablations, tasks)}
-    groups = {one.group for one in recipes.values()}
-    assert groups == {name for name, told in chosen.items() if "chosen" in told}
-    for group in groups:
-        one = recipes[chosen[group]["chosen"]]
-        for name, encoder in product(one.tasks, ("bert", "roberta")):
-            asked = study_recipe(one, params.split.folds)
-            if group == LOSS:  # the losses were compared in the first recipe, whatever came of it
-                asked = {"loss": asked["loss"]}
-            recipe = params.recipe(encoder, name)
-            assert recipe.model_dump(include=set(asked)) == asked, (group, name)
+    candidates = {one.key: one for one in variations_of("choice", params.ablations, tasks)}
+    own = of_the_study([*candidates.values()], params.recipe, params.split.folds)
+    told = {name: one for name, one in found.items() if "chosen" in one}
+    assert {one.group for one in candidates.values()} == {*told}
+    assert {name: one["study"] for name, one in told.items()} == {
+        candidates[key].group: key for key in own
+    }
+    page = (ROOT / "plots/ablations/choice/choice.md").read_text(encoding="utf-8")
+    others = sum(one["study"] != one["chosen"] for one in told.values())
+    assert page.count("The recipe of params.yaml is another one") == others
+    assert page.count("This is the recipe of params.yaml") == len(told) - others
     for encoder in ("bert", "roberta"):
         assert params.tier(encoder, params.text.derived) < 2  # tier 2 is circular on this table
 

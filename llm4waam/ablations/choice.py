@@ -5,7 +5,7 @@ For every two folds one model learned from the beads outside both and predicted 
 models that saw neither them nor the outer fold, and a candidate is scored on these predictions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -13,14 +13,27 @@ import pandas as pd
 
 from llm4waam.ablations.scores import arrays_of
 from llm4waam.ablations.variations import LOSS, Variation
+from llm4waam.encoders.families import FAMILIES
 from llm4waam.evaluation.metrics import HEADLINES, task_metrics
 from llm4waam.plotting.pages import kind_of_data, markdown_table, number, sentence_case
 from llm4waam.plotting.style import COLOURS, GREY, PANEL, Panels, new_figure, title
 from llm4waam.splits.tasks import Task
+from llm4waam.training.recipe import Recipe
 
 WIDTH = 28  # letters of a line of a title
 SCORES = ["group", "variation", "title", "task", "model", "fold", "score"]
-CANDIDATES = ["group", "variation", "title", "cost", "mean", "behind", "error", "folds", "chosen"]
+CANDIDATES = [
+    "group",
+    "variation",
+    "title",
+    "cost",
+    "mean",
+    "behind",
+    "error",
+    "folds",
+    "chosen",
+    "study",
+]
 INTRO = (
     "Every candidate learned, for every two folds, from the beads outside both. For an outer fold "
     "it is scored on the beads of the other folds, by models that saw neither these beads nor the "
@@ -35,7 +48,7 @@ INTRO = (
     "three quarters of the epochs. The hold-out had no part in trials or choice. But the beads "
     "scored here and in the trials are those of the study's out-of-fold scores, which flatters "
     "the chosen recipe; *folds* says for how many outer folds alone the same candidate would have "
-    "been the best."
+    "been the best. Below each question stands which candidate the recipe of params.yaml is."
 )
 
 
@@ -60,10 +73,13 @@ def inner_scores(
     return pd.DataFrame(found, columns=SCORES)
 
 
-def choose(scores: pd.DataFrame, variations: Sequence[Variation]) -> pd.DataFrame:
+def choose(
+    scores: pd.DataFrame, variations: Sequence[Variation], study: Container[str] = ()
+) -> pd.DataFrame:
     """The table CANDIDATES, one row a candidate of `scores`; one of each group is `chosen`.
 
     `cost` is the epochs of all its models, `mean` the mean over tasks, encoders and outer folds.
+    `study` are the candidates that the study's recipe is, see `of_the_study`.
     """
     costs = {v.key: v.recipe["epochs"] * v.recipe.get("seeds", 1) for v in variations}
     tables = []
@@ -85,6 +101,7 @@ def choose(scores: pd.DataFrame, variations: Sequence[Variation]) -> pd.DataFram
         near = table[table["behind"] <= table["error"]]
         chosen = near.sort_values("cost", kind="stable").index[0]
         table["chosen"] = table.index == chosen
+        table["study"] = [key in study for key in table.index]
         tables.append(table.rename_axis("variation").reset_index())
     return pd.concat(tables, ignore_index=True)[CANDIDATES]
 
@@ -96,6 +113,24 @@ def study_recipe(candidate: Variation, folds: int) -> dict:
     """
     epochs = round(candidate.recipe["epochs"] * (folds - 2) / (folds - 1))
     return candidate.recipe | {"epochs": epochs}
+
+
+def of_the_study(
+    variations: Sequence[Variation], recipe: Callable[[str, str], Recipe], folds: int
+) -> list[str]:
+    """The candidates that the study's own recipe is, of each group at most one.
+
+    `recipe` gives that of an encoder and a task. The losses are compared in the first recipe, so of
+    a candidate of theirs the loss alone is asked for.
+    """
+    found = []
+    for one in variations:
+        asked = study_recipe(one, folds)
+        asked = {"loss": asked["loss"]} if one.group == LOSS else asked
+        recipes = [recipe(encoder, name) for encoder in FAMILIES for name in one.tasks]
+        if all(own.model_dump(include=set(asked)) == asked for own in recipes):
+            found.append(one.key)
+    return found
 
 
 def choice_page(scores: pd.DataFrame, candidates: pd.DataFrame, *, simulated: bool) -> str:
@@ -114,9 +149,21 @@ def choice_page(scores: pd.DataFrame, candidates: pd.DataFrame, *, simulated: bo
         head = ["candidate", "epochs in all", "mean", "behind", "error", "folds"]
         head += [f"{title(task)}, {title(model)}" for task, model in wide]
         chosen = table.loc[table["chosen"], "title"].iloc[0]
-        parts += [f"## {_question(group)}", f"Chosen: **{chosen}**."]
+        parts += [f"## {_question(group)}", f"Chosen: **{chosen}**. {_of_study(table)}"]
         parts += [markdown_table(pd.DataFrame(lines, columns=head))]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_study(table: pd.DataFrame) -> str:
+    """What the study takes, beside what was chosen."""
+    own = table[table["study"]]
+    if own.empty:
+        return "The recipe of params.yaml is none of these candidates."
+    [row] = own.itertuples()
+    if row.chosen:
+        return "This is the recipe of params.yaml."
+    behind = f"behind the best by {number(row.behind)}, with an error of {number(row.error)}"
+    return f"The recipe of params.yaml is another one, {row.title}, {behind}."
 
 
 def _question(group: str) -> str:
@@ -153,11 +200,12 @@ def choice_figure(candidates: pd.DataFrame) -> Panels:
 
 
 def summarise_choice(candidates: pd.DataFrame) -> dict:
-    """`metrics/ablations/choice.json`: group -> the chosen candidate, and the mean of each."""
+    """`metrics/ablations/choice.json`: group -> mean of each candidate, the chosen, the study's."""
     found: dict = {}
     for row in candidates.to_dict("records"):
         place, key = found.setdefault(row["group"], {"mean": {}}), row["variation"]
         place["mean"][key.replace(".", "_")] = row["mean"]
-        if row["chosen"]:
-            place["chosen"] = key
+        for what in ("chosen", "study"):
+            if row[what]:
+                place[what] = key
     return found

@@ -1,21 +1,26 @@
 """How the recipe is chosen: inner folds, one standard error, the page."""
 
+from collections.abc import Callable
+
 import pandas as pd
 import pytest
 from study_settings import SETTINGS, TASKS
 from test_plans import folds_of
+from training_cases import RECIPE
 
 from llm4waam.ablations.choice import (
     choice_figure,
     choice_page,
     choose,
     inner_scores,
+    of_the_study,
     study_recipe,
     summarise_choice,
 )
 from llm4waam.ablations.plans import pair_plan
 from llm4waam.ablations.variations import LOSS, Variation, variations_of
 from llm4waam.plotting.style import save
+from llm4waam.training.recipe import Recipe
 
 FOLDS, GROUP = 4, "quality"
 
@@ -87,11 +92,17 @@ def test_the_page_names_what_was_chosen_in_each_group(tmp_path) -> None:
     scores = inner_scores(rows, variations, TASKS, FOLDS)
     table = choose(scores, variations)
     page = choice_page(scores, table, simulated=True)
-    assert "Chosen: **b titled**." in page  # far better than the first
+    assert "Chosen: **b titled**. The recipe of params.yaml is none of these" in page
     assert "Chosen: **c titled**." in page
+    page = choice_page(scores, choose(scores, variations, ["a", "c"]), simulated=True)
+    assert (
+        "Chosen: **b titled**. The recipe of params.yaml is another one, a titled, behind" in page
+    )
+    assert "Chosen: **c titled**. This is the recipe of params.yaml." in page
     assert "on simulated data" in page
     assert "| **b titled** |" in page
-    assert summarise_choice(table)[GROUP]["chosen"] == "b"
+    told = summarise_choice(choose(scores, variations, ["a"]))[GROUP]
+    assert (told["chosen"], told["study"]) == ("b", "a")
     save(tmp_path / "a.svg", choice_figure(table), simulated=True)
     assert (tmp_path / "a.svg").stat().st_size > 1000
 
@@ -114,3 +125,13 @@ def test_candidates_say_all_that_they_are_compared_in() -> None:
     assert {name for one in losses for name in one.tasks} == {"defects"}
     groups = {one.group: one.tasks for one in found if one.group != LOSS}
     assert [*groups.values()] == [("defects",), ("quality",), ("heat_input", "energy")]
+
+
+def test_the_study_s_candidate_is_found_by_its_recipe_and_of_losses_by_the_loss() -> None:
+    def recipe(epochs: int, loss: str) -> Callable[[str, str], Recipe]:
+        return lambda *_: RECIPE.model_copy(update={"epochs": epochs, "loss": loss})
+
+    variations = [candidate("a", 8), candidate("b", 12), candidate("c", 8, LOSS, loss="focal")]
+    assert of_the_study(variations, recipe(9, "bce"), folds=5) == ["b"]
+    assert of_the_study(variations, recipe(6, "focal"), folds=5) == ["a", "c"]
+    assert of_the_study(variations, recipe(7, "focal"), folds=5) == ["c"]
