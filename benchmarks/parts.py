@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from pandas.api.types import is_numeric_dtype
 
 from benchmarks.measure import Took, command, project
 from llm4waam.core.errors import StudyError
@@ -160,10 +161,10 @@ def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, str]:
     """How far `other` is from `one` (beads, columns) in every column that says of the bead."""
     found = {}
     for name in one.columns.drop("bead"):
-        if one[name].dtype == float:
+        if is_numeric_dtype(one[name]):  # whole numbers as well
             share = (one[name] - other[name]).abs().mean() / one[name].abs().mean()
         else:
-            share = (one[name].astype(str) != other[name].astype(str)).mean()
+            share = (one[name].fillna("") != other[name].fillna("")).mean()
         found[name] = f"{100 * share:.2f} %"
     return found
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -65,6 +66,15 @@ def test_every_part_has_its_rows_and_stands_on_the_page(
     assert all(f"### {part['title']}\n" in page for part in found.values())
     assert page.count(" of commit abc1234.\n") == len(found)
     assert str(study) not in json.dumps(found)
+
+
+def test_whole_numbers_differ_by_their_size_and_two_empty_cells_not_at_all() -> None:
+    words = ["humping", "normal", "normal", "normal"]
+    one = pd.DataFrame({"bead": list("abcd"), "quality": words, "energy_j": [100, 200, 300, 400]})
+    one["missing"] = ["ctwd_mm", None, None, None]
+    other = one.assign(energy_j=[101, 202, 303, 404], quality=["normal", *words[1:]])
+    found = parts.differences(one, other)
+    assert found == {"quality": "25.00 %", "energy_j": "1.00 %", "missing": "0.00 %"}
 
 
 def test_a_table_names_the_commit_and_says_that_files_were_changed_since(
