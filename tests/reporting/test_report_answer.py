@@ -144,15 +144,15 @@ def test_the_chance_that_came_true_is_told_of_the_hold_out_as_well() -> None:
 @pytest.mark.parametrize(
     ("verdict", "said", "korean"),
     [
-        (BETTER, "Beyond chance the better language model beats", "이긴 과제는 1개 중 1개"),
+        (BETTER, "Beyond chance the higher-scoring language model beats", "이긴 과제는 1개 중 1개"),
         (
             WORSE,
-            "In none of 1 tasks does the better language model beat",
+            "In none of 1 tasks does the higher-scoring language model beat",
             "뚜렷하게 나쁜 과제는 1개",
         ),
         (
             UNTOLD,
-            "In none of 1 tasks does the better language model beat",
+            "In none of 1 tasks does the higher-scoring language model beat",
             "뚜렷하게 나쁜 과제는 0개",
         ),
     ],
