@@ -1,6 +1,7 @@
 """Stage `evaluate`: predictions to metrics, tables and figures."""
 
 import logging
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -48,12 +49,16 @@ def main() -> None:
         known = known_targets(card, task, beads)
         truth = pd.DataFrame.from_dict(known, orient="index", columns=task.outputs)
         study[name] = _assess(task, folds, truth, params)
-    incomplete = {
-        encoder: {
-            name: _incomplete(encoder, one[0].task, beads, params) for name, one in study.items()
-        }
-        for encoder in params.trained
-    }
+    incomplete: dict[str, dict] = {encoder: {} for encoder in params.trained}
+    answered: dict[str, dict] = {}
+    known = {"tempered_already": bool(params.train.inner_folds)}
+    for encoder, (name, [first, *_]) in product(params.trained, study.items()):
+        rows = read_table(PREDICTIONS / encoder / f"{name}.csv")
+        told = read_incomplete(INCOMPLETE / encoder / f"{name}.csv")
+        incomplete[encoder][name] = by_pattern(first.task, rows, told, beads, **known)
+        if first.task.kind == "binary":
+            answer = as_answered(first.task, rows, told, **known)
+            answered.setdefault(name, {})[encoder] = answer
     history = results.read_history(HISTORY, params.tasks, params.trained)
     # Only now: a fault in the last file must not leave the metrics of the first.
     for name, assessments in study.items():
@@ -73,11 +78,6 @@ def main() -> None:
         incomplete,
     )
     write_text(PLOTS / "results.md", page)
-    answered = {
-        name: {encoder: _answered(encoder, one[0].task, params) for encoder in params.trained}
-        for name, one in study.items()
-        if one[0].task.kind == "binary"
-    }
     tables = results.tables(study, answered)
     for name, table in tables.items():
         write_table(PLOTS / f"{name}.csv", table, rounded=True)
@@ -103,22 +103,6 @@ def _assess(
             known = {"optimistic": optimistic, "tier": params.tier(model, params.text.derived)}
             found.append(assess(task, model, each, params.text.information, **known))
     return found
-
-
-def _incomplete(encoder: str, task: Task, beads: pd.DataFrame, params: Params) -> dict:
-    done = bool(params.train.inner_folds)
-    return by_pattern(task, *_rows(encoder, task), beads, tempered_already=done)
-
-
-def _answered(encoder: str, task: Task, params: Params) -> pd.DataFrame:
-    done = bool(params.train.inner_folds)
-    return as_answered(task, *_rows(encoder, task), tempered_already=done)
-
-
-def _rows(encoder: str, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predictions of beads as they are, and with fields left out."""
-    told = read_incomplete(INCOMPLETE / encoder / f"{task.name}.csv")
-    return read_table(PREDICTIONS / encoder / f"{task.name}.csv"), told
 
 
 def _write_metrics(name: str, assessments: list[Assessment]) -> None:

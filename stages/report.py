@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from llm4waam.card.card import read_card
+from llm4waam.card.card import Card, read_card
 from llm4waam.core.files import clear_folder, read_json, read_table, write_text
 from llm4waam.core.made_from import BEADS, FOLDS, differences, made_now
 from llm4waam.core.settings import read_params
@@ -51,7 +51,7 @@ def main() -> None:
     training = beads_of("train", card.read_beads(BEADS), read_table(FOLDS))
     left_out = constant_fields(training, card, params.text)
     prompts = make_prompts(training.head(1), card, params.text, params.tasks, left_out)
-    sources = read_sources(params, example=next(prompts)["text"])
+    sources = read_sources(params, card, next(prompts)["text"])
     for language, name in FILES.items():
         write_text(PAGES / name, render(sources, language))
     clear_folder(PAGES / "cards")
@@ -62,15 +62,14 @@ def main() -> None:
             tier = sources.tiers[encoder]
             against = sources.comparisons[name].get(f"{encoder}_vs_baseline")
             made_from = source.model_dump(), recipe.model_dump()
-            text = model_card(task, *made_from, metrics, against, sources.card, tier)
+            text = model_card(task, *made_from, metrics, against, card, tier)
             write_text(PAGES / "cards" / f"{encoder}_{name}.md", text)
     write_text(PAGES / "cards/data.md", data_card(card, sources.cleaning, left_out))
     logging.info("see %s", PAGES / FILES["en"])
 
 
-def read_sources(params: Params, example: str) -> Sources:
+def read_sources(params: Params, card: Card, example: str) -> Sources:
     """What the other stages wrote, in the current folder; `example` is the sentence of a bead."""
-    card = read_card(params.card_file)
     tasks = {name: make_task(card, name, params.card_file) for name in params.tasks}
     metrics = {
         name: {encoder: _read(encoder, f"{name}.json") for encoder in params.trained}

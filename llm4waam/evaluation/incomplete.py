@@ -4,6 +4,7 @@ Out of fold, the calibration that a fold's beads are judged by is fitted on the 
 hold-out beads are judged by the calibration of the final model, which is fitted on all folds.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,22 +45,33 @@ def by_pattern(
     classification the headline of its task and the `log_loss` of its probabilities; a regression
     `mae` in its unit and what `coverage_of` tells of its 90 % intervals.
     """
-    known = {"tempered_already": tempered_already}
-    rows = rows[rows["repeat"] == 0]
-    incomplete = incomplete[incomplete["repeat"] == 0]
-    oof, told = (part[part["role"] == "oof"] for part in (rows, incomplete))
-    judged = []
-    for fold in sorted(oof["fold"].unique()):
-        others = [part[part["fold"] != fold] for part in (oof, told)]
-        own = [part[part["fold"] == fold] for part in (oof, told)]
-        if len(others[0]):
-            judged.append(_judged(task, fit_calibration(task, *others, **known), own, beads))
-    found = {"oof": _by_pattern(task, judged)} if judged else {}
-    own = [part[part["role"] == "hold_out"] for part in (rows, incomplete)]
-    if len(own[0]):
-        final = fit_calibration(task, oof, told, **known)
-        found["hold_out"] = _by_pattern(task, [_judged(task, final, own, beads)])
-    return found
+    judged: dict[str, list[pd.DataFrame]] = {}
+    for calibration, *own in calibrations(
+        task, rows, incomplete, tempered_already=tempered_already
+    ):
+        role = own[0]["role"].iloc[0]
+        judged.setdefault(role, []).append(_judged(task, calibration, own, beads))
+    return {role: _by_pattern(task, parts) for role, parts in judged.items()}
+
+
+def calibrations(
+    task: Task, rows: pd.DataFrame, incomplete: pd.DataFrame, *, tempered_already: bool
+) -> Iterator[tuple[Calibration, pd.DataFrame, pd.DataFrame]]:
+    """A calibration, and the rows of `rows` and of `incomplete` that it judges, first repeat.
+
+    Each fold by the calibration of the other folds, then the hold-out by that of all folds, which
+    the final model has. What has no row, or no other fold, is passed over.
+    """
+    rows, told = (part[part["repeat"] == 0] for part in (rows, incomplete))
+    oof = [part[part["role"] == "oof"] for part in (rows, told)]
+    parts = [
+        ([part[part["fold"] == fold] for part in oof], [part[part["fold"] != fold] for part in oof])
+        for fold in sorted(oof[0]["fold"].unique())
+    ]
+    parts.append(([part[part["role"] == "hold_out"] for part in (rows, told)], oof))
+    for own, others in parts:
+        if len(own[0]) and len(others[0]):
+            yield fit_calibration(task, *others, tempered_already=tempered_already), *own
 
 
 def _judged(

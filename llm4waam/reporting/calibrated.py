@@ -1,11 +1,10 @@
 """How often a probability came true, by the probability that an answer gives: a calibrated one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from llm4waam.decisions.confidence import fit_calibration
+from llm4waam.evaluation.incomplete import calibrations
 from llm4waam.evaluation.reliability import came_true
 from llm4waam.splits.tasks import Task
 
@@ -21,28 +20,13 @@ def as_answered(
     of fold the temperature of a fold is fitted on the other folds; that of the hold-out, on all
     folds, is that of the final model.
     """
-    known = {"tempered_already": tempered_already}
-    rows, incomplete = (part[part["repeat"] == 0] for part in (rows, incomplete))
-    oof, told = (part[part["role"] == "oof"] for part in (rows, incomplete))
-    hold_out = rows[rows["role"] == "hold_out"]
-    found = [
-        (oof[oof["fold"] == fold], [part[part["fold"] != fold] for part in (oof, told)])
-        for fold in sorted(oof["fold"].unique())
-    ]
+    found = calibrations(task, rows, incomplete, tempered_already=tempered_already)
     parts = [
-        own.assign(score=_calibrated(task, own, others, known))
-        for own, others in [*found, (hold_out, [oof, told])]
-        if len(own) and len(others[0])
+        own.assign(score=calibration.probabilities(own[["score"]].to_numpy(float))[:, 0])
+        for calibration, own, _ in found
     ]
     columns = ["role", "target", "score"]
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _calibrated(
-    task: Task, own: pd.DataFrame, others: Sequence[pd.DataFrame], known: Mapping[str, bool]
-) -> np.ndarray:
-    calibration = fit_calibration(task, *others, **known)
-    return calibration.probabilities(own[["score"]].to_numpy(float))[:, 0]
 
 
 def trust(answered: Answered) -> pd.DataFrame:
